@@ -1,0 +1,233 @@
+"""One way to read and write counts: blocks of rows, or the columns of some genes, never the whole matrix."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from mscape.step import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+BLOCK_VALUES = 20_000_000  # non-zero values held at a time: about 160 MB with their column indices
+
+
+def write(adata: AnnData, path: str | Path) -> None:
+    """Write a stage file, zstd-compressed.
+
+    Parameters
+    ----------
+    adata
+        Whole (``X`` = integer CSR counts) or light (no ``X``).
+    path
+        Target; its folder must exist.
+    """
+    import hdf5plugin
+
+    adata.write_h5ad(path, **hdf5plugin.Zstd(clevel=3))
+
+
+def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData:
+    """Read everything of a stage file but its matrices (``X``, ``layers``, ``raw``).
+
+    Parameters
+    ----------
+    path
+        A stage file.
+    obs
+        Columns of ``obs`` to keep; all of them if not given.
+    """
+    import anndata
+    import h5py
+    import hdf5plugin  # noqa: F401  registers the zstd filter
+
+    with h5py.File(path) as file:
+        parts = {
+            key: anndata.io.read_elem(file[key])
+            for key in ("obs", "var", "obsm", "varm", "obsp", "uns")
+            if key in file
+        }
+    if obs is not None:
+        parts["obs"] = parts["obs"][list(obs)]
+    return anndata.AnnData(**parts)
+
+
+def read_var(path: str | Path) -> pd.DataFrame:
+    """Read ``var`` of a stage file, shape (n_genes, n_columns), index = gene symbols."""
+    import anndata
+    import h5py
+
+    with h5py.File(path) as file:
+        return anndata.io.read_elem(file["var"])
+
+
+def read_obs(path: str | Path) -> pd.DataFrame:
+    """Read ``obs`` of a stage file, shape (n_cells, n_columns)."""
+    import anndata
+    import h5py
+    import hdf5plugin  # noqa: F401  registers the zstd filter
+
+    with h5py.File(path) as file:
+        return anndata.io.read_elem(file["obs"])
+
+
+def blocks(
+    path: str | Path, *, genes: Sequence[str] | None = None, block_values: int = BLOCK_VALUES
+) -> Iterator[tuple[int, int, sp.csr_matrix]]:
+    """Read counts a block of rows at a time.
+
+    Parameters
+    ----------
+    path
+        A whole stage file with ``X`` as CSR.
+    genes
+        Columns to keep, in this order; all of them if not given.
+    block_values
+        Upper bound of the non-zero values that a block holds before genes are chosen (a single row may exceed it).
+
+    Yields
+    ------
+    start, stop
+        The rows of the block.
+    X
+        Counts of these rows, CSR, shape (stop - start, n_genes), in the integer type of the file.
+
+    Raises
+    ------
+    KeyError
+        If a gene is not in ``var_names``.
+    """
+    columns = None if genes is None else _columns(path, genes)
+    with _open_csr(path) as (data, indices, indptr, shape):
+        start = 0
+        while start < shape[0]:
+            stop = int(np.searchsorted(indptr, indptr[start] + block_values, side="right")) - 1
+            stop = min(max(stop, start + 1), shape[0])
+            span = slice(indptr[start], indptr[stop])
+            block = sp.csr_matrix(
+                (data[span], indices[span], indptr[start : stop + 1] - indptr[start]),
+                shape=(stop - start, shape[1]),
+            )
+            yield start, stop, block if columns is None else block[:, columns]
+            start = stop
+
+
+def read_genes(path: str | Path, genes: Sequence[str]) -> sp.csc_matrix:
+    """Read the columns of some genes.
+
+    Parameters
+    ----------
+    path
+        A whole stage file with ``X`` as CSR.
+    genes
+        Names in ``var_names``; the columns of the result are in this order.
+
+    Returns
+    -------
+    Counts, CSC, shape (n_cells, len(genes)).
+
+    Raises
+    ------
+    KeyError
+        If a gene is not in ``var_names``.
+    """
+    return sp.vstack([block for _, _, block in blocks(path, genes=genes)], format="csc")
+
+
+def row_sums(path: str | Path) -> np.ndarray:
+    """Total counts of each cell, int64, shape (n_cells,)."""
+    return np.concatenate([np.asarray(x.sum(axis=1, dtype=np.int64)).ravel() for _, _, x in blocks(path)])
+
+
+def lognorm(block: sp.csr_matrix, totals: np.ndarray, *, target: float = 1e4) -> sp.csr_matrix:
+    """Scale each cell to the same total and take log(1 + x), as scanpy's ``normalize_total`` and ``log1p``.
+
+    Parameters
+    ----------
+    block
+        Counts, CSR, shape (n_cells, n_genes). Left as it is.
+    totals
+        Total counts of these cells over all genes, shape (n_cells,).
+    target
+        Counts a cell is scaled to.
+
+    Returns
+    -------
+    float32 CSR of the same shape, sharing its index arrays with ``block``.
+    """
+    scale = (target / np.maximum(totals, 1)).astype(np.float32)
+    data = np.log1p(block.data * np.repeat(scale, np.diff(block.indptr)), dtype=np.float32)
+    return sp.csr_matrix((data, block.indices, block.indptr), shape=block.shape)
+
+
+def append(
+    path: str | Path,
+    parts: Iterable[sp.csr_matrix],
+    *,
+    obs: pd.DataFrame,
+    var: pd.DataFrame,
+    varm: dict | None = None,
+    uns: dict | None = None,
+) -> None:
+    """Write a whole stage file from blocks of rows, holding one block at a time.
+
+    Parameters
+    ----------
+    path
+        Target.
+    parts
+        CSR blocks in the order of ``obs``; there must be at least one.
+    obs, var, varm, uns
+        The other slots. ``obs`` has as many rows as the blocks together.
+    """
+    import anndata
+    import h5py
+    import hdf5plugin
+
+    zstd = dict(hdf5plugin.Zstd(clevel=3))
+    shell = anndata.AnnData(obs=obs, var=var, varm=varm or {}, uns=uns or {})
+    shell.write_h5ad(path, **zstd)
+    parts = iter(parts)
+    first = next(parts)
+    first.indptr = first.indptr.astype(np.int64)  # the whole may hold more than 2^31 values
+    with h5py.File(path, "r+") as file:
+        if "X" in file:
+            del file["X"]
+        anndata.io.write_elem(file, "X", first, dataset_kwargs=zstd)
+        matrix = anndata.io.sparse_dataset(file["X"])
+        for part in parts:
+            matrix.append(part)
+        rows = int(matrix.shape[0])
+    if rows != len(obs):
+        msg = f"{path}: {rows} rows of counts were written for {len(obs)} cells."
+        raise ValueError(msg)
+
+
+@contextmanager
+def _open_csr(path: str | Path) -> Iterator[tuple]:
+    import h5py
+    import hdf5plugin  # noqa: F401  registers the zstd filter
+
+    with h5py.File(path) as file:
+        group = file.get("X")
+        if group is None or group.attrs.get("encoding-type") != "csr_matrix":
+            msg = f"{path}: expected counts in X as a CSR matrix, as load_counts writes them."
+            raise UserError(msg)
+        yield group["data"], group["indices"], group["indptr"][:].astype(np.int64), tuple(group.attrs["shape"])
+
+
+def _columns(path: str | Path, genes: Sequence[str]) -> np.ndarray:
+    columns = read_var(path).index.get_indexer(pd.Index(genes))
+    if (columns < 0).any():
+        missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
+        msg = f"{path} has no genes {missing}"
+        raise KeyError(msg)
+    return columns
