@@ -51,9 +51,7 @@ def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData
 
     with h5py.File(path) as file:
         parts = {
-            key: anndata.io.read_elem(file[key])
-            for key in ("obs", "var", "obsm", "varm", "obsp", "uns")
-            if key in file
+            key: anndata.io.read_elem(file[key]) for key in ("obs", "var", "obsm", "varm", "obsp", "uns") if key in file
         }
     if obs is not None:
         parts["obs"] = parts["obs"][list(obs)]

@@ -63,7 +63,7 @@ def _log_to(log: Path) -> None:
     logging.captureWarnings(capture=True)
 
 
-def _threads(threads: int):  # noqa: ANN202
+def _threads(threads: int):
     """Hold BLAS to one thread and let OpenMP and numba use the job's."""
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)

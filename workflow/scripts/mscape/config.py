@@ -1,0 +1,218 @@
+"""Resolve the study: check config and sample sheets, fill in defaults, list every fault at once."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import yaml
+from jsonschema import Draft202012Validator
+
+from mscape.step import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jsonschema import ValidationError
+
+SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report")
+GIVEN = (  # metadata of a sample that every cell carries; "unknown" where the sheet does not say
+    "sample_id",
+    "lot_id",
+    "donor_id",
+    "tissue",
+    "passage",
+    "condition",
+    "batch",
+    "sex",
+    "assay",
+    "disease",
+    "suspension_type",
+)
+
+
+def resolve(config: dict, schema: dict) -> dict:
+    """Check a study's config and fill in defaults.
+
+    Parameters
+    ----------
+    config
+        The config as read from YAML.
+    schema
+        ``workflow/schemas/config.schema.yaml``.
+
+    Returns
+    -------
+    The config with each default filled in; every dataset carries all sections, its own settings laid over the study's.
+
+    Raises
+    ------
+    mscape.step.UserError
+        With one line for each fault, unknown keys with the name that was probably meant.
+    """
+    _stop_on("the config", list_faults(config, schema))
+    resolved = fill_defaults(config, schema, schema)
+    for name, dataset in config["datasets"].items():
+        target = resolved["datasets"][name]
+        for section in SECTIONS:
+            target[section] = _overlay(resolved[section], dataset.get(section, {}))
+        target["backend"] = resolved["backend"]
+    return resolved
+
+
+def list_faults(value: object, schema: dict) -> list[str]:
+    """Describe each place where a value does not fit its JSON Schema, in the order of the file."""
+    errors = Draft202012Validator(schema).iter_errors(value)
+    return [line for error in sorted(errors, key=lambda e: [str(p) for p in e.absolute_path]) for line in _say(error)]
+
+
+def fill_defaults(value: object, schema: dict, root: dict) -> object:
+    """Copy a value with the defaults of its schema filled in, in nested mappings and lists too."""
+    schema = _follow(schema, root)
+    if isinstance(value, list):
+        return [fill_defaults(item, schema.get("items", {}), root) for item in value]
+    if not isinstance(value, dict):
+        return copy.deepcopy(value)
+    filled = {}
+    properties = schema.get("properties", {})
+    other = schema.get("additionalProperties", {})
+    for key, item in value.items():
+        filled[key] = fill_defaults(item, properties.get(key, other if isinstance(other, dict) else {}), root)
+    for key, sub in properties.items():
+        sub = _follow(sub, root)
+        if key not in filled and "default" in sub:
+            filled[key] = fill_defaults(sub["default"], sub, root)
+    return filled
+
+
+def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
+    """Read a sample sheet.
+
+    Parameters
+    ----------
+    path
+        A TSV with one row a sample.
+    schema
+        ``workflow/schemas/samples.schema.yaml``.
+
+    Returns
+    -------
+    Sheet with all text columns, index = ``sample_id``; ``lot_id`` defaults to ``sample_id``, other missing metadata to
+    "unknown"; relative paths are made relative to the sheet.
+
+    Raises
+    ------
+    mscape.step.UserError
+        With one line for each fault.
+    """
+    if not path.is_file():
+        msg = f"no sample sheet at {path}. Paths of sheets are relative to the config file that names them."
+        raise UserError(msg)
+    try:
+        sheet = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        msg = f"{path} is not a tab-separated text table: {error}. Save it as tab-separated text in UTF-8."
+        raise UserError(msg) from error
+    sheet.columns = sheet.columns.str.strip()
+    sheet = sheet.apply(lambda column: column.str.strip())
+    _stop_on(str(path), _sheet_faults(sheet, schema))
+    sheet["path"] = [_place(text, path.parent) for text in sheet["path"]]
+    return complete_sheet(sheet)
+
+
+def complete_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
+    """Give a sheet every metadata column, ``unknown`` where nothing was given, index = ``sample_id``."""
+    sheet = sheet.copy()
+    if "lot_id" not in sheet:
+        sheet["lot_id"] = ""
+    sheet["lot_id"] = sheet["lot_id"].where(sheet["lot_id"] != "", sheet["sample_id"])
+    for column in GIVEN:
+        if column not in sheet:
+            sheet[column] = "unknown"
+        sheet[column] = sheet[column].where(sheet[column] != "", "unknown")
+    sheet["format"] = sheet["format"].where(sheet["format"] != "", "auto") if "format" in sheet else "auto"
+    return sheet.set_index("sample_id", drop=False)
+
+
+def load_schema(path: Path) -> dict:
+    """Read a JSON Schema written as YAML."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _stop_on(where: str, faults: list[str]) -> None:
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        msg = f"{where} has {len(faults)} fault{'s' * (len(faults) > 1)}:\n{lines}"
+        raise UserError(msg)
+
+
+def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:
+    known = list(schema["properties"])
+    faults = []
+    for column in schema["required"]:
+        if column not in sheet:
+            faults.append(f"column {column!r} is missing; there are {', '.join(map(repr, sheet.columns))}")
+    for column in sheet.columns.difference(known):
+        guess = difflib.get_close_matches(column, known, n=1, cutoff=0.8)
+        if guess:
+            faults.append(f"unknown column {column!r}: did you mean {guess[0]!r}?")
+    if faults:
+        return faults
+    if sheet.empty:
+        return ["it has a header and no samples"]
+    for number, row in enumerate(sheet.to_dict("records"), start=2):
+        row = {key: value for key, value in row.items() if value != ""}
+        faults += [f"line {number}: {fault}" for fault in list_faults(row, schema)]
+    twice = sheet["sample_id"][sheet["sample_id"].duplicated()].unique()
+    return faults + [f"sample_id {name!r} stands in more than one row; it must be unique" for name in twice]
+
+
+def _place(text: str, folder: Path) -> str:
+    if "://" in text or text.startswith("geo:"):
+        return text
+    return str((folder / text).absolute())
+
+
+def _follow(schema: dict, root: dict) -> dict:
+    while "$ref" in schema:
+        target = root
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return schema
+
+
+def _overlay(base: dict, over: dict) -> dict:
+    merged = copy.deepcopy(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _overlay(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+def _say(error: ValidationError) -> list[str]:
+    place = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = [key for key in error.instance if key not in known]
+        lines = []
+        for key in unknown:
+            guess = difflib.get_close_matches(str(key), known, n=1, cutoff=0.6)
+            hint = f"did you mean {guess[0]!r}?" if guess else f"expected one of {', '.join(known)}"
+            lines.append(f"{place}: unknown key {key!r}; {hint}")
+        return lines
+    if error.validator in {"oneOf", "anyOf"} and "required" in str(error.schema.get(error.validator)):
+        wanted = " or ".join(repr(option["required"][0]) for option in error.schema[error.validator])
+        return [f"{place}: expected exactly one of {wanted}"]
+    if error.validator == "required":
+        return [f"{place}: {error.message.replace(' is a required property', '')} is missing"]
+    if error.validator == "enum":
+        options = ", ".join(map(str, error.validator_value))
+        guess = difflib.get_close_matches(str(error.instance), list(map(str, error.validator_value)), n=1)
+        return [
+            f"{place}: {error.instance!r}; expected one of {options}"
+            + (f"; did you mean {guess[0]!r}?" if guess else "")
+        ]
+    return [f"{place}: {error.message}"]
