@@ -122,6 +122,15 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
     return complete_sheet(sheet)
 
 
+def simulated_sheet(lots: list[dict], *, dataset: str) -> pd.DataFrame:
+    """Make the sample sheet of a simulated dataset, a row a lot; settings of the simulation stay out of it."""
+    columns = ["sample_id", *GIVEN]
+    sheet = pd.DataFrame([{key: str(lot[key]) for key in columns if lot.get(key)} for lot in lots]).fillna("")
+    sheet["path"] = [f"data/{dataset}/{sample}/simulated.h5ad" for sample in sheet["sample_id"]]
+    sheet["format"] = "h5ad"
+    return complete_sheet(sheet)
+
+
 def complete_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
     """Give a sheet every metadata column, ``unknown`` where nothing was given, index = ``sample_id``."""
     sheet = sheet.copy()

@@ -1,0 +1,138 @@
+# The resolved config, the sample sheets, and what rules share. No rule is here.
+import hashlib
+import os
+import re
+import sys
+from modulefinder import ModuleFinder
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+RULES = Path(str(workflow.current_basedir))
+SCRIPTS = RULES.parent / "scripts"
+SCHEMAS = RULES.parent / "schemas"
+
+# Relative, so that a repository that is moved together with its results keeps them.
+MARKERS = os.path.relpath(RULES.parent.parent / "resources" / "markers.yaml")
+GENES = os.path.relpath(RULES.parent.parent / "resources" / "genes.tsv")
+STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+sys.path.append(str(SCRIPTS))
+
+from mscape import config as study
+from mscape.step import UserError
+
+
+def load_study() -> tuple[dict, dict]:
+    """Resolve the config and read the sample sheet of each dataset; a fault stops the run before any job."""
+    try:
+        resolved = study.resolve(dict(config), study.load_schema(SCHEMAS / "config.schema.yaml"))
+        return resolved, {name: load_sheet(name, one) for name, one in resolved["datasets"].items()}
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def load_sheet(dataset: str, settings: dict):
+    """The sample sheet of a dataset; a simulated one has its lots for rows."""
+    if "simulate" in settings:
+        return study.simulated_sheet(settings["simulate"]["lots"], dataset=dataset)
+    config_file = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1]).absolute()
+    schema = study.load_schema(SCHEMAS / "samples.schema.yaml")
+    return study.read_sheet(config_file.parent / settings["samples"], schema=schema)
+
+
+STUDY, SHEETS = load_study()
+DATASETS = list(STUDY["datasets"])
+SIMULATED = [name for name, one in STUDY["datasets"].items() if "simulate" in one]
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, DATASETS)),
+    sample=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    scope="all|msc",
+
+
+# Values for params ---------------------------------------------------------------------------------------------------
+
+
+def section(name: str):
+    """Function of the wildcards that gives a section of the dataset's resolved config."""
+
+    def settings(wildcards):
+        return STUDY["datasets"][wildcards.dataset][name]
+
+    return settings
+
+
+def of_dataset(key: str):
+    """Function of the wildcards that gives one setting of the dataset, such as its organism."""
+
+    def setting(wildcards):
+        return STUDY["datasets"][wildcards.dataset].get(key)
+
+    return setting
+
+
+def sheet_row(wildcards) -> dict:
+    """The sample's row of the sheet."""
+    return SHEETS[wildcards.dataset].loc[wildcards.sample].to_dict()
+
+
+def sheet_format(wildcards) -> str:
+    """How the sheet says to read the sample's counts."""
+    return SHEETS[wildcards.dataset].loc[wildcards.sample, "format"]
+
+
+def sheet_rows(wildcards) -> list[dict]:
+    """All rows of the dataset's sheet."""
+    return SHEETS[wildcards.dataset].to_dict("records")
+
+
+def is_simulated(wildcards) -> bool:
+    """Whether the dataset's cells are simulated."""
+    return wildcards.dataset in SIMULATED
+
+
+def resolved_dataset(wildcards) -> dict:
+    """The dataset's whole resolved config."""
+    return STUDY["datasets"][wildcards.dataset]
+
+
+def code(step: str) -> str:
+    """Digest of a step's script and the local modules that it imports.
+
+    Snakemake looks at a script's time stamp and never at what it imports; as a param this digest reruns just the steps
+    whose code has changed, however the files were copied.
+    """
+    finder = ModuleFinder(path=[str(SCRIPTS)])
+    finder.run_script(str(SCRIPTS / f"{step}.py"))
+    files = {module.__file__ for module in finder.modules.values() if module.__file__}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(Path(file).relative_to(SCRIPTS).as_posix().encode())
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# Inputs --------------------------------------------------------------------------------------------------------------
+
+
+def of_samples(pattern: str):
+    """Function of the wildcards that gives a file of every sample of the dataset."""
+
+    def files(wildcards):
+        return expand(pattern, dataset=wildcards.dataset, sample=SHEETS[wildcards.dataset].index)
+
+    return files
+
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+
+def light_mem(wildcards, input, attempt) -> int:
+    """MB for steps that hold tables, embeddings and graphs."""
+    return (1500 + 8 * input.size_mb) * attempt
+
+
+def counts_mem(wildcards, input, attempt) -> int:
+    """MB for steps that read counts in blocks: the compressed file grows about eightfold at most in memory."""
+    return (2000 + 8 * input.size_mb) * attempt

@@ -1,0 +1,63 @@
+# counts.h5ad -> embedding of all cells -> who is an MSC, and the embedding of those who are.
+
+
+def gate_of_scope(wildcards) -> list[str]:
+    """The gate's calls, where only the MSC are embedded."""
+    return [f"results/{wildcards.dataset}/gate.h5ad"] if wildcards.scope == "msc" else []
+
+
+rule embed_cells:
+    """Principal components, neighbour graph and map; of all cells without the gate's genes, or of the MSC."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        gate=gate_of_scope,
+        markers=MARKERS,
+    output:
+        h5ad="results/{dataset}/embedding.{scope}.h5ad",
+    log:
+        "logs/embed_cells/{dataset}.{scope}.log",
+    benchmark:
+        "logs/embed_cells/{dataset}.{scope}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("embed"),
+        cluster=section("cluster"),
+        scope="{scope}",
+        seed=STUDY["seed"],
+        code=code("embed_cells"),
+    script:
+        "../scripts/embed_cells.py"
+
+
+rule gate_msc:
+    """Call each cell against the ISCT markers by the expression rate of its neighbourhood, and judge each lot."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.all.h5ad",
+        markers=MARKERS,
+    output:
+        h5ad="results/{dataset}/gate.h5ad",
+        table="results/{dataset}/gate.tsv",
+        contaminants="results/{dataset}/contaminants.tsv",
+        hidden="results/{dataset}/hidden_mixture.tsv",
+    log:
+        "logs/gate_msc/{dataset}.log",
+    benchmark:
+        "logs/gate_msc/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("gate"),
+        organism=of_dataset("organism"),
+        culture=of_dataset("culture"),
+        seed=STUDY["seed"],
+        code=code("gate_msc"),
+    script:
+        "../scripts/gate_msc.py"

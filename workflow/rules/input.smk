@@ -1,0 +1,107 @@
+# Sample sheet, files -> counts and quality of each sample -> counts.h5ad, one a dataset.
+
+
+def counts_source(wildcards) -> str:
+    """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
+    path = SHEETS[wildcards.dataset].loc[wildcards.sample, "path"]
+    remote = "://" in path or path.startswith("geo:")
+    return f"data/{wildcards.dataset}/{wildcards.sample}/fetched" if remote else path
+
+
+rule simulate_study:
+    """Draw the counts of one simulated lot, and keep what is true of them in a file of its own."""
+    output:
+        h5ad="data/{dataset}/{sample}/simulated.h5ad",
+        truth="data/{dataset}/{sample}/truth.parquet",
+    log:
+        "logs/simulate_study/{dataset}/{sample}.log",
+    benchmark:
+        "logs/simulate_study/{dataset}/{sample}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=3000,
+    params:
+        settings=section("simulate"),
+        sample="{sample}",
+        dataset="{dataset}",
+        markers=MARKERS,
+        genes=GENES,
+        code=code("simulate_study"),
+    script:
+        "../scripts/simulate_study.py"
+
+
+rule load_counts:
+    """Read the counts of one sample, whatever their format, and refuse what are not raw counts."""
+    input:
+        path=counts_source,
+    output:
+        h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
+    log:
+        "logs/load_counts/{dataset}/{sample}.log",
+    benchmark:
+        "logs/load_counts/{dataset}/{sample}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=counts_mem,
+    params:
+        sample="{sample}",
+        dataset="{dataset}",
+        format=sheet_format,
+        organism=of_dataset("organism"),
+        genes=GENES,
+        code=code("load_counts"),
+    script:
+        "../scripts/load_counts.py"
+
+
+rule qc_cells:
+    """Measure the quality of each cell of one sample, set the sample's limits, score doublets."""
+    input:
+        h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
+    output:
+        h5ad="results/{dataset}/samples/{sample}/qc.h5ad",
+    log:
+        "logs/qc_cells/{dataset}/{sample}.log",
+    benchmark:
+        "logs/qc_cells/{dataset}/{sample}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("qc"),
+        row=sheet_row,
+        organism=of_dataset("organism"),
+        seed=STUDY["seed"],
+        code=code("qc_cells"),
+    script:
+        "../scripts/qc_cells.py"
+
+
+rule merge_samples:
+    """Join the cells that pass quality control, with the metadata of the sheet, and account for all others."""
+    input:
+        raw=of_samples("results/{dataset}/samples/{sample}/raw.h5ad"),
+        qc=of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
+    output:
+        h5ad="results/{dataset}/counts.h5ad",
+        table="results/{dataset}/accounting.tsv",
+    log:
+        "logs/merge_samples/{dataset}.log",
+    benchmark:
+        "logs/merge_samples/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=counts_mem,
+    params:
+        rows=sheet_rows,
+        dataset="{dataset}",
+        culture=of_dataset("culture"),
+        simulated=is_simulated,
+        code=code("merge_samples"),
+    script:
+        "../scripts/merge_samples.py"

@@ -1,0 +1,57 @@
+# counts.h5ad, gate, clusters -> calibrated signature scores -> contrasts between lots with the donor as the unit.
+
+
+rule score_programs:
+    """Score each signature in each cell, calibrated against random gene sets like it."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        markers=MARKERS,
+    output:
+        h5ad="results/{dataset}/scores.h5ad",
+        table="results/{dataset}/signatures.tsv",
+        summary="results/{dataset}/score_summary.tsv",
+        confounders="results/{dataset}/confounders.tsv",
+    log:
+        "logs/score_programs/{dataset}.log",
+    benchmark:
+        "logs/score_programs/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("score"),
+        organism=of_dataset("organism"),
+        seed=STUDY["seed"],
+        code=code("score_programs"),
+    script:
+        "../scripts/score_programs.py"
+
+
+rule compare_groups:
+    """Compare lots by condition, tissue, passage and sex, with the donor as the unit."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        clusters="results/{dataset}/clusters.h5ad",
+        scores="results/{dataset}/scores.h5ad",
+    output:
+        contrasts="results/{dataset}/contrasts.tsv",
+        composition="results/{dataset}/composition.tsv",
+        pseudobulk="results/{dataset}/pseudobulk.h5ad",
+    log:
+        "logs/compare_groups/{dataset}.log",
+    benchmark:
+        "logs/compare_groups/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("compare"),
+        seed=STUDY["seed"],
+        code=code("compare_groups"),
+    script:
+        "../scripts/compare_groups.py"

@@ -1,0 +1,193 @@
+# All stages -> passports, the assembled AnnData file, the report of each dataset, the index over all.
+
+
+def truth_of(wildcards) -> list[str]:
+    """What was found against what was put in, for a simulated dataset."""
+    return [f"results/{wildcards.dataset}/truth.json"] if is_simulated(wildcards) else []
+
+
+rule record_run:
+    """Save the resolved config, and what makes the run: digests of the inputs, versions, seed, run id."""
+    input:
+        raw=of_samples("results/{dataset}/samples/{sample}/raw.h5ad"),
+    output:
+        config="results/{dataset}/config.yaml",
+        json="results/{dataset}/run.json",
+    log:
+        "logs/record_run/{dataset}.log",
+    benchmark:
+        "logs/record_run/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        dataset="{dataset}",
+        title=STUDY["title"],
+        seed=STUDY["seed"],
+        resolved=resolved_dataset,
+        rows=sheet_rows,
+        steps={step: code(step) for step in STEPS},
+        code=code("record_run"),
+    script:
+        "../scripts/record_run.py"
+
+
+rule write_passports:
+    """Judge each lot: one record with a verdict, value, interval, reason and next action per attribute."""
+    input:
+        counts="results/{dataset}/counts.h5ad",
+        accounting="results/{dataset}/accounting.tsv",
+        qc=of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
+        gate="results/{dataset}/gate.h5ad",
+        gate_table="results/{dataset}/gate.tsv",
+        contaminants="results/{dataset}/contaminants.tsv",
+        hidden="results/{dataset}/hidden_mixture.tsv",
+        clusters="results/{dataset}/clusters.h5ad",
+        stability="results/{dataset}/stability.tsv",
+        composition="results/{dataset}/composition.tsv",
+        scores="results/{dataset}/scores.h5ad",
+        score_summary="results/{dataset}/score_summary.tsv",
+        signatures="results/{dataset}/signatures.tsv",
+        run="results/{dataset}/run.json",
+    output:
+        json="results/{dataset}/passports.json",
+    log:
+        "logs/write_passports/{dataset}.log",
+    benchmark:
+        "logs/write_passports/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=light_mem,
+    params:
+        settings=section("passport"),
+        organism=of_dataset("organism"),
+        culture=of_dataset("culture"),
+        code=code("write_passports"),
+    script:
+        "../scripts/write_passports.py"
+
+
+rule assemble_dataset:
+    """Join counts, calls, clusters, scores and maps into the one file to hand on."""
+    input:
+        counts="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.all.h5ad",
+        embedding_msc="results/{dataset}/embedding.msc.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        clusters="results/{dataset}/clusters.h5ad",
+        scores="results/{dataset}/scores.h5ad",
+        run="results/{dataset}/run.json",
+    output:
+        h5ad="results/{dataset}/{dataset}.h5ad",
+    log:
+        "logs/assemble_dataset/{dataset}.log",
+    benchmark:
+        "logs/assemble_dataset/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=counts_mem,
+    params:
+        code=code("assemble_dataset"),
+    script:
+        "../scripts/assemble_dataset.py"
+
+
+rule compare_truth:
+    """Compare what was found with what the simulation put in."""
+    input:
+        truth=of_samples("data/{dataset}/{sample}/truth.parquet"),
+        counts="results/{dataset}/counts.h5ad",
+        qc=of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
+        gate="results/{dataset}/gate.h5ad",
+        gate_table="results/{dataset}/gate.tsv",
+        clusters="results/{dataset}/clusters.h5ad",
+        scores="results/{dataset}/scores.h5ad",
+    output:
+        json="results/{dataset}/truth.json",
+        table="results/{dataset}/truth.tsv",
+    log:
+        "logs/compare_truth/{dataset}.log",
+    benchmark:
+        "logs/compare_truth/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=light_mem,
+    params:
+        code=code("compare_truth"),
+    script:
+        "../scripts/compare_truth.py"
+
+
+rule render_report:
+    """Write the offline HTML report of a dataset."""
+    input:
+        counts="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.all.h5ad",
+        embedding_msc="results/{dataset}/embedding.msc.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        gate_table="results/{dataset}/gate.tsv",
+        contaminants="results/{dataset}/contaminants.tsv",
+        hidden="results/{dataset}/hidden_mixture.tsv",
+        clusters="results/{dataset}/clusters.h5ad",
+        stability="results/{dataset}/stability.tsv",
+        resolutions="results/{dataset}/resolutions.tsv",
+        scores="results/{dataset}/scores.h5ad",
+        signatures="results/{dataset}/signatures.tsv",
+        score_summary="results/{dataset}/score_summary.tsv",
+        confounders="results/{dataset}/confounders.tsv",
+        markers="results/{dataset}/markers.tsv",
+        enrichment="results/{dataset}/enrichment.tsv",
+        contrasts="results/{dataset}/contrasts.tsv",
+        composition="results/{dataset}/composition.tsv",
+        accounting="results/{dataset}/accounting.tsv",
+        qc=of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
+        passports="results/{dataset}/passports.json",
+        config="results/{dataset}/config.yaml",
+        run="results/{dataset}/run.json",
+        truth=truth_of,
+    output:
+        html=report(
+            "results/{dataset}/report.html",
+            caption="../report/report.rst",
+            category="Reports",
+            labels={"dataset": "{dataset}"},
+        ),
+        figures=directory("results/{dataset}/figures"),
+    log:
+        "logs/render_report/{dataset}.log",
+    benchmark:
+        "logs/render_report/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=light_mem,
+    params:
+        settings=section("report"),
+        dataset="{dataset}",
+        title=STUDY["title"],
+        simulated=is_simulated,
+        code=code("render_report"),
+    script:
+        "../scripts/render_report.py"
+
+
+rule render_index:
+    """Write the page over all datasets."""
+    input:
+        passports=expand("results/{dataset}/passports.json", dataset=DATASETS),
+        reports=expand("results/{dataset}/report.html", dataset=DATASETS),
+    output:
+        html="results/index.html",
+    log:
+        "logs/render_index.log",
+    benchmark:
+        "logs/render_index.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        title=STUDY["title"],
+        code=code("render_index"),
+    script:
+        "../scripts/render_index.py"

@@ -1,0 +1,76 @@
+# embedding of the MSC -> clusters that are stable -> their markers and what these stand for.
+
+
+rule cluster_cells:
+    """Cluster at the resolution that resampling supports, and say how stable each cluster is."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.msc.h5ad",
+        markers=MARKERS,
+    output:
+        h5ad="results/{dataset}/clusters.h5ad",
+        stability="results/{dataset}/stability.tsv",
+        resolutions="results/{dataset}/resolutions.tsv",
+    log:
+        "logs/cluster_cells/{dataset}.log",
+    benchmark:
+        "logs/cluster_cells/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=counts_mem,
+    params:
+        settings=section("cluster"),
+        seed=STUDY["seed"],
+        code=code("cluster_cells"),
+    script:
+        "../scripts/cluster_cells.py"
+
+
+rule rank_markers:
+    """Rank the genes that set each cluster apart, surface proteins marked."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        clusters="results/{dataset}/clusters.h5ad",
+    output:
+        table="results/{dataset}/markers.tsv",
+        surface="results/{dataset}/surface.tsv",
+    log:
+        "logs/rank_markers/{dataset}.log",
+    benchmark:
+        "logs/rank_markers/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=counts_mem,
+    params:
+        code=code("rank_markers"),
+    script:
+        "../scripts/rank_markers.py"
+
+
+rule enrich_clusters:
+    """Test the signatures among the genes of each cluster and contrast, offline."""
+    input:
+        markers="results/{dataset}/markers.tsv",
+        contrasts="results/{dataset}/contrasts.tsv",
+        markers_yaml=MARKERS,
+    output:
+        table="results/{dataset}/enrichment.tsv",
+    log:
+        "logs/enrich_clusters/{dataset}.log",
+    benchmark:
+        "logs/enrich_clusters/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=light_mem,
+    params:
+        settings=section("compare"),
+        organism=of_dataset("organism"),
+        seed=STUDY["seed"],
+        code=code("enrich_clusters"),
+    script:
+        "../scripts/enrich_clusters.py"

@@ -1,0 +1,80 @@
+"""Save the resolved config, and what makes the run: digests of the inputs, versions, seed, run id."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+import yaml
+
+from mscape import counts, step
+
+PACKAGES = (
+    "anndata",
+    "gseapy",
+    "harmonypy",
+    "igraph",
+    "illico",
+    "leidenalg",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pydeseq2",
+    "pynndescent",
+    "scanpy",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+    "umap-learn",
+)
+
+
+def digest_matrix(path: str | Path) -> str:
+    """Digest the names and counts of a whole stage file.
+
+    The bytes of the file would change with compression and time stamps; names and values do not.
+    """
+    digest = hashlib.sha256()
+    for name in (*counts.read_obs(path).index, *counts.read_var(path).index):
+        digest.update(name.encode() + b"\0")
+    for _, _, block in counts.blocks(path):
+        block.sort_indices()
+        for array, kind in ((block.indptr, "<i8"), (block.indices, "<i8"), (block.data, "<i8")):
+            digest.update(array.astype(kind).tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that compute."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def identify_run(parts: dict) -> str:
+    """Twelve hexadecimal digits that follow from config, inputs, code and versions, and from nothing else."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def main(input, output, params):
+    """Save config and provenance of a dataset's run."""
+    samples = [row["sample_id"] for row in params.rows]
+    inputs = {sample: digest_matrix(path) for sample, path in zip(samples, input.raw, strict=True)}
+    settings = {key: value for key, value in params.resolved.items() if key != "samples"}
+    parts = {
+        "config": settings,
+        "seed": params.seed,
+        "samples": [{key: value for key, value in row.items() if key != "path"} for row in params.rows],
+        "inputs": inputs,
+        "code": params.steps,
+        "versions": versions(),
+    }
+    run = {"run_id": identify_run(parts), "dataset": params.dataset, "title": params.title, **parts}
+    run["paths"] = {row["sample_id"]: str(row["path"]) for row in params.rows}
+    Path(output.json).write_text(json.dumps(run, indent=1, default=str), encoding="utf-8")
+    Path(output.config).write_text(
+        yaml.safe_dump({"seed": params.seed, **params.resolved}, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
