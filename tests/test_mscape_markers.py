@@ -98,11 +98,11 @@ def test_faults_of_all_user_files_are_told_together(tmp_path):
 def test_gate_genes_are_those_of_panels_and_lineages():
     loaded = markers.Markers(
         panels={"p": {"positive": {"NT5E": {}}, "negative": {"CD14|CD11b": {"CD14": 60, "ITGAM": 20}}}},
-        lineages={"b_cell": {"genes": ["MS4A1"]}},
+        lineages={"B_CELL": {"genes": ["MS4A1"], "mouse": ["Ms4a1"]}},
         signatures={"TOY": {"genes": ["ACTB"]}},
     )
     assert markers.panel_genes(loaded) == {"NT5E", "CD14", "ITGAM"}
-    assert markers.all_marker_genes(loaded) == {"NT5E", "CD14", "ITGAM", "MS4A1"}
+    assert markers.all_marker_genes(loaded) == {"NT5E", "CD14", "ITGAM", "MS4A1", "Ms4a1"}
 
 
 @pytest.mark.parametrize("name", ["DDX58", "RIGI", "ENSG00000107201", "ENSG00000107201.12"])
@@ -128,11 +128,11 @@ def test_a_gene_asked_twice_under_two_names_counts_once():
 
 def test_mouse_genes_are_found_by_one_to_one_orthologs_and_the_lost_are_named():
     found, lost = markers.resolve_genes(
-        ["A2M", "ENSG00000107201", "ALDH1A1", "CDKN1A", "NOSUCHGENE"],
-        ["A2m", "Rigi", "Aldh1a1", "CDKN1A"],
+        ["A2M", "ENSG00000107201", "ALDH1A1", "CDKN1A", "NOSUCHGENE", "Ly6a"],
+        ["A2m", "Rigi", "Aldh1a1", "CDKN1A", "Ly6a"],
         organism="mouse",
     )
-    assert found == {"A2M": "A2m", "ENSG00000107201": "Rigi"}
+    assert found == {"A2M": "A2m", "ENSG00000107201": "Rigi", "Ly6a": "Ly6a"}
     assert lost["ALDH1A1"] == "no 1:1 mouse ortholog"
     assert lost["CDKN1A"] == "not in the feature table (mouse Cdkn1a)"
     assert lost["NOSUCHGENE"] == "not in the table of mouse orthologs"

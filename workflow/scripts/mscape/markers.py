@@ -91,14 +91,17 @@ def load_markers(path: str | Path = REGISTRY, extra: Iterable[str | Path] = ()) 
 
 def all_marker_genes(markers: Markers) -> set[str]:
     """Every gene of a gate or lineage panel: the genes that an embedding for the gate leaves out."""
-    lineage = {gene for entry in markers.lineages.values() for gene in entry["genes"]}
+    lineage = {gene for entry in markers.lineages.values() for gene in [*entry["genes"], *entry.get("mouse", [])]}
     return panel_genes(markers) | lineage
 
 
 def panel_genes(markers: Markers) -> set[str]:
-    """Every gene of a gate panel, positive or negative."""
+    """Every gene of a gate panel, whether required, excluded or allowed."""
     genes = {gene for panel in markers.panels.values() for gene in panel["positive"]}
-    return genes | {gene for panel in markers.panels.values() for group in panel["negative"].values() for gene in group}
+    for panel in markers.panels.values():
+        groups = [*panel["negative"].values(), *panel.get("allowed", {}).values()]
+        genes |= {gene for group in groups for gene in group}
+    return genes
 
 
 def resolve_genes(
@@ -114,7 +117,7 @@ def resolve_genes(
     Parameters
     ----------
     genes
-        Human symbols or Ensembl ids.
+        Human symbols or Ensembl ids; for mouse also mouse symbols, as the mouse panels name them.
     var_names
         Names of the dataset's genes: symbols or Ensembl ids, versions (``.12``) allowed.
     gene_ids
@@ -206,6 +209,8 @@ def _translate(gene: str, organism: str, aliases: Mapping[str, str]) -> tuple[li
     table = read_orthologs()
     symbol = _symbols_by_id().get(_bare(gene), gene) if _is_ensembl(gene) else gene
     symbol = next((name for name in _spellings(symbol, aliases) if name in table.index), None)
+    if symbol is None and gene not in read_gene_ids() and not gene.isupper():
+        return [gene], absent  # a mouse symbol already
     if symbol is None:
         return [], "not in the table of mouse orthologs"
     mouse, kind = table.loc[symbol, ["mouse", "class"]]
