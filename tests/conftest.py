@@ -1,0 +1,45 @@
+"""What several tests share: where the repository and the real data are, and toy files."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fix", action="store_true", help="write derived documents anew instead of comparing them")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real data, which are not part of the repository."""
+    folder = Path(os.environ.get("MSCAPE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; MSCAPE_SHARED_DATA names another place")
+    return folder
+
+
+@pytest.fixture
+def toy_counts():
+    """Maker of small Poisson counts as CSR with names: toy_counts(n_cells, n_genes, mean, seed)."""
+
+    def make(n_cells=50, n_genes=40, mean=2.0, seed=0, prefix="cell"):
+        from anndata import AnnData
+
+        matrix = sp.csr_matrix(np.random.default_rng(seed).poisson(mean, (n_cells, n_genes)).astype(np.int32))
+        obs = pd.DataFrame(index=[f"{prefix}{i}" for i in range(n_cells)])
+        genes = [f"G{i}" for i in range(n_genes)]
+        var = pd.DataFrame({"gene_id": [f"ENSG{i:011d}" for i in range(n_genes)], "feature_name": genes}, index=genes)
+        return AnnData(matrix, obs=obs, var=var)
+
+    return make

@@ -1,0 +1,65 @@
+import logging
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from mscape import step
+
+
+class Job(SimpleNamespace):
+    """Stand-in for the object that Snakemake gives to a script."""
+
+
+@pytest.fixture
+def job(tmp_path):
+    handlers = list(logging.root.handlers)
+    yield Job(
+        rule="gate_msc",
+        log=[tmp_path / "logs/gate.log"],
+        params={"seed": 1},
+        threads=2,
+        input=[],
+        output=[tmp_path / "out.tsv"],
+    )
+    logging.captureWarnings(capture=False)
+    for handler in set(logging.root.handlers) - set(handlers):
+        logging.root.removeHandler(handler)
+        handler.close()
+
+
+def test_main_gets_params_and_threads(job):
+    seen = []
+    step.run(lambda input, output, params: seen.append((params.seed, params.threads)), job)
+    assert seen == [(1, 2)]
+
+
+def test_a_fault_is_one_line_and_leaves_nothing_half_written(job, capsys):
+    def main(input, output, params):
+        output[0].write_text("half")
+        raise step.UserError("x.h5ad has no cells; expected at least one. Check the path.")
+
+    with pytest.raises(SystemExit):
+        step.run(main, job)
+    message = capsys.readouterr().err
+    assert "mscape gate_msc: x.h5ad has no cells" in message
+    assert "Traceback" not in message
+    assert "Traceback" in job.log[0].read_text()
+    assert not job.output[0].exists()
+
+
+def test_an_unforeseen_error_is_named_and_logged(job, capsys):
+    with pytest.raises(SystemExit):
+        step.run(lambda input, output, params: 1 / 0, job)
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+    assert "ZeroDivisionError" in job.log[0].read_text()
+
+
+def test_warnings_go_to_the_log(job):
+    def main(input, output, params):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("look here", UserWarning, stacklevel=1)
+
+    step.run(main, job)
+    assert "look here" in job.log[0].read_text()
