@@ -1,0 +1,337 @@
+"""Compare groups of donors in scores, genes and cluster shares; refuse in a sentence what the donors cannot tell."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
+
+from mscape import composition as shares
+from mscape import contrasts, counts, pseudobulk, step
+from mscape.contrasts import Contrast, Design
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ["contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"]
+COLUMNS += ["note", "statistic", "unit"]
+SHORT = "Effect only: see the note of this contrast's design row."
+
+
+def count_composition(lot: pd.Series, leiden: pd.Series, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Count each lot's cells in each cluster.
+
+    Parameters
+    ----------
+    lot, leiden
+        Lot and cluster of each clustered cell.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a lot and cluster: ``lot_id cluster n_cells fraction low high``; Wilson's interval for the cells counted.
+    """
+    table = _cross(lot, leiden)
+    total = table.sum(axis=1).to_numpy()[:, None]
+    low, high = shares.wilson_interval(table.to_numpy(), total, confidence=confidence)
+    long = table.rename_axis(index="lot_id", columns="cluster").stack().rename("n_cells").reset_index()
+    return long.assign(fraction=(table.to_numpy() / total).ravel(), low=low.ravel(), high=high.ravel())
+
+
+def average_scores(lot: pd.Series, scores: pd.DataFrame, lots: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Average scores over the cells of each lot.
+
+    Parameters
+    ----------
+    lot
+        Lot of each cell.
+    scores
+        One column a signature, same index.
+    lots
+        Order of the result's rows.
+
+    Returns
+    -------
+    Means and the means' sampling variances (variance of cells / n), each of shape (n_lots, n_signatures).
+    """
+    grouped = scores.astype(float).groupby(lot.to_numpy())
+    mean, spread, n = grouped.mean(), grouped.var(ddof=1), grouped.count()
+    return mean.reindex(lots).to_numpy(), (spread / n).reindex(lots).to_numpy()
+
+
+def compare_scores(
+    means: np.ndarray, variances: np.ndarray, names: list[str], design: Design, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Compare mean scores between groups of donors by a weighted linear model.
+
+    Parameters
+    ----------
+    means, variances
+        From :func:`average_scores`.
+    names
+        Signatures.
+    design
+        From :func:`mscape.contrasts.build_design`.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a signature.
+    """
+    values, spread = _mix(means, variances, design)
+    table = contrasts.fit_linear(values, design, variance=spread, confidence=confidence)
+    return table.assign(feature=names, unit="score")
+
+
+def compare_composition(table: pd.DataFrame, design: Design, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare cluster shares between groups of donors by a linear model of centred log-ratios.
+
+    Parameters
+    ----------
+    table
+        Cells, one row a lot, one column a cluster.
+    design
+        From :func:`mscape.contrasts.build_design`.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a cluster; the estimate is the log2 ratio of its share, relative to the other clusters. Empty with one
+    cluster.
+    """
+    if table.shape[1] < 2:
+        return pd.DataFrame()
+    values, spread = _mix(shares.centred_log_ratio(table.to_numpy()), shares.clr_variance(table.to_numpy()), design)
+    result = contrasts.fit_linear(values, design, variance=spread, confidence=confidence)
+    return result.assign(feature=table.columns.astype(str), unit="log2 ratio of shares (CLR)")
+
+
+def compare_expression(
+    bulk: sp.csr_matrix,
+    genes: pd.Index,
+    measured: np.ndarray,
+    design: Design,
+    *,
+    min_cpm: float = 5.0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare genes between groups of donors on summed counts.
+
+    Parameters
+    ----------
+    bulk
+        Counts of lots, shape (n_lots, n_genes), in the order of the design's lots.
+    genes
+        Names.
+    measured
+        Whether a gene is in a lot's feature table, bool, shape (n_lots, n_genes). Absent is not zero.
+    design
+        From :func:`mscape.contrasts.build_design`.
+    min_cpm
+        Genes below this in too many units are left out.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a gene that is measured in every lot of the contrast.
+    """
+    lots_used = design.mix.to_numpy() > 0
+    everywhere = measured[lots_used.any(axis=0)].all(axis=0)
+    units = np.asarray((sp.csr_matrix(lots_used.astype(np.int64)) @ bulk).todense())
+    keep = everywhere & pseudobulk.select_genes(units, design, min_cpm=min_cpm)
+    if not keep.any():
+        return pd.DataFrame()
+    table = pseudobulk.compare_genes(
+        units[:, keep], design, genes=genes[keep].to_numpy(), totals=units.sum(axis=1), confidence=confidence
+    )
+    unit = "log2 ratio (PyDESeq2)" if design.testable else "log2 ratio of CPM + 0.5"
+    return table.assign(unit=unit)
+
+
+def label_rows(table: pd.DataFrame, kind: str, design: Design) -> pd.DataFrame:
+    """Give rows their contrast, donors, adjusted p-values and note."""
+    if table.empty:
+        return table
+    missing = table["estimate"].isna()
+    note = np.where(missing, "Not measured in every lot of this contrast.", "" if design.testable else SHORT)
+    if not design.estimable:
+        note[:] = "Not estimable: see the note of this contrast's design row."
+    return table.assign(
+        contrast=design.contrast.name,
+        kind=kind,
+        n_reference=design.n_reference,
+        n_other=design.n_other,
+        pvalue_adj=contrasts.adjust_pvalues(table["pvalue"].to_numpy()),
+        note=note,
+    )
+
+
+def describe_design(contrast: Contrast, design: Design | None) -> pd.DataFrame:
+    """Say in one row what a contrast rests on and what was refused."""
+    row = dict.fromkeys(COLUMNS, np.nan) | {"contrast": contrast.name, "kind": "design", "feature": contrast.factor}
+    row |= {
+        "unit": "",
+        "note": "One arm has no lot with enough cells: nothing to compare.",
+        "n_reference": 0,
+        "n_other": 0,
+    }
+    if design is not None:
+        row |= {"n_reference": design.n_reference, "n_other": design.n_other, "note": design.note}
+    return pd.DataFrame([row])
+
+
+def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.DataFrame) -> AnnData:
+    """Sum raw counts over each lot and cluster.
+
+    Parameters
+    ----------
+    path
+        counts.h5ad.
+    obs
+        Its ``obs``.
+    leiden
+        Cluster of each of its cells, "" where a cell was not clustered.
+    var
+        Its ``var``.
+
+    Returns
+    -------
+    X = int64 CSR sums; ``obs``: ``lot_id donor_id cluster n_cells``; rows are sorted by lot and cluster. Sums over the
+    clusters of a lot are the lot's MSC.
+    """
+    key = pd.MultiIndex.from_arrays([obs["lot_id"].astype(str), leiden])
+    used = (leiden != "").to_numpy()
+    levels = key[used].unique()
+    levels = levels[sorted(range(len(levels)), key=lambda row: (levels[row][0], *_order(levels[row][1])))]
+    groups = np.where(used, levels.get_indexer(key), -1)
+    sums = pseudobulk.sum_groups(path, groups, len(levels))
+    donor = obs.groupby(obs["lot_id"].astype(str), observed=True)["donor_id"].first().astype(str)
+    rows = pd.DataFrame(
+        {
+            "lot_id": levels.get_level_values(0),
+            "donor_id": donor.reindex(levels.get_level_values(0)).to_numpy(),
+            "cluster": levels.get_level_values(1),
+            "n_cells": np.bincount(groups[used], minlength=len(levels)),
+        },
+        index=[f"{lot}|{cluster}" for lot, cluster in levels],
+    )
+    return AnnData(X=sums, obs=rows, var=var)
+
+
+def main(input, output, params):
+    """Read counts, clusters, scores and the gate; write contrasts, composition and pseudobulk."""
+    settings = params.settings
+    obs, var = counts.read_obs(input.h5ad), counts.read_var(input.h5ad)
+    leiden = _clusters(counts.read_obs(input.clusters), obs.index)
+    clustered = leiden != ""
+    if not clustered.any():
+        logger.info("no cell was clustered: all tables are empty")
+    bulk = gather_pseudobulk(input.h5ad, obs, leiden, var)
+    factors = [*settings["factors"], *(item["factor"] for item in settings["contrasts"]), *settings["covariates"]]
+    lots = contrasts.describe_lots(obs, factors, cells=clustered)
+    found = _choose(lots, settings)
+    composition = count_composition(obs["lot_id"][clustered].astype(str), leiden[clustered])
+    table = _cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
+    summed, known = _sum_lots(bulk, lots.index), _measured(input.h5ad, obs, lots.index, len(var))
+    scores = counts.read_light(input.scores).obsm[f"score_{settings['score']}"].loc[obs.index[clustered]]
+    means, variances = average_scores(obs["lot_id"][clustered].astype(str), scores, lots.index)
+
+    remark = _name_cells(counts.read_obs(input.gate)["isct_call"].reindex(obs.index)[clustered])
+    parts = []
+    for contrast in found:
+        design = contrasts.build_design(
+            lots,
+            contrast,
+            covariates=[*lots.columns.intersection(settings["factors"]), *settings["covariates"]]
+            if settings["adjust"]
+            else [],
+            min_donors=settings["min_donors"],
+            min_cells=settings["min_cells"],
+        )
+        if design is None:
+            parts.append(describe_design(contrast, design))
+            continue
+        if remark:
+            design.remarks.append(remark)
+        parts.append(describe_design(contrast, design))
+        confidence = {"confidence": settings["confidence"]}
+        parts.append(label_rows(compare_scores(means, variances, list(scores), design, **confidence), "score", design))
+        parts.append(label_rows(compare_composition(table, design, **confidence), "composition", design))
+        if settings["genes"]:
+            genes = compare_expression(summed, var.index, known, design, min_cpm=settings["min_cpm"], **confidence)
+            parts.append(label_rows(genes, "gene", design))
+        logger.info("%s: %s and %s donors. %s", contrast.name, design.n_reference, design.n_other, design.note)
+    parts = [part for part in parts if not part.empty]
+    result = pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+    step_table(result, output.contrasts)
+    step_table(composition, output.composition)
+    bulk.uns["mscape"] = {
+        "compare_groups": {"contrasts": [contrast.name for contrast in found], "cells": remark or "MSC"}
+    }
+    counts.write(bulk, output.pseudobulk)
+
+
+def step_table(table: pd.DataFrame, path: str) -> None:
+    """Write a table for people: tabs, a header, six digits."""
+    table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _choose(lots: pd.DataFrame, settings: dict) -> list[Contrast]:
+    if settings["contrasts"]:
+        return contrasts.check_contrasts(lots, settings["contrasts"])
+    known = {factor: level for factor, level in settings["reference"].items() if level in set(lots.get(factor, []))}
+    return contrasts.find_contrasts(lots, factors=settings["factors"], reference=known)
+
+
+def _clusters(obs: pd.DataFrame, cells: pd.Index) -> pd.Series:
+    """Cluster of every cell as text, "" where it was not clustered."""
+    return obs["leiden"].astype(object).reindex(cells).fillna("").astype(str)
+
+
+def _cross(lot: pd.Series, leiden: pd.Series) -> pd.DataFrame:
+    table = pd.crosstab(lot, leiden)
+    return table[sorted(table.columns, key=_order)].rename_axis(index=None, columns=None)
+
+
+def _order(cluster: str) -> tuple:
+    """Sort clusters by number, names after them."""
+    return (not cluster.isdigit(), int(cluster) if cluster.isdigit() else 0, cluster)
+
+
+def _mix(means: np.ndarray, variances: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """Average lots into units; lots outside the contrast may be missing."""
+    mix = design.mix.to_numpy()
+    used = mix.any(axis=0)
+    spread = np.nan_to_num(variances[used], nan=0.0)
+    return mix[:, used] @ means[used], mix[:, used] ** 2 @ spread
+
+
+def _sum_lots(bulk: AnnData, lots: pd.Index) -> sp.csr_matrix:
+    rows = lots.get_indexer(bulk.obs["lot_id"])
+    pick = sp.csr_matrix((np.ones(len(rows), np.int64), (rows, np.arange(len(rows)))), shape=(len(lots), len(rows)))
+    return sp.csr_matrix(pick @ bulk.X)
+
+
+def _measured(path: str, obs: pd.DataFrame, lots: pd.Index, n_genes: int) -> np.ndarray:
+    """Whether each gene is in the feature table of every sample of a lot; all are where the file does not say."""
+    varm = counts.read_light(path, obs=[]).varm
+    if "measured" not in varm:
+        return np.ones((len(lots), n_genes), dtype=bool)
+    measured = varm["measured"]
+    samples = obs[["lot_id", "sample_id"]].astype(str).drop_duplicates()
+    by_lot = samples.groupby("lot_id")["sample_id"].agg(list)
+    return np.array([measured[by_lot[lot]].to_numpy().all(axis=1) for lot in lots])
+
+
+def _name_cells(calls: pd.Series) -> str:
+    """Say so where the compared cells are not those that pass the gate."""
+    other = (calls.astype(str) != "pass").sum()
+    return f"Compared are all clustered cells; {other} of {len(calls)} did not pass the MSC gate." if other else ""
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
