@@ -1,0 +1,136 @@
+"""Read one sample's counts, whatever their format, into one shape: raw integers, unique symbols, known ids."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mscape import counts, formats
+from mscape.formats import features
+from mscape.step import UserError, run
+
+logger = logging.getLogger("mscape")
+
+GENES = Path(__file__).resolve().parents[2] / "resources" / "genes.tsv"
+MANY = 20_000  # cells above which a file is suspected to hold empty droplets
+
+
+def name_cells(barcodes: np.ndarray, sample: str) -> tuple[pd.Index, int]:
+    """Make cell names unique over samples and within the sample.
+
+    Parameters
+    ----------
+    barcodes
+        As given.
+    sample
+        Goes before each barcode.
+
+    Returns
+    -------
+    Names ``<sample>_<barcode>``, a repeated barcode with ``.2``, ``.3``, ... behind it; and how many were repeated.
+    """
+    series = pd.Series(np.asarray(barcodes, dtype=str))
+    number = series.groupby(series).cumcount()
+    repeated = number > 0
+    names = sample + "_" + series.where(~repeated, series + "." + (number + 1).astype(str))
+    return pd.Index(names.to_numpy(dtype=str), dtype=str), int(repeated.sum())
+
+
+def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
+    """Stop if most barcodes are empty droplets.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If there are more barcodes than a run can have cells and most hold hardly a count.
+    """
+    if looks_unfiltered(totals):
+        msg = (
+            f"{path} holds {len(totals):,} barcodes, {np.mean(totals < 100):.0%} of them with fewer than 100 counts: "
+            "an unfiltered matrix with empty droplets. Give the filtered one (filtered_feature_bc_matrix), or call cells "
+            "first, e.g. with CellBender or DropletUtils::emptyDrops."
+        )
+        raise UserError(msg)
+
+
+def looks_unfiltered(totals: np.ndarray) -> bool:
+    """Say whether totals of barcodes look like those of an unfiltered droplet matrix, not like those of cells."""
+    return len(totals) > MANY and float(np.mean(totals < 100)) > 0.5
+
+
+def main(input, output, params):
+    """Write raw.h5ad of one sample.
+
+    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional ``member`` (which matrix of a folder or
+    archive) and ``genome`` (which genome of several).
+    """
+    path = Path(str(input.path))
+    target = Path(str(output.h5ad))
+    member, genome = (_given(params, key) for key in ("member", "genome"))
+    known = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
+    with formats.open_counts(path, format=params.format, member=member, known=known, scratch=target.parent) as table:
+        genes = _settle(table, known, params.organism, genome, path)
+        if len(table.barcodes) == 0:
+            msg = f"{path} holds no cells. Give the matrix that has them."
+            raise UserError(msg)
+        names, repeated = name_cells(table.barcodes, params.sample)
+        notes = table.notes + genes.notes
+        if repeated:
+            notes.append(f"{repeated:,} barcodes occur more than once and were numbered: several samples in one file?")
+        totals: list[np.ndarray] = []
+        counts.append(
+            target,
+            _watched((genes.apply(block) for block in table.rows()), totals),
+            obs=pd.DataFrame(index=names),
+            var=genes.var,
+            uns={
+                "mscape": {
+                    "load_counts": {
+                        "path": str(path),
+                        "dataset": params.dataset,
+                        "sample": params.sample,
+                        "format": table.format,
+                        "organism": params.organism,
+                        "n_cells": len(names),
+                        "n_genes": len(genes.var),
+                        "excluded_features": genes.excluded,
+                        "summed_genes": len(genes.summed),
+                        "repeated_barcodes": repeated,
+                        "notes": notes,
+                    }
+                }
+            },
+        )
+    total = np.concatenate(totals)
+    if not total.any():
+        msg = f"{path} holds {len(names):,} cells and not one count. Give the matrix that has them."
+        raise UserError(msg)
+    refuse_empty_droplets(total, str(path))
+    for note in notes:
+        logger.info("%s: %s", params.sample, note)
+    logger.info("%s: %d cells, %d genes, %s", params.sample, len(names), len(genes.var), table.format)
+
+
+def _settle(table, known, organism, genome, path):
+    try:
+        return features.settle(table.features, known, organism=organism, genome=genome)
+    except UserError as error:
+        msg = f"{path}: {error}"
+        raise UserError(msg) from error
+
+
+def _watched(blocks, totals):
+    """Hand blocks on and keep their row sums."""
+    for block in blocks:
+        totals.append(np.asarray(block.sum(axis=1, dtype=np.int64)).ravel())
+        yield block
+
+
+def _given(params, key: str) -> str:
+    value = str(getattr(params, key, "") or "")
+    return "" if value == "unknown" else value
+
+
+if "snakemake" in globals():
+    run(main, snakemake)
