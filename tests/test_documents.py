@@ -1,0 +1,57 @@
+"""Derived documents agree with what they are made from; `--fix` writes them anew."""
+
+from pathlib import Path
+
+import documents
+import pytest
+
+DERIVED = {
+    "config/README.md": lambda text: documents.config_docs(),
+    "envs/cpu.yaml": lambda text: documents.conda_env(),
+    "README.md": documents.readme,
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derived_document_is_in_sync(root, request, name):
+    path: Path = root / name
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    expected = DERIVED[name](text)
+    if request.config.getoption("--fix"):
+        path.write_text(expected, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == expected, f"{name} is stale: pytest tests/test_documents.py --fix"
+
+
+def test_pins_satisfy_what_the_project_asks_for(root):
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    exact = {Requirement(pin).name: Requirement(pin).specifier for pin in documents.pins()}
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    for requirement in map(Requirement, wanted):
+        version = str(exact[requirement.name]).removeprefix("==")
+        assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}"
+
+
+def test_every_rule_has_a_script_a_log_and_a_test(root):
+    import re
+
+    for file in (root / "workflow/rules").glob("*.smk"):
+        for name, body in re.findall(
+            r"^(?:    )?rule (\w+):\n(.*?)(?=^rule |^(?:    )rule |\Z)", file.read_text(), re.M | re.S
+        ):
+            assert f'"../scripts/{name}.py"' in body, name
+            assert f"logs/{name}" in body, name
+            assert "benchmark:" in body, name
+            assert f'code("{name}")' in body, name
+            assert (root / f"workflow/scripts/{name}.py").is_file(), name
+            assert (root / f"tests/test_{name}.py").is_file(), name
+
+
+def test_no_lock_file_with_addresses_is_committed(root):
+    import subprocess
+
+    files = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"uv.lock", "poetry.lock", "package-lock.json"} & {Path(file).name for file in files}

@@ -1,0 +1,181 @@
+"""Whole runs through Snakemake, as a user starts them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+
+def snakemake(root, folder, *arguments, config=None):
+    """Run Snakemake as a user would, from a folder of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(root / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--cores",
+        "2",
+    ]
+    if config is not None:
+        command += ["--configfile", str(config)]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder, check=False)
+
+
+TINY = {
+    "title": "Tiny study (simulated)",
+    "datasets": {
+        "tiny": {
+            "culture": "expanded",
+            "simulate": {
+                "seed": 7,
+                "cells_per_lot": 350,
+                "lots": [
+                    {"sample_id": "A", "donor_id": "D1", "tissue": "bone marrow", "passage": 3, "sex": "female"},
+                    {
+                        "sample_id": "B",
+                        "donor_id": "D2",
+                        "tissue": "umbilical cord",
+                        "passage": 8,
+                        "sex": "male",
+                        "contamination": {"T cell": 0.08, "endothelial": 0.06},
+                    },
+                ],
+            },
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(root, tmp_path_factory):
+    """A finished run of two small simulated lots."""
+    folder = tmp_path_factory.mktemp("tiny")
+    config = folder / "study.yaml"
+    config.write_text(yaml.safe_dump(TINY))
+    run = snakemake(root, folder, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return folder, config
+
+
+def test_every_stage_holds_what_the_contract_says(tiny):
+    from mscape import contract
+
+    folder, _ = tiny
+    for name, stage in contract.STAGES.items():
+        for sample in "AB" if "{sample}" in stage.path else " ":
+            for scope in ("all", "msc") if "{scope}" in stage.path else ("",):
+                contract.check(folder / stage.path.format(dataset="tiny", sample=sample, scope=scope), name)
+
+
+def test_a_second_run_does_nothing(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, config=config)
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stderr
+
+
+def test_a_changed_setting_reruns_only_what_uses_it(root, tiny):
+    folder, config = tiny
+    changed = folder / "changed.yaml"
+    study = yaml.safe_load(config.read_text())
+    study["gate"] = {"panel": "isct_core"}
+    changed.write_text(yaml.safe_dump(study))
+    plan = snakemake(root, folder, "--dry-run", config=changed).stdout
+    assert "rule gate_msc:" in plan
+    assert "rule load_counts:" not in plan
+    assert "rule qc_cells:" not in plan
+
+
+def test_a_mistyped_key_stops_the_run_and_is_named(root, tmp_path):
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({**TINY, "gate": {"panle": "isct2006"}}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "gate: unknown key 'panle'; did you mean 'panel'?" in run.stdout + run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_wrong_path_is_named_before_any_work(root, tmp_path):
+    (tmp_path / "samples.tsv").write_text("sample_id\tpath\none\tnowhere.h5ad\n")
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({"datasets": {"mine": {"samples": "samples.tsv"}}}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "nowhere.h5ad" in run.stdout + run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_simulation_is_found_again(tiny):
+    folder, _ = tiny
+    truth = pd.read_csv(folder / "results/tiny/truth.tsv", sep="\t")
+    missed = truth[truth["met"].astype(str) == "False"]
+    assert missed.empty, missed.to_string()
+
+
+def test_the_report_is_one_offline_file(tiny):
+    folder, _ = tiny
+    page = (folder / "results/tiny/report.html").read_text(encoding="utf-8")
+    assert "imulated" in page
+    assert 'src="http' not in page
+    assert "ISCT compliant" not in page
+    passports = json.loads((folder / "results/tiny/passports.json").read_text())
+    assert {lot["lot_id"] for lot in passports["lots"]} == {"A", "B"}
+    assert passports["run_id"] in page
+
+
+@pytest.fixture(scope="module")
+def real(root, shared_data, tmp_path_factory):
+    """A finished run of three real datasets: lung, blood, cell lines."""
+    folder = tmp_path_factory.mktemp("real")
+    shutil.copytree(root / "tests/studies/real", folder, dirs_exist_ok=True)
+    for sheet in folder.glob("*.tsv"):
+        sheet.write_text(sheet.read_text().replace("SHARED", str(shared_data)))
+    run = snakemake(root, folder, config=folder / "real.yaml")
+    assert run.returncode == 0, run.stderr[-4000:]
+    return folder / "results"
+
+
+def labels(shared_data: Path, name: str, column: str) -> pd.Series:
+    """Given cell types of a real dataset, indexed by barcode."""
+    from mscape import counts
+
+    return counts.read_obs(next((shared_data / name).glob("*.h5ad")))[column].astype(str)
+
+
+@pytest.mark.real
+def test_blood_fails_on_its_own_lineage(real, shared_data):
+    from mscape import counts
+
+    cells = counts.read_obs(real / "pbmc3k/gate.h5ad")
+    assert (cells["isct_call"] == "pass").sum() == 0
+    assert (cells["isct_call"] == "fail").mean() > 0.95
+    table = pd.read_csv(real / "pbmc3k/gate.tsv", sep="\t").set_index("criterion")
+    assert table.loc["CD90", "verdict"] == "not_assessable"
+    assert table.loc["CD34", "verdict"] == "not_assessable"
+    assert table.loc["CD45", "verdict"] == "fails"
+
+
+@pytest.mark.real
+def test_shallow_fibroblasts_are_indeterminate(real, shared_data):
+    from mscape import counts
+
+    cells = counts.read_obs(real / "zilionis/gate.h5ad")
+    assert (cells["isct_call"] == "pass").sum() == 0
+
+
+@pytest.mark.real
+def test_reports_of_real_data_do_not_say_simulated(real):
+    for name in ("pbmc3k", "zilionis", "pollen"):
+        page = (real / name / "report.html").read_text(encoding="utf-8")
+        assert (real / name / "report.html").stat().st_size < 15e6
+        assert 'class="banner' not in page or "imulated" not in page.split('class="banner', 1)[1][:200]
