@@ -1,9 +1,7 @@
 # The resolved config, the sample sheets, and what rules share. No rule is here.
-import hashlib
 import os
 import re
 import sys
-from modulefinder import ModuleFinder
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -19,6 +17,7 @@ STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
 
 from mscape import config as study
+from mscape.sources import digest_sources
 from mscape.step import UserError
 
 
@@ -98,19 +97,8 @@ def resolved_dataset(wildcards) -> dict:
 
 
 def code(step: str) -> str:
-    """Digest of a step's script and the local modules that it imports.
-
-    Snakemake looks at a script's time stamp and never at what it imports; as a param this digest reruns just the steps
-    whose code has changed, however the files were copied.
-    """
-    finder = ModuleFinder(path=[str(SCRIPTS)])
-    finder.run_script(str(SCRIPTS / f"{step}.py"))
-    files = {module.__file__ for module in finder.modules.values() if module.__file__}
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(Path(file).relative_to(SCRIPTS).as_posix().encode())
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]
+    """Digest of a step's script and of the local modules that it imports: the step reruns when one of them changes."""
+    return digest_sources(SCRIPTS / f"{step}.py")
 
 
 # Inputs --------------------------------------------------------------------------------------------------------------
