@@ -9,7 +9,9 @@ min_version("9.20")
 
 # A config file that is given replaces the default study (Snakemake would merge the two).
 if not workflow.overwrite_configfiles:
-    own, default = Path("config/config.yaml"), Path(workflow.basedir, "config/config.yaml")
+    own, default = Path("config/config.yaml"), Path(
+        workflow.basedir, "config/config.yaml"
+    )
 
     configfile: str(own if own.is_file() else default)
 
@@ -28,7 +30,6 @@ include: "workflow/rules/report.smk"
 rule all:
     """Everything: a report, a passport file and an AnnData file for each dataset, and the index."""
     default_target: True
-    localrule: True
     input:
         index="results/index.html",
         h5ad=expand("results/{dataset}/{dataset}.h5ad", dataset=DATASETS),
@@ -37,3 +38,19 @@ rule all:
             dataset=DATASETS,
             table=["gate", "stability", "markers", "enrichment", "contrasts"],
         ),
+    localrule: True
+
+
+onsuccess:
+    if Path("results/index.html").is_file():
+        print(
+            f"\nmscape: open {Path('results/index.html').absolute()}",
+            file=sys.stderr,
+        )
+
+
+onerror:
+    print(
+        "\nmscape: stopped; the first 'mscape <step>:' line above says why.",
+        file=sys.stderr,
+    )
