@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from mscape import config
 from mscape.step import UserError
 
+FOLDER = Path("/study")
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -29,6 +32,7 @@ SCHEMA = {
             "additionalProperties": False,
             "properties": {
                 "min_probability": {"type": "number", "maximum": 1, "default": 0.9},
+                "panel_files": {"type": "array", "items": {"type": "string"}, "default": []},
                 "panel": {"enum": ["isct2006", "isct_core"], "default": "isct2006"},
             },
         },
@@ -41,11 +45,18 @@ def test_defaults_are_filled_and_a_dataset_overlays_the_study():
         "gate": {"min_probability": 0.8},
         "datasets": {"a": {"simulate": {}}, "b": {"samples": "b.tsv", "gate": {"panel": "isct_core"}}},
     }
-    resolved = config.resolve(given, SCHEMA)
-    assert resolved["datasets"]["a"]["gate"] == {"min_probability": 0.8, "panel": "isct2006"}
-    assert resolved["datasets"]["b"]["gate"] == {"min_probability": 0.8, "panel": "isct_core"}
+    resolved = config.resolve(given, SCHEMA, folder=FOLDER)
+    gates = {name: one["gate"] for name, one in resolved["datasets"].items()}
+    assert gates["a"] == {"min_probability": 0.8, "panel": "isct2006", "panel_files": []}
+    assert gates["b"] == {"min_probability": 0.8, "panel": "isct_core", "panel_files": []}
     assert resolved["datasets"]["a"]["simulate"] == {"seed": 1}
     assert given["datasets"]["a"] == {"simulate": {}}
+
+
+def test_files_are_relative_to_the_config_file():
+    given = {"datasets": {"a": {"simulate": {}, "gate": {"panel_files": ["mine.yaml", "/else/where.yaml"]}}}}
+    gate = config.resolve(given, SCHEMA, folder=FOLDER)["datasets"]["a"]["gate"]
+    assert gate["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
 
 
 def test_all_faults_are_listed_with_what_was_meant():
@@ -55,7 +66,7 @@ def test_all_faults_are_listed_with_what_was_meant():
         "gates": {},
     }
     with pytest.raises(UserError) as error:
-        config.resolve(given, SCHEMA)
+        config.resolve(given, SCHEMA, folder=FOLDER)
     text = str(error.value)
     assert "has 4 faults" in text
     assert "gate: unknown key 'min_probabilty'; did you mean 'min_probability'?" in text

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 RULES = Path(str(workflow.current_basedir))
 SCRIPTS = RULES.parent / "scripts"
 SCHEMAS = RULES.parent / "schemas"
+CONFIG_FILE = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1]).absolute()
 
 # Relative, so that a repository that is moved together with its results keeps them.
 MARKERS = os.path.relpath(RULES.parent.parent / "resources" / "markers.yaml")
@@ -42,7 +43,7 @@ def load_sheet(dataset: str, settings: dict):
         (workflow.overwrite_configfiles or workflow.configfiles)[-1]
     ).absolute()
     schema = study.load_schema(SCHEMAS / "samples.schema.yaml")
-    return study.read_sheet(config_file.parent / settings["samples"], schema=schema)
+    return study.read_sheet(CONFIG_FILE.parent / settings["samples"], schema=schema)
 
 
 STUDY, SHEETS = load_study()
@@ -117,6 +118,15 @@ def of_samples(pattern: str):
         return expand(
             pattern, dataset=wildcards.dataset, sample=SHEETS[wildcards.dataset].index
         )
+
+    return files
+
+
+def of_setting(name: str, key: str):
+    """Function of the wildcards that gives the files that a setting names, so that a change of them is noticed."""
+
+    def files(wildcards):
+        return STUDY["datasets"][wildcards.dataset][name][key]
 
     return files
 

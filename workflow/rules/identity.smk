@@ -41,6 +41,7 @@ rule gate_msc:
         h5ad="results/{dataset}/counts.h5ad",
         embedding="results/{dataset}/embedding.all.h5ad",
         markers=MARKERS,
+        panel_files=of_setting("gate", "panel_files"),
     output:
         h5ad="results/{dataset}/gate.h5ad",
         table="results/{dataset}/gate.tsv",

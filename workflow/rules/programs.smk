@@ -7,6 +7,7 @@ rule score_programs:
         h5ad="results/{dataset}/counts.h5ad",
         gate="results/{dataset}/gate.h5ad",
         markers=MARKERS,
+        signature_files=of_setting("score", "signature_files"),
     output:
         h5ad="results/{dataset}/scores.h5ad",
         table="results/{dataset}/signatures.tsv",

@@ -33,7 +33,10 @@ GIVEN = (  # metadata of a sample that every cell carries; "unknown" where the s
 )
 
 
-def resolve(config: dict, schema: dict) -> dict:
+PATHS = (("gate", "panel_files"), ("score", "signature_files"))  # settings that name files, relative to the config file
+
+
+def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
     """Check a study's config and fill in defaults.
 
     Parameters
@@ -42,6 +45,8 @@ def resolve(config: dict, schema: dict) -> dict:
         The config as read from YAML.
     schema
         ``workflow/schemas/config.schema.yaml``.
+    folder
+        Where the config file is; files that it names are relative to it.
 
     Returns
     -------
@@ -59,6 +64,8 @@ def resolve(config: dict, schema: dict) -> dict:
         for section in SECTIONS:
             target[section] = _overlay(resolved[section], dataset.get(section, {}))
         target["backend"] = resolved["backend"]
+        for section, key in PATHS:
+            target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
     return resolved
 
 
