@@ -1,0 +1,91 @@
+"""Make one lot of a simulated study, and keep what is true of each cell in a file that no analysis step reads."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from mscape import counts, step
+from mscape.markers import load_markers
+from mscape.simulated_cells import draw_cells, draw_counts
+from mscape.simulation import draw_rates
+
+logger = logging.getLogger(__name__)
+SENTENCE = "Simulated: these counts were drawn from a model, they were not measured on cells."
+CELL_KEYS = (
+    "cells",
+    "umi_median",
+    "umi_sd",
+    "doublet_fraction",
+    "mito_fraction",
+    "damaged_fraction",
+    "cycling_fraction",
+    "osteogenic_fraction",
+    "senescent_fraction",
+    "licensed_fraction",
+    "contamination",
+)
+COUNT_KEYS = ("dispersion", "ambient_fraction", "donor_sd")
+
+
+def choose_lot(settings: dict, sample: str) -> dict:
+    """Collect the settings of one lot: its own ones laid over the study's.
+
+    Parameters
+    ----------
+    settings
+        The ``simulate`` section; ``lots`` lists the lots.
+    sample
+        ``sample_id`` of the lot.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If the lot is not in the list, or is in it twice.
+    """
+    names = [str(lot["sample_id"]) for lot in settings["lots"]]
+    if names.count(sample) != 1:
+        msg = (
+            f"simulate.lots has {names.count(sample)} lots with sample_id {sample!r}, expected one; there are {names}."
+        )
+        raise step.UserError(msg)
+    return {
+        "donor_id": sample,
+        "tissue": "unknown",
+        **{key: value for key, value in settings.items() if key != "lots"},
+        **settings["lots"][names.index(sample)],
+    }
+
+
+def main(input, output, params):
+    """Draw the lot ``params.sample`` of ``params.settings`` and write counts and truth, block by block."""
+    lot = choose_lot(params.settings, params.sample)
+    seed = lot["seed"]
+    gene_table = pd.read_csv(params.genes, sep="\t", dtype=str)
+    rates = draw_rates(load_markers(params.markers), gene_table, seed=seed, genes=lot["genes"])
+    truth = draw_cells(lot, seed=seed, **{key: lot[key] for key in CELL_KEYS if key in lot})
+    panel = []
+
+    def blocks():
+        for block, panel_cpm in draw_counts(
+            truth, rates, lot, seed=seed, **{k: lot[k] for k in COUNT_KEYS if k in lot}
+        ):
+            panel.append(panel_cpm)
+            yield block
+
+    obs = pd.DataFrame(index=pd.Index(truth["barcode"], name="barcode", dtype=str))
+    uns = {"simulated": True, "title": SENTENCE}
+    counts.append(output.h5ad, blocks(), obs=obs, var=rates.genes[["gene_id"]], uns=uns)
+    panel = np.concatenate(panel)
+    for column, (gene, threshold) in enumerate(rates.thresholds.items()):
+        truth[f"true_cpm_{gene}"] = panel[:, column].astype(np.float32)
+        truth[f"true_pos_{gene}"] = panel[:, column] >= threshold
+    truth["ambient_fraction"] = np.float32(lot.get("ambient_fraction", np.nan))
+    truth.drop(columns="partner_row").to_parquet(output.truth, index=False)
+    logger.info(
+        "%s: %d cells, %d genes, %s", SENTENCE, len(truth), len(rates.genes), dict(truth["state"].value_counts())
+    )
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
