@@ -1,0 +1,216 @@
+"""Read the stage files of a dataset for its report; what is not there is noted with a reason, never guessed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from mscape import counts
+from mscape.step import UserError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger("mscape")
+
+TABLES = {  # input: columns that the report cannot do without
+    "gate_table": ("lot_id", "criterion", "kind", "estimate", "low", "high", "verdict"),
+    "contaminants": ("lot_id", "identity", "n_cells", "fraction"),
+    "stability": ("cluster", "n_cells", "jaccard", "stable"),
+    "resolutions": ("resolution", "n_clusters", "ari_mean"),
+    "signatures": ("id", "axis"),
+    "score_summary": ("lot_id", "signature", "z"),
+    "confounders": (),
+    "markers": ("cluster", "gene", "rank"),
+    "enrichment": ("cluster", "term"),
+    "contrasts": ("contrast", "kind", "feature", "estimate"),
+    "composition": ("lot_id", "cluster", "fraction"),
+    "accounting": ("sample_id", "lot_id", "loaded", "pass"),
+}
+TEXT = ("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast")
+LIGHT = ("embedding", "embedding_msc", "gate", "clusters", "scores")
+
+
+@dataclass
+class Dataset:
+    """What the report shows.
+
+    Attributes
+    ----------
+    name
+        The dataset's name.
+    obs
+        One row a cell that passed quality control: the columns of counts.h5ad, joined with gate, clusters and phase.
+    tables
+        The stage tables by input name; absent ones are missing from the dict.
+    light
+        The light stage files by input name.
+    missing
+        Reason by input name for what is absent.
+    passports, config
+        As read from JSON and YAML.
+    files
+        Path by input name, for the digests.
+    """
+
+    name: str
+    obs: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    light: dict[str, AnnData]
+    missing: dict[str, str]
+    passports: dict
+    config: dict
+    files: dict[str, list[Path]]
+    qc: dict[str, AnnData] = field(default_factory=dict)
+
+    @property
+    def lots(self) -> list[str]:
+        """Lots in the order of the passports."""
+        return [lot["lot_id"] for lot in self.passports["lots"]]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cells were made by the simulator."""
+        return bool(self.passports.get("simulated", False))
+
+    def stage(self, name: str, step: str) -> dict:
+        """Return ``uns["mscape"][step]`` of a light file, or {} where there is none."""
+        adata = self.light.get(name)
+        return {} if adata is None else dict(adata.uns.get("mscape", {}).get(step, {}))
+
+
+def read_dataset(input: object, *, name: str) -> Dataset:
+    """Read all inputs of the report.
+
+    Parameters
+    ----------
+    input
+        Has the inputs as attributes; optional ones may be absent, empty or None.
+    name
+        The dataset's name.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If counts, passports or a needed column is absent, or a stage file holds other cells than counts.h5ad.
+    """
+    files = {key: paths for key in _names(input) if (paths := _paths(input, key))}
+    for key in ("counts", "passports"):
+        if key not in files:
+            msg = f"render_report: input '{key}' was not given; the report needs counts.h5ad and passports.json."
+            raise UserError(msg)
+    obs = counts.read_obs(files["counts"][0])
+    missing: dict[str, str] = {}
+    tables = {}
+    for key, columns in TABLES.items():
+        if key in files:
+            tables[key] = read_table(files[key][0], columns)
+        else:
+            missing[key] = f"The run made no {key.replace('_', ' ')} table."
+    light = {}
+    for key in LIGHT:
+        if key in files:
+            light[key] = counts.read_light(files[key][0])
+            _check_cells(light[key].obs_names, obs.index, files[key][0])
+        else:
+            missing[key] = f"The run made no file for '{key}'."
+    dataset = Dataset(
+        name=name,
+        obs=_join(obs, light),
+        tables=tables,
+        light=light,
+        missing=missing,
+        passports=json.loads(files["passports"][0].read_text(encoding="utf-8")),
+        config=yaml.safe_load(files["config"][0].read_text(encoding="utf-8")) if "config" in files else {},
+        files=files,
+    )
+    for path in files.get("qc", []):
+        part = counts.read_light(path)
+        dataset.qc[path.parent.name] = part
+    return dataset
+
+
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a stage table; names stay text, an empty string is missing only in number columns.
+
+    Parameters
+    ----------
+    path
+        TSV with a header.
+    columns
+        Columns that must be there.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If a column is absent.
+    """
+    head = pd.read_csv(path, sep="\t", nrows=0).columns
+    absent = [column for column in columns if column not in head]
+    if absent:
+        msg = f"{path}: expected the columns {', '.join(columns)}; {', '.join(absent)} not found. Rerun the step that writes it."
+        raise UserError(msg)
+    table = pd.read_csv(
+        path, sep="\t", dtype={c: str for c in head if c in TEXT}, keep_default_na=False, na_values=["", "nan", "NaN"]
+    )
+    words = [
+        c for c in table if not pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c])
+    ]
+    table[words] = table[words].fillna("")
+    return table
+
+
+def _names(input: object) -> list[str]:
+    wanted = ("counts", "passports", "config", "qc", "truth", *LIGHT, *TABLES)
+    return [key for key in wanted if getattr(input, key, None)]
+
+
+def _paths(input: object, key: str) -> list[Path]:
+    value = getattr(input, key)
+    return [Path(value)] if isinstance(value, str | Path) else [Path(v) for v in value]
+
+
+def _check_cells(names: pd.Index, expected: pd.Index, path: Path) -> None:
+    strange = ~names.isin(expected)
+    if strange.any():
+        msg = (
+            f"{path} holds {int(strange.sum())} cells that counts.h5ad does not hold (first: {names[strange][0]!r}); "
+            "both must come from the same run. Rerun the dataset."
+        )
+        raise UserError(msg)
+
+
+def _join(obs: pd.DataFrame, light: dict[str, AnnData]) -> pd.DataFrame:
+    """Add gate, cluster and phase columns to the cells; ``leiden`` is "" for cells that were not clustered."""
+    obs = obs.copy()
+    for key in ("gate", "clusters", "scores"):
+        if key in light:
+            new = light[key].obs.reindex(obs.index)
+            obs[new.columns] = new
+    if "leiden" in obs:
+        obs["leiden"] = obs["leiden"].astype(object).where(obs["leiden"].notna(), "").astype(str)
+    for column in ("isct_call", "isct_reason", "isct_identity"):
+        if column in obs:
+            obs[column] = obs[column].astype(object).where(obs[column].notna(), "").astype(str)
+    return obs
+
+
+def natural(values: object) -> list[str]:
+    """Sort names so that cluster 10 comes after cluster 9."""
+    return sorted(map(str, values), key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))
+
+
+def finite(value: object) -> float | None:
+    """Return a number, or None where it is missing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None

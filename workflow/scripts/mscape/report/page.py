@@ -1,0 +1,105 @@
+"""Fill the templates: one self-contained HTML file, with a policy that lets it load nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from mscape.report import colours
+from mscape.report.charts import percent
+from mscape.report.tables import interval_text, number, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "report"
+
+
+class Absent(jinja2.StrictUndefined):
+    """A name that is not there: false in a test, an error when printed."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def environment() -> jinja2.Environment:
+    """Templates with everything escaped; printing an undefined name is an error."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=Absent,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {"percent": percent, "number": number, "value": value_text, "interval": interval_text, "slug": slug}
+    env.globals |= {"ramp": colours.RAMP, "diverging": colours.DIVERGING, "verdict_colours": colours.VERDICT}
+    return env
+
+
+def slug(text: object) -> str:
+    """Make a safe HTML id of any text."""
+    text = str(text)
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in text)[:60]
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def style() -> Markup:
+    """All style sheets as one text."""
+    return Markup("\n".join(path.read_text(encoding="utf-8") for path in sorted((TEMPLATES / "css").glob("*.css"))))
+
+
+def script(*names: str) -> Markup:
+    """Join the script's parts into one strict function; all parts when no name is given."""
+    parts = sorted((TEMPLATES / "js").glob("*.js"))
+    chosen = [p for p in parts if not names or p.name in names]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in chosen)
+    return Markup(f'(() => {{\n"use strict";\n{text}\n}})();')
+
+
+def policy(scripts: Sequence[str]) -> str:
+    """Content security policy: only these scripts run, nothing is loaded or sent.
+
+    Inline styles are allowed because charts carry presentation; images may come from the page itself, for PNG export.
+    """
+    digests = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def to_json(value: object) -> Markup:
+    """JSON that is safe inside a script element: no < can close it, and no line separator breaks it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in ("<", ">", "&", "\u2028", "\u2029"):
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def glossary() -> dict[str, dict]:
+    """Definitions behind the question marks."""
+    return yaml.safe_load((TEMPLATES / "glossary.yaml").read_text(encoding="utf-8"))
+
+
+def render(template: str, *, scripts: Sequence[str] = (), **context: object) -> str:
+    """Fill a template of ``workflow/report``.
+
+    Parameters
+    ----------
+    template
+        File name.
+    scripts
+        Parts of the script to include; all parts if empty.
+    context
+        Names for the template.
+    """
+    code = script(*scripts)
+    page = environment().get_template(template)
+    return page.render(style=style(), script=code, policy=policy([str(code)]), **context)

@@ -1,0 +1,106 @@
+"""Quality section of the report: where the cells went, and what the libraries look like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mscape.report import charts
+from mscape.report.answers import accounting_faults
+from mscape.report.collect import finite
+from mscape.report.tables import Cell, Table, from_frame, number
+
+if TYPE_CHECKING:
+    from mscape.report.collect import Dataset
+
+METRICS = (  # column, title, axis, logarithmic
+    ("total_counts", "Counts per cell", "counts (log scale)", True),
+    ("n_genes_by_counts", "Genes per cell", "genes (log scale)", True),
+    ("pct_counts_mt", "Mitochondrial counts", "% of counts", False),
+    ("doublet_score", "Doublet score", "score", False),
+)
+
+
+def quality(dataset: Dataset) -> dict:
+    """Accounting table with its check, and quantile boxes of each metric per sample, limits drawn."""
+    result: dict = {"faults": accounting_faults(dataset), "figures": []}
+    table = dataset.tables.get("accounting")
+    if table is None:
+        result["missing"] = dataset.missing["accounting"]
+    else:
+        result["accounting"] = _accounting(table)
+        result["sums"] = {"loaded": int(table["loaded"].sum()), "pass": int(table["pass"].sum())}
+    frames = {sample: (part.obs, part.uns.get("mscape", {}).get("qc_cells", {})) for sample, part in dataset.qc.items()}
+    scope = "all loaded cells; vertical lines are the sample's limits"
+    if not frames:
+        frames = {
+            str(s): (part, {}) for s, part in dataset.obs.groupby(dataset.obs["sample_id"].astype(str).to_numpy())
+        }
+        scope = "cells that passed quality control"
+    result["scope"] = scope
+    for column, title, axis, log in METRICS:
+        rows = []
+        for sample, (obs, stage) in frames.items():
+            values = obs[column].to_numpy(float) if column in obs else np.array([])
+            values = values[np.isfinite(values)]
+            quantiles = (
+                np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]).tolist() if len(values) else [float("nan")] * 5
+            )
+            rows.append((sample, quantiles, _limits(stage, column)))
+        if any(np.isfinite(q[0]) for _, q, _ in rows):
+            result["figures"].append(
+                {
+                    "title": title,
+                    "svg": charts.boxes(rows, title=f"{title} per sample", axis=axis, log=log),
+                    "term": column,
+                }
+            )
+    result["ambient"] = _ambient(frames)
+    return result
+
+
+def _limits(stage: dict, column: str) -> list[float]:
+    """Limits of a metric as qc_cells writes them: a pair, a dict of numbers, or one number."""
+    limits = stage.get("limits", {})
+    value = limits.get(column) if hasattr(limits, "get") else None
+    if value is None:
+        return []
+    values = value.values() if hasattr(value, "values") and callable(value.values) else np.atleast_1d(value)
+    return [v for v in map(finite, values) if v is not None]
+
+
+def _accounting(table) -> Table:
+    reasons = [c for c in table if c not in ("sample_id", "lot_id", "loaded", "pass")]
+    columns = [
+        ("sample_id", "Sample", "text", "sample_id"),
+        ("lot_id", "Lot", "text", "lot"),
+        ("loaded", "Loaded", "number", "accounting"),
+    ]
+    columns += [(c, "− " + c.replace("_", " "), "number", "accounting") for c in reasons] + [
+        ("pass", "= kept", "number", "accounting")
+    ]
+    shown = from_frame(table, id="accounting", caption="Where the cells went", columns=columns)
+    total = [Cell("All samples"), Cell("")] + [
+        Cell(number(table[c].sum()), float(table[c].sum())) for c in ["loaded", *reasons, "pass"]
+    ]
+    shown.rows.append(total)
+    shown.classes = "total"
+    return shown
+
+
+def _ambient(frames: dict) -> Table | None:
+    rows = []
+    for sample, (_, stage) in frames.items():
+        if "ambient_fraction" not in stage:
+            continue
+        rho = finite(stage["ambient_fraction"])
+        rows.append(
+            [
+                Cell(sample),
+                Cell("not estimated" if rho is None else f"{rho * 100:.1f} %", rho),
+                Cell(str(stage.get("ambient_source", ""))),
+            ]
+        )
+    columns = [("Sample", "text", "sample_id"), ("Ambient RNA", "percent", ""), ("Source", "text", "")]
+    return Table("ambient", "Ambient RNA", columns, rows) if rows else None

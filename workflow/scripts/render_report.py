@@ -1,0 +1,121 @@
+"""Write the report of a dataset: one HTML file that opens anywhere, and static figures for papers."""
+
+import logging
+from pathlib import Path
+
+from mscape import step
+from mscape.report import answers, cells, figures, page, passport, quality, sections
+from mscape.report.collect import Dataset, read_dataset
+from mscape.report.methods import methods
+from mscape.report.truth import truth
+
+logger = logging.getLogger("mscape")
+
+
+def describe(
+    dataset: Dataset,
+    *,
+    max_cells: int = 100_000,
+    max_signatures: int = 60,
+    max_genes: int = 60,
+    max_markers: int = 10,
+    genes: tuple[str, ...] = (),
+    contact: str = "",
+    title: str = "",
+    version: str = "",
+    command: str = "",
+    seed: int = 0,
+) -> dict:
+    """Turn a dataset into all that the template shows.
+
+    Parameters
+    ----------
+    dataset
+        The stage files, read.
+    max_cells, max_signatures, max_genes, max_markers
+        Bounds on what the page carries; see ``report`` in the config.
+    genes
+        Genes to colour the map by, besides the gate's panel and the markers.
+    contact, title, version, command
+        Text for the page's head and methods.
+    seed
+        Of the sample of cells and of the bootstrap over lots.
+    """
+    at = cells.choose_cells(dataset.obs, max_cells=max_cells, seed=seed)
+    rows = {
+        name: dataset.obs.index.get_indexer(dataset.light[name].obs_names)
+        for name in ("embedding", "embedding_msc")
+        if name in dataset.light
+    }
+    maps = []
+    for name, label in (("embedding", "All cells"), ("embedding_msc", "Clustered cells")):
+        if name in rows and "X_umap" in dataset.light[name].obsm:
+            x, y = cells.coordinates(dataset.light[name].obsm["X_umap"], rows[name], len(dataset.obs), at)
+            maps.append({"id": name, "title": label, "x": x, "y": y})
+    wanted = cells.panel_genes(dataset, genes)
+    columns = (
+        cells.columns(dataset, at, max_signatures=max_signatures, max_genes=max_genes, genes=wanted) if maps else []
+    )
+    terms = page.glossary() | answers.definitions(dataset)
+    header = {
+        "cells": len(at),
+        "total": len(dataset.obs),
+        "maps": [{"id": m["id"], "title": m["title"]} for m in maps],
+        "columns": [column.header() for column in columns],
+        "dataset": dataset.name,
+        "run": str(dataset.passports.get("run_id", "")),
+        "lots": dataset.lots,
+    }
+    return {
+        "dataset": dataset,
+        "header_json": page.to_json(header),
+        "title": title or "MSC study",
+        "contact": contact,
+        "version": version,
+        "hero": answers.hero(dataset),
+        "lots": answers.passport_table(dataset),
+        "alerts": answers.alerts(dataset),
+        "identity": sections.identity(dataset),
+        "purity": sections.purity(dataset),
+        "subpopulations": sections.subpopulations(dataset, max_markers=max_markers),
+        "scores": sections.scores(dataset),
+        "compared": sections.compared(dataset),
+        "confounders": sections.confounders(dataset),
+        "quality": quality.quality(dataset),
+        "passports": passport.pages(dataset),
+        "truth": truth(dataset),
+        "methods": methods(dataset, version=version, command=command),
+        "terms": terms,
+        "maps": maps,
+        "columns": columns,
+        "header": header,
+        "sampled": len(at) < len(dataset.obs),
+    }
+
+
+def main(input, output, params):
+    """Read the stage files, write the page, and the static figures where asked for."""
+    settings = dict(params.settings)
+    with_figures = settings.pop("figures", True)
+    dataset = read_dataset(input, name=params.dataset)
+    settings["genes"] = tuple(settings.get("genes", ()))
+    context = describe(
+        dataset,
+        title=str(dataset.config.get("title", "")),
+        version=getattr(params, "version", ""),
+        command=getattr(params, "command", ""),
+        seed=int(dataset.config.get("seed", 0)),
+        **settings,
+    )
+    text = page.render("report.html.j2", **context)
+    Path(output.html).write_text(text, encoding="utf-8")
+    logger.info("%s: %.1f MB, %d cells on the map", output.html, len(text.encode()) / 1e6, context["header"]["cells"])
+    folder = getattr(output, "figures", None)
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if with_figures:
+            figures.write_figures(dataset, Path(folder), seed=int(dataset.config.get("seed", 0)))
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
