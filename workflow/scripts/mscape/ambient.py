@@ -1,0 +1,75 @@
+"""Estimate the share of ambient RNA from genes of one lineage seen in cells of another.
+
+Soup estimates need empty droplets, which a filtered matrix lacks. What remains is SoupX's other idea (Young and Behjati 2020,
+doi:10.1093/gigascience/giaa151): a T cell makes no collagen, so collagen counts in T cells are ambient, and their number
+relative to the collagen of the whole sample is the ambient share. This needs two lineages in one sample; a pure culture does
+not tell its ambient share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+MIN_CELLS = 10  # of a lineage, to count as present
+MIN_EXPECTED = 50.0  # counts that would be seen if all RNA were ambient
+HIGHEST = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ambient:
+    """Share of ambient RNA of a sample.
+
+    Parameters
+    ----------
+    fraction
+        Between 0 and 0.5; NaN if it could not be estimated.
+    source
+        What the estimate rests on, or why there is none.
+    """
+
+    fraction: float
+    source: str
+
+
+def estimate_ambient(panels: dict[str, np.ndarray], groups: dict[str, str], totals: np.ndarray) -> Ambient:
+    """Estimate the ambient share.
+
+    Parameters
+    ----------
+    panels
+        For each lineage the counts of its genes in each cell, shape (n_cells,).
+    groups
+        Lineage -> group of lineages; only cells of another group count as free of a lineage's own RNA.
+    totals
+        Total counts of each cell, shape (n_cells,).
+    """
+    present: dict[str, np.ndarray] = {}
+    pooled: dict[str, float] = {}
+    for name, counts in panels.items():
+        pooled[name] = float(counts.sum() / max(totals.sum(), 1))
+        highest = totals * HIGHEST * pooled[name]
+        own = (counts >= 5) & (scipy.stats.poisson.sf(counts - 1, highest) < 1e-3)
+        if own.sum() >= MIN_CELLS:
+            present[name] = own
+    if len({groups[name] for name in present}) < 2:
+        found = ", ".join(present) or "none"
+        return Ambient(fraction=np.nan, source=f"not assessable: fewer than two groups of lineages (found {found})")
+    shares, weights, used = [], [], []
+    for name in present:
+        others = [own for other, own in present.items() if groups[other] != groups[name]]
+        kin = [own for other, own in present.items() if groups[other] == groups[name]]
+        free = np.logical_or.reduce(others) & ~np.logical_or.reduce(kin) if others else np.zeros(len(totals), bool)
+        expected = float(totals[free].sum() * pooled[name])
+        if free.sum() >= MIN_CELLS and expected >= MIN_EXPECTED:
+            shares.append(float(panels[name][free].sum()) / expected)
+            weights.append(expected)
+            used.append(f"{name} in {int(free.sum())} other cells")
+    if not shares:
+        return Ambient(fraction=np.nan, source="not assessable: too few counts of one lineage expected in another")
+    order = np.argsort(shares)
+    reached = np.cumsum(np.array(weights)[order]) >= sum(weights) / 2
+    fraction = min(shares[order[int(np.argmax(reached))]], HIGHEST)
+    return Ambient(fraction=float(fraction), source="; ".join(used))

@@ -1,0 +1,274 @@
+"""Measure the quality of each cell of one sample, set limits that fit the sample, and score doublets."""
+
+import logging
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import yaml
+
+from mscape import ambient, counts, doublets, step
+
+logger = logging.getLogger("mscape")
+
+MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.yaml"
+REASONS = ("pass", "low_counts", "low_genes", "high_counts", "high_mt", "doublet")
+FEW = 20  # cells below which a median and its spread say little
+Y_GENES = ("RPS4Y1", "DDX3Y", "UTY", "USP9Y", "KDM5D", "EIF1AY", "ZFY", "NLGN4Y")
+TOP = 20
+
+
+def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
+    """Measure each cell, with scanpy's names and definitions.
+
+    Parameters
+    ----------
+    blocks
+        Counts as (start, stop, CSR block), as ``counts.blocks`` yields them.
+    genes
+        Symbols of the columns.
+
+    Returns
+    -------
+    cells
+        ``total_counts n_genes_by_counts pct_counts_mt pct_counts_in_top_20_genes``; ``pct_counts_mt`` is NaN where the
+        feature table has no mitochondrial genes. A cell without counts has 0 everywhere.
+    sums
+        Total counts of the sample: of ``XIST``, of the Y-linked genes (``Y``), of all genes (``all``); -1 where the gene
+        is not in the feature table.
+    """
+    mito = genes.str.upper().str.startswith("MT-")
+    linked = genes.isin(Y_GENES)
+    xist = genes == "XIST"
+    parts, sums = [], {"XIST": 0, "Y": 0, "all": 0}
+    for _, _, block in blocks:
+        total = np.asarray(block.sum(axis=1, dtype=np.int64)).ravel()
+        safe = np.maximum(total, 1)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "total_counts": total,
+                    "n_genes_by_counts": block.getnnz(axis=1).astype(np.int32),
+                    "pct_counts_mt": (
+                        100 * np.asarray(block[:, mito].sum(axis=1, dtype=np.int64)).ravel() / safe
+                        if mito.any()
+                        else np.nan
+                    ),
+                    "pct_counts_in_top_20_genes": 100 * _top_counts(block) / safe,
+                }
+            )
+        )
+        sums["XIST"] += int(block[:, xist].sum())
+        sums["Y"] += int(block[:, linked].sum())
+        sums["all"] += int(total.sum())
+    if not xist.any():
+        sums["XIST"] = -1
+    if not linked.any():
+        sums["Y"] = -1
+    return pd.concat(parts, ignore_index=True), sums
+
+
+def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
+    """Set the limits of one sample from its own cells.
+
+    A lower limit lies ``n_mads`` scaled median absolute deviations below the median of the logarithm, but never below the
+    configured floor or above the ceiling: cultured MSC are large and rich in RNA and mitochondria, and what is low for them
+    is not low for a thymocyte. Under ``FEW`` cells the floor is the limit.
+
+    Returns
+    -------
+    ``min_counts min_genes max_counts max_pct_mt min_nuclear_counts``; NaN where a limit does not apply.
+    """
+    n_mads = settings["n_mads"]
+    few = len(cells) < FEW
+    limits = {}
+    for key, column in (("counts", "total_counts"), ("genes", "n_genes_by_counts")):
+        floor, ceiling = settings[f"min_{key}"]["floor"], settings[f"min_{key}"]["ceiling"]
+        values = cells[column].to_numpy()
+        values = np.log1p(values[values >= floor])  # empty barcodes must not widen the spread
+        low = np.nan if few or values.size < FEW else float(np.expm1(np.median(values) - n_mads * _spread(values)))
+        limits[f"min_{key}"] = floor if np.isnan(low) else float(np.clip(low, floor, ceiling))
+    good = cells[(cells["total_counts"] >= limits["min_counts"]) & (cells["n_genes_by_counts"] >= limits["min_genes"])]
+    limits["max_counts"] = float("nan") if settings["max_counts"] is None else float(settings["max_counts"])
+    share = good["pct_counts_mt"].to_numpy()
+    floor, ceiling = settings["max_pct_mt"]["floor"], settings["max_pct_mt"]["ceiling"]
+    limits["max_pct_mt"] = limits["min_nuclear_counts"] = float("nan")
+    if share.size and not np.isnan(share).any():
+        high = floor if few else float(np.median(share) + n_mads * _spread(share))
+        limits["max_pct_mt"] = float(np.clip(high, floor, ceiling))
+        nuclear = np.log1p((good["total_counts"] * (1 - share / 100)).to_numpy())
+        limits["min_nuclear_counts"] = float(
+            np.expm1(np.median(nuclear) - settings["mt_depth_mads"] * _spread(nuclear))
+        )
+    return limits
+
+
+def judge_cells(cells: pd.DataFrame, limits: dict[str, float]) -> pd.Categorical:
+    """Give each cell ``pass`` or the first reason against it.
+
+    Many mitochondrial counts alone are no fault, since active mesenchymal cells are rich in mitochondria. They count as
+    ``high_mt`` only where the other RNA is also low (``min_nuclear_counts``): the sign of a cell that has leaked.
+    """
+    totals = cells["total_counts"].to_numpy()
+    share = cells["pct_counts_mt"].to_numpy()
+    faults = {
+        "low_counts": totals < limits["min_counts"],
+        "low_genes": cells["n_genes_by_counts"].to_numpy() < limits["min_genes"],
+        "high_counts": totals > limits["max_counts"],
+        "high_mt": (share > limits["max_pct_mt"]) & (totals * (1 - share / 100) < limits["min_nuclear_counts"]),
+    }
+    reason = np.select(list(faults.values()), list(faults), default="pass")
+    return pd.Categorical(reason, categories=REASONS)
+
+
+def check_sex(sums: dict, stated: str) -> dict[str, str | float]:
+    """Compare the sheet's sex with XIST and Y-linked transcripts, pooled over the sample.
+
+    Returns
+    -------
+    ``xist_cpm``, ``y_cpm``, ``found`` (female, male, both, unclear or not_assessable), ``stated``, and ``agrees`` (yes, no or
+    not_assessable). Long-cultured cells may lose XIST or Y: a disagreement calls for a look, not for exclusion.
+    """
+    xist, linked = (1e6 * sums[key] / max(sums["all"], 1) if sums[key] >= 0 else np.nan for key in ("XIST", "Y"))
+    if np.isnan(linked) or sums["all"] < 100_000:
+        found = "not_assessable"
+    else:
+        has_y, has_xist = linked >= 10, xist >= 10
+        found = {(True, False): "male", (False, True): "female", (True, True): "both", (False, False): "unclear"}[
+            bool(has_y), bool(has_xist)
+        ]
+    stated = {"f": "female", "m": "male"}.get(stated.lower(), stated.lower())
+    known = found in {"male", "female"} and stated in {"male", "female"}
+    agrees = ("yes" if found == stated else "no") if known else "not_assessable"
+    return {"xist_cpm": float(xist), "y_cpm": float(linked), "found": found, "stated": stated, "agrees": agrees}
+
+
+def main(input, output, params):
+    """Write qc.h5ad of one sample: one row a cell of raw.h5ad, nothing dropped."""
+    settings = params.settings
+    path = str(input.h5ad)
+    genes = counts.read_var(path).index
+    cells, sums = measure_cells(counts.blocks(path), genes)
+    cells.index = counts.read_obs(path).index
+    limits = set_limits(cells, settings)
+    qc = judge_cells(cells, limits)
+    notes = describe(cells, qc, limits)
+
+    passed = np.flatnonzero(qc == "pass")
+    found, reason = score_doublets(path, passed, settings, seed=params.seed)
+    cells["doublet_score"], cells["predicted_doublet"] = np.float32("nan"), False
+    if found is None:
+        notes.append(f"no doublet scores: {reason}")
+    else:
+        cells.iloc[passed, cells.columns.get_loc("doublet_score")] = found.score
+        cells.iloc[passed, cells.columns.get_loc("predicted_doublet")] = found.called
+        if settings["doublets"] == "remove":
+            qc[passed[found.called]] = "doublet"
+    soup = measure_ambient(path, cells["total_counts"].to_numpy(), passed, params)
+    sex = check_sex(sums, str(params.row.get("sex", "unknown"))) if params.organism == "human" else {}
+    if sex.get("agrees") == "no":
+        notes.append(
+            f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, Y {sex['y_cpm']:.0f} "
+            "CPM): sample swap?"
+        )
+    cells["qc"] = qc.remove_unused_categories()
+    for note in notes:
+        logger.warning("%s", note)
+    summary = {
+        "limits": limits,
+        "ambient_fraction": soup.fraction,
+        "ambient_source": soup.source,
+        "doublets": {
+            "reason": reason,
+            "threshold": np.nan if found is None else found.threshold,
+            "expected_rate": np.nan if found is None else found.expected_rate,
+            "detectable": np.nan if found is None else found.detectable,
+            "n_called": 0 if found is None else int(found.called.sum()),
+        },
+        "sex": sex,
+        "notes": notes,
+        "parameters": {key: "auto" if value is None else value for key, value in settings.items()},
+    }
+    counts.write(anndata.AnnData(obs=cells, uns={"mscape": {"qc_cells": summary}}), output.h5ad)
+
+
+def describe(cells: pd.DataFrame, qc: pd.Categorical, limits: dict[str, float]) -> list[str]:
+    """Say what a user should know of the sample's quality, one sentence each."""
+    notes = []
+    share = cells["pct_counts_mt"].to_numpy()
+    if np.isnan(share).all():
+        notes.append("no mitochondrial genes (MT-...) in the feature table: pct_counts_mt is missing and cuts no cell")
+    elif (middle := float(np.median(share))) > 30:
+        notes.append(
+            f"half of the cells have more than {middle:.0f} % mitochondrial counts: damaged cells or nuclei lost?"
+        )
+    if len(cells) < FEW:
+        notes.append(f"{len(cells)} cells are too few for limits of their own: the floors of the config apply")
+    passing = float((qc == "pass").mean())
+    if passing < 0.5:
+        notes.append(f"only {passing:.0%} of {len(cells):,} cells pass: look at the limits and at the input")
+    return notes
+
+
+def score_doublets(path: str, passed: np.ndarray, settings: dict, *, seed: int):
+    """Score the cells that pass; return the scores, or None and the reason.
+
+    The counts of the sample's cells that pass are held in memory: neighbours need them all.
+    """
+    if len(passed) < doublets.MIN_CELLS:
+        return None, f"{len(passed)} cells are fewer than the {doublets.MIN_CELLS} that it takes"
+    keep = np.zeros(passed[-1] + 1, dtype=bool)
+    keep[passed] = True
+    parts = [
+        block[keep[start:stop]] if stop <= len(keep) else block[np.flatnonzero(keep[start:stop])]
+        for start, stop, block in counts.blocks(path)
+        if keep[start:stop].any()
+    ]
+    matrix = sp.vstack(parts, format="csr") if len(parts) > 1 else parts[0]
+    del parts
+    return doublets.find_doublets(matrix, expected_rate=settings["doublet_rate"], seed=seed), "scored"
+
+
+def measure_ambient(path: str, totals: np.ndarray, passed: np.ndarray, params) -> ambient.Ambient:
+    """Estimate the ambient share from the lineage panels of the marker file."""
+    if params.organism != "human":
+        return ambient.Ambient(fraction=np.nan, source="not assessable: lineage panels are for human cells")
+    markers = yaml.safe_load(Path(getattr(params, "markers", None) or MARKERS).read_text(encoding="utf-8"))
+    there = set(counts.read_var(path).index)
+    lineages = {
+        name: [gene for gene in panel["genes"] if gene in there]
+        for name, panel in markers["lineages"].items()
+        if panel.get("group") != "state"
+    }
+    lineages = {name: genes for name, genes in lineages.items() if len(genes) >= 2}
+    if not lineages or not len(passed):
+        return ambient.Ambient(fraction=np.nan, source="not assessable: no lineage genes in the feature table")
+    wanted = sorted({gene for genes in lineages.values() for gene in genes})
+    matrix = counts.read_genes(path, wanted)[passed]
+    place = {gene: number for number, gene in enumerate(wanted)}
+    panels = {
+        name: np.asarray(matrix[:, [place[gene] for gene in genes]].sum(axis=1)).ravel()
+        for name, genes in lineages.items()
+    }
+    groups = {name: str(markers["lineages"][name]["group"]) for name in lineages}
+    return ambient.estimate_ambient(panels, groups, totals[passed])
+
+
+def _spread(values: np.ndarray) -> float:
+    """Median absolute deviation, scaled to the standard deviation of a normal distribution."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _top_counts(block: sp.csr_matrix) -> np.ndarray:
+    """Sum the counts of each cell's own 20 largest genes."""
+    top = np.zeros(block.shape[0])
+    for row, (start, stop) in enumerate(zip(block.indptr[:-1], block.indptr[1:], strict=True)):
+        values = block.data[start:stop]
+        top[row] = values.sum() if stop - start <= TOP else np.partition(values, -TOP)[-TOP:].sum(dtype=np.int64)
+    return top
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
