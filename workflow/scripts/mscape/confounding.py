@@ -1,0 +1,190 @@
+"""What else a score follows: sequencing depth, mitochondria, cell cycle, dissociation stress, hypoxia.
+
+All correlations are within lots, so that a difference between lots is never taken for a confounder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIN_CELLS = 20  # a lot with fewer cells says nothing about a correlation
+
+
+def within_lot_rho(values: np.ndarray, covariates: np.ndarray, lots: np.ndarray) -> np.ndarray:
+    """Spearman correlation within lots, averaged over the lots by their cells.
+
+    Parameters
+    ----------
+    values
+        Shape (n_cells, n_values).
+    covariates
+        Shape (n_cells, n_covariates).
+    lots
+        Lot of each cell, as codes.
+
+    Returns
+    -------
+    Shape (n_values, n_covariates); NaN where a column is NaN or constant in every lot, or no lot has ``MIN_CELLS``.
+    """
+    total = np.zeros((values.shape[1], covariates.shape[1]))
+    weight = np.zeros_like(total)
+    for lot in np.unique(lots):
+        inside = lots == lot
+        if inside.sum() < MIN_CELLS:
+            continue
+        rho = _unit_ranks(values[inside]).T @ _unit_ranks(covariates[inside])
+        known = ~np.isnan(rho)
+        total += np.where(known, rho, 0) * inside.sum()
+        weight += known * inside.sum()
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+
+
+def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray) -> np.ndarray:
+    """Take a trend with depth, straight or curved, out of scores within each lot; lot means stay.
+
+    Parameters
+    ----------
+    values
+        Shape (n_cells, n_values).
+    depth
+        Log of the total counts, shape (n_cells,).
+    lots
+        Lot of each cell, as codes.
+
+    Returns
+    -------
+    Residuals plus lot means, shape (n_cells, n_values), in the type of ``values``.
+    """
+    adjusted = values.astype(np.float64)
+    for lot in np.unique(lots):
+        inside = np.flatnonzero(lots == lot)
+        if inside.size < MIN_CELLS:
+            continue
+        x = depth[inside] - depth[inside].mean()
+        x = x / max(x.std(), 1e-12)
+        design = np.column_stack([x, x**2 - (x**2).mean()])
+        slopes = np.linalg.lstsq(design, adjusted[inside] - adjusted[inside].mean(axis=0), rcond=None)[0]
+        adjusted[inside] -= design @ slopes
+    return adjusted.astype(values.dtype)
+
+
+def relate(
+    z: pd.DataFrame, confounders: pd.DataFrame, lots: pd.Series, own: Mapping[str, set[str]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correlate each score with each confounder, and take all confounders out of it.
+
+    Parameters
+    ----------
+    z
+        Scores, cells x signatures.
+    confounders
+        Cells x confounders; columns that hold NaN are left out.
+    lots
+        Lot of each cell.
+    own
+        Per signature the confounders that are themselves measured by it: not taken out of it.
+
+    Returns
+    -------
+    table
+        signature, confounder, rho (within lots), rho_partial (given the other confounders), slope (change of z for one
+        standard deviation of the confounder within lots, all confounders fitted together), n_cells.
+    r2
+        Index signature; r2 = share of the variance within lots that the confounders explain together, and the names
+        that were fitted.
+    """
+    confounders = confounders.loc[:, confounders.notna().all() & (confounders.nunique() > 1)]
+    codes = lots.astype("category").cat.codes.to_numpy()
+    rho = within_lot_rho(z.to_numpy(), confounders.to_numpy(), codes)
+    x_all = _centre(confounders.to_numpy(dtype=np.float64), codes)
+    x_all = x_all / np.maximum(x_all.std(axis=0), 1e-12)
+    rows, fits = [], []
+    for i, name in enumerate(z.columns):
+        if z[name].isna().all():
+            continue
+        y = _centre(z[[name]].to_numpy(dtype=np.float64), codes)[:, 0]
+        kept = [j for j, column in enumerate(confounders) if column not in own.get(name, set())]
+        x = x_all[:, kept]
+        slopes = np.linalg.lstsq(x, y, rcond=None)[0] if kept else np.empty(0)
+        rest = y - x @ slopes
+        explained = 1 - rest @ rest / max(y @ y, 1e-12)
+        fits.append({"signature": name, "r2": explained, "fitted": ";".join(confounders.columns[kept])})
+        partial = _partial(x, y)
+        for k, j in enumerate(kept):
+            rows.append(
+                {
+                    "signature": name,
+                    "confounder": confounders.columns[j],
+                    "rho": rho[i, j],
+                    "rho_partial": partial[k],
+                    "slope": slopes[k],
+                    "n_cells": len(z),
+                }
+            )
+    columns = ["signature", "confounder", "rho", "rho_partial", "slope", "n_cells"]
+    return pd.DataFrame(rows, columns=columns), pd.DataFrame(fits, columns=["signature", "r2", "fitted"])
+
+
+def adjusted_means(
+    means: pd.DataFrame, confounder_means: pd.DataFrame, spread: pd.Series, table: pd.DataFrame
+) -> pd.DataFrame:
+    """Lot means that the scores would have if all lots had the same confounders.
+
+    Parameters
+    ----------
+    means
+        Lots x signatures, of z.
+    confounder_means
+        Lots x confounders.
+    spread
+        Standard deviation of each confounder within lots.
+    table
+        Result of :func:`relate`, for its slopes.
+
+    Returns
+    -------
+    Lots x signatures.
+    """
+    adjusted = means.copy()
+    shift = (confounder_means - confounder_means.mean()) / spread
+    for row in table.itertuples():
+        adjusted[row.signature] = adjusted[row.signature] - row.slope * shift[row.confounder]
+    return adjusted
+
+
+def spread_within(values: pd.DataFrame, lots: pd.Series) -> pd.Series:
+    """Measure the standard deviation of each column around the mean of its lot."""
+    codes = lots.astype("category").cat.codes.to_numpy()
+    return pd.Series(_centre(values.to_numpy(dtype=np.float64), codes).std(axis=0), index=values.columns)
+
+
+def _unit_ranks(values: np.ndarray) -> np.ndarray:
+    """Rank each column, centred and of length one: a product of two columns is their Spearman correlation."""
+    ranks = pd.DataFrame(values).rank().to_numpy()
+    ranks = ranks - ranks.mean(axis=0)
+    length = np.sqrt((ranks**2).sum(axis=0))
+    return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+
+
+def _centre(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    n = np.bincount(codes)
+    means = np.column_stack([np.bincount(codes, column) / np.maximum(n, 1) for column in values.T])
+    return values - means[codes]
+
+
+def _partial(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Correlation of y with each column of x, both given the other columns."""
+    partial = np.full(x.shape[1], np.nan)
+    for k in range(x.shape[1]):
+        others = np.delete(x, k, axis=1)
+        pair = np.column_stack([x[:, k], y])
+        rest = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0]
+        length = np.sqrt((rest**2).sum(axis=0)).prod()
+        partial[k] = rest[:, 0] @ rest[:, 1] / length if length > 0 else np.nan
+    return partial

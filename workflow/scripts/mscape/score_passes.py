@@ -1,0 +1,274 @@
+"""Two readings of the counts: what each gene shows on average, then what each cell scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from mscape import background, confounding, counts, nulls, scoring
+
+STRATA = 3  # depth classes of a library with null distributions of their own
+NULL_CELLS = 64  # cells of a library and depth class in which random sets are scored
+GROWS_WITH_CYCLE = "proliferation"  # cells grow through the cycle: depth is part of this axis, not its confounder
+CORRELATED_CELLS = 20_000  # correlations are measured in at most so many cells
+
+
+def measure_genes(path: str, groups: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
+    """Read the counts once for what each gene shows in each group of cells.
+
+    Returns
+    -------
+    ``mean`` and ``detection`` (n_groups, n_genes), ``counts`` (same shape), ``n`` (n_groups,), ``totals`` (n_cells,).
+    """
+    totals, size = [], None
+    for start, stop, block in counts.blocks(path):
+        group = groups[start:stop]
+        sums, seen = background.gene_sums(block, group, n_groups)
+        member = sp.csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(n_groups, len(group)))
+        raw = np.asarray((member @ block.astype(np.float64)).todense())
+        totals.append(background.block_totals(block))
+        size = [sums, seen, raw] if size is None else [a + b for a, b in zip(size, (sums, seen, raw), strict=True)]
+    n = np.bincount(groups, minlength=n_groups)
+    sums, seen, raw = size
+    per_cell = np.maximum(n, 1)[:, None]
+    return {
+        "mean": sums / per_cell,
+        "detection": seen / per_cell,
+        "counts": raw,
+        "seen": seen,
+        "n": n,
+        "totals": np.concatenate(totals),
+    }
+
+
+def depth_strata(totals: np.ndarray, libraries: np.ndarray) -> np.ndarray:
+    """Class each cell by depth within its library, 0 = shallow to STRATA - 1 = deep."""
+    ranks = pd.Series(totals).groupby(libraries).rank(method="average", pct=True).to_numpy()
+    return np.minimum((ranks * STRATA).astype(int), STRATA - 1)
+
+
+def score_cells(
+    path: str,
+    sets: list[scoring.GeneSet],
+    reference: background.Background,
+    stats: nulls.GeneStats,
+    *,
+    all_mean: np.ndarray,
+    null_rows: np.ndarray,
+    max_rank: int = 1500,
+    seed: int = 0,
+) -> dict[str, np.ndarray | sp.csr_matrix | nulls.Bins]:
+    """Read the counts a second time and score every cell.
+
+    Parameters
+    ----------
+    path
+        A file with counts in ``X``.
+    sets
+        Columns to score.
+    reference
+        Background genes.
+    stats
+        Mean, detection and bin of each gene, over the reference cells.
+    all_mean
+        Mean log expression over all cells, for scanpy's control genes.
+    null_rows
+        Cells whose counts are kept for the null distributions, ascending.
+    max_rank
+        Genes of a cell that the rank score tells apart.
+    seed
+        Seed of scanpy's control genes.
+
+    Returns
+    -------
+    ``matched``, ``scanpy``, ``rank``, ``z`` (float32, n_cells x n_sets), ``weights``, and for the null rows
+    ``null_counts``, ``null_centre``, ``null_spread``.
+    """
+    matched = scoring.matched_weights(sets, stats.mean, reference)
+    weights = np.hstack([matched, scoring.scanpy_weights(sets, all_mean, seed=seed)])
+    average = stats.mean @ matched
+    parts, kept = [], {"counts": [], "centre": [], "spread": []}
+    for start, stop, block in counts.blocks(path):
+        scores, sums, squares = scoring.score_block(
+            block, weights, reference, stats.bins.of_pool, len(stats.bins.members)
+        )
+        centre, spread = nulls.null_moments(sums, squares, sets, stats)
+        excess = scores[:, : len(sets)] - average - centre
+        z = np.divide(excess, spread, out=np.full(excess.shape, np.nan), where=spread > 0)
+        rank = scoring.rank_block(block, sets, max_rank=max_rank)
+        parts.append((scores[:, : len(sets)], scores[:, len(sets) :], rank, z.astype(np.float32)))
+        here = null_rows[(null_rows >= start) & (null_rows < stop)] - start
+        for key, value in (("counts", block), ("centre", centre), ("spread", spread)):
+            kept[key].append(value[here])
+    result = dict(zip(("matched", "scanpy", "rank", "z"), map(np.vstack, zip(*parts, strict=True)), strict=True))
+    return result | {
+        "weights": matched,
+        "null_counts": sp.vstack(kept["counts"], format="csr"),
+        "null_centre": np.vstack(kept["centre"]),
+        "null_spread": np.vstack(kept["spread"]),
+    }
+
+
+def calibrate(
+    scored: dict,
+    sets: list[scoring.GeneSet],
+    reference: background.Background,
+    stats: nulls.GeneStats,
+    *,
+    strata: np.ndarray,
+    null_rows: np.ndarray,
+    random_sets: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """Give each cell's z its p among random sets, scored in cells of the same library and depth.
+
+    Parameters
+    ----------
+    scored
+        Result of :func:`score_cells`.
+    sets, reference, stats
+        As there.
+    strata
+        Library and depth class of each cell, as one code.
+    null_rows
+        Cells whose counts ``scored`` kept.
+    random_sets
+        Random sets for each library and depth class.
+    seed
+        Seed of the random sets.
+
+    Returns
+    -------
+    float32, shape (n_cells, n_sets). The smallest p is about 1 / random_sets.
+    """
+    z, block = scored["z"], scored["null_counts"]
+    p = np.full(z.shape, np.nan, dtype=np.float32)
+    drawn = [nulls.draw_sets(s, stats, random_sets, nulls.generator(seed, s.name)) for s in sets]
+    for stratum in np.unique(strata):
+        cells, rows = np.flatnonzero(strata == stratum), np.flatnonzero(strata[null_rows] == stratum)
+        logged = counts.lognorm(block[rows], background.block_totals(block[rows]))
+        values = background.over_controls(logged.toarray(), reference)
+        each = random_sets // rows.size
+        for column, genes in enumerate(sets):
+            some = drawn[column][: each * rows.size].reshape(rows.size, each, -1)
+            moments = scored["null_centre"][rows, column], scored["null_spread"][rows, column]
+            p[cells, column] = nulls.empirical_p(
+                z[cells, column], nulls.sample_null(values, moments, some, genes.weights)
+            )
+    return p
+
+
+def choose_null_rows(names: pd.Index, strata: np.ndarray, n: int = NULL_CELLS) -> np.ndarray:
+    """Choose up to n cells of each stratum by their names, so that the order of the cells does not matter."""
+    order = nulls.stable_order(names)
+    rank = pd.Series(strata[order]).groupby(strata[order]).cumcount().to_numpy()
+    return np.sort(order[rank < n])
+
+
+def remove_depth_trends(
+    scored: dict, depth: np.ndarray, lots: np.ndarray, some: np.ndarray, exempt: np.ndarray, *, max_depth_rho: float
+) -> pd.DataFrame:
+    """Check scores and z for a correlation with depth within lots, and take it out where it is too large.
+
+    Parameters
+    ----------
+    scored
+        Result of :func:`score_cells`; ``matched`` and ``z`` are changed in place.
+    depth
+        Log total counts of each cell.
+    lots
+        Lot of each cell, as codes.
+    some
+        Cells in which correlations are measured.
+    exempt
+        Sets whose depth belongs to their biology.
+    max_depth_rho
+        Largest correlation that is left as it is.
+
+    Returns
+    -------
+    Per set: depth_rho (matched score), depth_rho_rank, depth_rho_scanpy, depth_adjusted, depth_rho_after.
+    """
+
+    def rho(values: np.ndarray) -> np.ndarray:
+        return confounding.within_lot_rho(values[some], depth[some, None], lots[some])[:, 0]
+
+    table = pd.DataFrame({f"depth_rho{k}": rho(scored[v]) for k, v in (("", "matched"), ("_rank", "rank"))})
+    table["depth_rho_scanpy"] = rho(scored["scanpy"])
+    table["depth_adjusted"] = False
+    for key in ("matched", "z"):
+        strong = (np.abs(rho(scored[key])) >= max_depth_rho) & ~exempt
+        scored[key][:, strong] = confounding.remove_depth(scored[key][:, strong], depth, lots)
+        table["depth_adjusted"] |= strong
+    table["depth_rho_after"] = rho(scored["matched"])
+    return table
+
+
+def score_dataset(
+    path: str,
+    sets: list[scoring.GeneSet],
+    reference: background.Background,
+    genes: dict[str, np.ndarray],
+    obs: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    settings: dict,
+    seed: int = 0,
+) -> dict:
+    """Score, check for depth, and calibrate.
+
+    Parameters
+    ----------
+    path
+        A file with counts in ``X``.
+    sets, reference
+        Columns to score and the background.
+    genes
+        Result of :func:`measure_genes`; its last group holds the cells that stand for no lot.
+    obs
+        ``sample_id`` and ``lot_id`` of each cell.
+    table
+        Signatures, for their axis.
+    settings
+        Config section ``score``.
+    seed
+        Seed of the random sets and of scanpy's control genes.
+
+    Returns
+    -------
+    ``matched``, ``rank``, ``scanpy``, ``z``, ``p`` (n_cells x n_sets), ``weights``, ``stats``, and ``depth``: a table
+    with the id of each set.
+    """
+    stats = nulls.GeneStats.of(genes["mean"][:-1].mean(axis=0), genes["detection"][:-1].mean(axis=0), reference)
+    libraries = obs["sample_id"].astype("category").cat.codes.to_numpy()
+    lots = obs["lot_id"].astype("category").cat.codes.to_numpy()
+    strata = libraries * STRATA + depth_strata(genes["totals"], libraries)
+    null_rows = choose_null_rows(obs.index, strata)
+    scored = score_cells(
+        path,
+        sets,
+        reference,
+        stats,
+        all_mean=genes["n"] @ genes["mean"] / genes["n"].sum(),
+        null_rows=null_rows,
+        max_rank=settings["max_rank"],
+        seed=seed,
+    )
+    own = [s.name for s in sets]
+    exempt = table.set_index("id").loc[own, "axis"].eq(GROWS_WITH_CYCLE).to_numpy()
+    some = nulls.stable_order(obs.index)[:CORRELATED_CELLS]
+    depth = remove_depth_trends(
+        scored, np.log(np.maximum(genes["totals"], 1)), lots, some, exempt, max_depth_rho=settings["max_depth_rho"]
+    )
+    p = calibrate(
+        scored,
+        sets,
+        reference,
+        stats,
+        strata=strata,
+        null_rows=null_rows,
+        random_sets=settings["random_sets"],
+        seed=seed,
+    )
+    return scored | {"p": p, "stats": stats, "depth": depth.assign(id=own)}

@@ -1,0 +1,244 @@
+"""The tables beside the scores: per lot and signature, per lot and programme, per confounder, per gene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mscape import confounding, consensus, nulls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mscape.markers import Markers
+
+
+def bootstrap_means(values: np.ndarray, *, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Give the 95 % interval of column means, by resampling cells.
+
+    Parameters
+    ----------
+    values
+        Shape (n_cells, n_columns), cells in an order of their own (:func:`mscape.nulls.stable_order`).
+    n
+        Resamples.
+    seed
+        Seed.
+
+    Returns
+    -------
+    Lower and upper ends, shape (n_columns,). The interval is within a lot: it knows nothing of other donors.
+    """
+    rng = np.random.default_rng(seed)
+    cells = len(values)
+    means = np.stack(
+        [rng.multinomial(cells, np.full(cells, 1 / cells)).astype(np.float32) @ values / cells for _ in range(n)]
+    )
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def summarise_lots(
+    scores: pd.DataFrame,
+    z: pd.DataFrame,
+    lots: pd.Series,
+    cells: pd.DataFrame,
+    lot_z: pd.DataFrame,
+    lot_p: pd.DataFrame,
+    *,
+    bootstrap: int = 400,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Describe each signature in each lot.
+
+    Parameters
+    ----------
+    scores, z
+        Matched scores and calibrated z of all cells.
+    lots
+        Lot of each cell.
+    cells
+        Result of ``choose_reference``.
+    lot_z, lot_p
+        z and p of lot means, lots x signatures.
+    bootstrap, seed
+        Resamples of cells and their seed.
+
+    Returns
+    -------
+    lot_id, signature, n_cells, mean, median, z, low, high (95 % interval of the mean over this lot's cells), pvalue (of
+    z, against random gene sets), z_cells (mean of the cells' z), cells (what stands for the lot).
+    """
+    columns = list(lot_z.columns)
+    tables = []
+    for lot in lot_z.index:
+        inside = np.flatnonzero((lots == lot).to_numpy() & cells["reference"].to_numpy())
+        inside = inside[nulls.stable_order(scores.index[inside])]
+        values = scores[columns].to_numpy()[inside]
+        low, high = bootstrap_means(values, n=bootstrap, seed=seed)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "lot_id": lot,
+                    "signature": columns,
+                    "n_cells": inside.size,
+                    "mean": values.mean(axis=0),
+                    "median": np.median(values, axis=0),
+                    "z": lot_z.loc[lot].to_numpy(),
+                    "low": low,
+                    "high": high,
+                    "pvalue": lot_p.loc[lot].to_numpy(),
+                    "z_cells": z[columns].to_numpy()[inside].mean(axis=0),
+                    "cells": cells["cells"].iloc[inside[0]],
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def summarise_programmes(obs: pd.DataFrame, lots: pd.Series, cells: pd.DataFrame, lot_z: pd.DataFrame) -> pd.DataFrame:
+    """Describe each lot by what its signatures say together.
+
+    Parameters
+    ----------
+    obs
+        ``phase`` and ``senescence_state`` of each cell.
+    lots, cells, lot_z
+        As for :func:`summarise_lots`.
+
+    Returns
+    -------
+    lot_id, n_cells, cells, fraction_<state> with _low and _high (Wilson, over cells) for cycling and senescence-like
+    cells, and the columns of :func:`mscape.consensus.describe_lots`.
+    """
+    rows = []
+    for lot in lot_z.index:
+        inside = (lots == lot).to_numpy() & cells["reference"].to_numpy()
+        state, row = obs["senescence_state"][inside], {"lot_id": lot, "n_cells": int(inside.sum())}
+        row["cells"] = cells["cells"][inside].iloc[0]
+        for name in ("cycling", "senescence-like"):
+            key = f"fraction_{name.replace('-', '_')}"
+            known = int((state != "unresolved").sum())
+            interval = consensus.fraction_interval(int((state == name).sum()), known)
+            row |= dict(zip((key, f"{key}_low", f"{key}_high"), interval, strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows).merge(consensus.describe_lots(lot_z).reset_index(), on="lot_id", how="left")
+
+
+def relate_confounders(
+    z: pd.DataFrame,
+    confounders: pd.DataFrame,
+    lots: pd.Series,
+    reference: np.ndarray,
+    own: Mapping[str, set[str]],
+    passage: pd.Series,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correlate scores with confounders in the reference cells, and give lot means with and without them.
+
+    Parameters
+    ----------
+    z
+        Calibrated z of the cells.
+    confounders
+        Depth, mitochondrial fraction and scores of confounding programmes of the same cells.
+    lots
+        Lot of each cell.
+    reference
+        Which cells to use.
+    own
+        Confounders that a signature itself is.
+    passage
+        Passage number of each lot, NaN where unknown.
+
+    Returns
+    -------
+    table
+        As of :func:`mscape.confounding.relate`, with ``r2`` and, where four lots have a passage, rows for
+        ``passage (between lots)`` with the Spearman correlation of lot means and n_lots in ``n_cells``'s place.
+    adjusted
+        Lots x signatures: mean z of the cells if all lots had the same confounders.
+    """
+    z, confounders, lots = z[reference], confounders[reference], lots[reference].astype(str)
+    confounders = confounders.loc[:, confounders.notna().all() & (confounders.nunique() > 1)]
+    table, fits = confounding.relate(z, confounders, lots, own)
+    table = table.merge(fits[["signature", "r2"]], on="signature", how="left")
+    means = z.groupby(lots).mean()
+    adjusted = confounding.adjusted_means(
+        means, confounders.groupby(lots).mean(), confounding.spread_within(confounders, lots), table
+    )
+    known = passage.dropna().index.intersection(means.index)
+    if known.size >= 4 and passage[known].nunique() > 1:
+        between = [
+            {
+                "signature": name,
+                "confounder": "passage (between lots)",
+                "rho": stats.spearmanr(passage[known], means.loc[known, name]).statistic,
+                "n_lots": known.size,
+            }
+            for name in means.columns[means.loc[known].nunique() > 1]
+        ]
+        table = pd.concat([table, pd.DataFrame(between)], ignore_index=True)
+    return table, adjusted
+
+
+def tabulate_genes(
+    markers: Markers,
+    found: Mapping[str, str],
+    var_names: Sequence[str],
+    lot_counts: np.ndarray,
+    lot_seen: np.ndarray,
+    lot_n: np.ndarray,
+    lots: Sequence[str],
+) -> pd.DataFrame:
+    """Give the rate of each gene of the sets that are never averaged.
+
+    Parameters
+    ----------
+    markers
+        The registry.
+    found
+        Gene of the registry -> name in the dataset.
+    var_names
+        Genes of the dataset.
+    lot_counts, lot_seen
+        Counts, and cells with the gene, of the reference cells, shape (n_lots, n_genes).
+    lot_n
+        Reference cells of each lot.
+    lots
+        Names of the lots.
+
+    Returns
+    -------
+    lot_id, signature, gene, n_cells, count, cpm, low, high (exact Poisson 95 % interval of the rate: ``high`` bounds a
+    gene that was never seen), detected_fraction.
+    """
+    place = {str(name): i for i, name in enumerate(var_names)}
+    exposure = lot_counts.sum(axis=1)
+    tables = []
+    for key, entry in markers.signatures.items():
+        genes = [gene for gene in entry["genes"] if gene in found]
+        if entry["use"] not in ("annotate", "control") or not genes or len(entry["genes"]) > 100:
+            continue
+        columns = [place[found[gene]] for gene in genes]
+        count = lot_counts[:, columns]
+        scale = 1e6 / np.maximum(exposure, 1)[:, None]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "lot_id": np.repeat(np.asarray(lots, dtype=str), len(genes)),
+                    "signature": key,
+                    "gene": np.tile(genes, len(lots)),
+                    "n_cells": np.repeat(lot_n, len(genes)),
+                    "count": count.ravel().astype(np.int64),
+                    "cpm": (count * scale).ravel(),
+                    "low": (np.where(count > 0, stats.gamma.ppf(0.025, np.maximum(count, 1)), 0) * scale).ravel(),
+                    "high": (stats.gamma.ppf(0.975, count + 1) * scale).ravel(),
+                    "detected_fraction": (lot_seen[:, columns] / np.maximum(lot_n, 1)[:, None]).ravel(),
+                }
+            )
+        )
+    empty = ["lot_id", "signature", "gene", "n_cells", "count", "cpm", "low", "high", "detected_fraction"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=empty)

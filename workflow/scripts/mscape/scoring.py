@@ -1,0 +1,250 @@
+"""Signature scores of cells: background-matched, rank-based, and scanpy's, all sets of a block of cells at once."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from mscape import counts
+from mscape.background import block_totals, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mscape.background import Background
+
+
+@dataclass(frozen=True)
+class GeneSet:
+    """Genes of one column of the score tables.
+
+    Attributes
+    ----------
+    name
+        Column name.
+    up, down
+        Columns of the counts. ``down`` holds the genes of the opposite set of a signed pair, else nothing.
+    """
+
+    name: str
+    up: np.ndarray
+    down: np.ndarray
+
+    @property
+    def genes(self) -> np.ndarray:
+        """All genes, up before down."""
+        return np.concatenate([self.up, self.down]).astype(np.int64)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weight of each gene: the mean of ``up`` minus the mean of ``down``."""
+        up, down = np.full(self.up.size, 1 / max(self.up.size, 1)), np.full(self.down.size, 1 / max(self.down.size, 1))
+        return np.concatenate([up, -down])
+
+
+def matched_weights(sets: Sequence[GeneSet], mean: np.ndarray, background: Background) -> np.ndarray:
+    """Write each set's score as weights of genes: +1/n for its own, -1/(n x controls) for each control of each.
+
+    Parameters
+    ----------
+    sets
+        The sets.
+    mean
+        Mean log expression of every gene, shape (n_genes,).
+    background
+        The background.
+
+    Returns
+    -------
+    float32, shape (n_genes, n_sets): log values times it are the scores.
+    """
+    weights = np.zeros((background.n_genes, len(sets)))
+    for column, genes in enumerate(sets):
+        first = nearest(background.mean, mean[genes.genes], background.n_controls)
+        step = np.zeros(background.pool.size + 1)
+        np.add.at(step, first, genes.weights)
+        np.add.at(step, first + background.n_controls, -genes.weights)
+        weights[background.pool, column] = -np.cumsum(step[:-1]) / background.n_controls
+        np.add.at(weights[:, column], genes.genes, genes.weights)
+    return weights.astype(np.float32)
+
+
+def scanpy_weights(sets: Sequence[GeneSet], mean: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Read the weights of ``scanpy.tl.score_genes`` off scanpy itself.
+
+    Its controls depend on the cells only through the mean of each gene, and its score is linear in the values: scoring
+    one made-up cell per gene, which expresses that gene alone, gives the gene's weight.
+
+    Parameters
+    ----------
+    sets
+        The sets; a signed pair is the difference of two calls.
+    mean
+        Mean log expression over all cells, shape (n_genes,).
+    seed
+        Passed to scanpy as ``random_state``.
+
+    Returns
+    -------
+    float32, shape (n_genes, n_sets).
+    """
+    import scanpy as sc
+    from anndata import AnnData
+
+    names = pd.Index(np.arange(mean.size).astype(str))
+    cells = AnnData(sp.diags_array(mean * mean.size, format="csr"), var=pd.DataFrame(index=names))
+    cells.obs_names = names
+    weights = np.zeros((mean.size, len(sets)))
+    for column, genes in enumerate(sets):
+        for sign, part in ((1, genes.up), (-1, genes.down)):
+            if part.size:
+                sc.tl.score_genes(cells, names[part], random_state=seed, score_name="score")
+                score = cells.obs["score"].to_numpy()
+                weights[:, column] += sign * np.divide(score, mean * mean.size, out=np.zeros_like(mean), where=mean > 0)
+    return weights.astype(np.float32)
+
+
+def score_block(
+    block: sp.csr_matrix, weights: np.ndarray, background: Background, bins: np.ndarray, n_bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Score a block of cells by weights, and describe the background of each cell.
+
+    Parameters
+    ----------
+    block
+        Counts, CSR, shape (n_cells, n_genes).
+    weights
+        Weights of genes, shape (n_genes, n_columns).
+    background
+        The background.
+    bins
+        Bin of each background gene, shape (n_pool,).
+    n_bins
+        Number of bins.
+
+    Returns
+    -------
+    scores
+        float32, shape (n_cells, n_columns).
+    moment1, moment2
+        Sum and sum of squares, over the genes of each bin, of their values in the cell over their controls
+        (:func:`mscape.background.over_controls`): float32, shape (n_cells, n_bins).
+    """
+    logged = counts.lognorm(block, block_totals(block))
+    place = np.full(block.shape[1], -1, dtype=np.int64)
+    place[background.pool] = np.arange(background.pool.size)
+    scores = np.empty((block.shape[0], weights.shape[1]), dtype=np.float32)
+    sums, squares = (np.empty((block.shape[0], n_bins), dtype=np.float32) for _ in range(2))
+    _kernels()[0](
+        logged.indptr.astype(np.int64),
+        logged.indices,
+        logged.data,
+        np.ascontiguousarray(weights),
+        place,
+        background.first,
+        background.last,
+        background.centre,
+        bins.astype(np.int64),
+        scores,
+        sums,
+        squares,
+    )
+    return scores, sums, squares
+
+
+def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int = 1500) -> np.ndarray:
+    """Score a block of cells by the ranks of the genes within each cell, as UCell does.
+
+    The Mann-Whitney statistic of Andreatta & Carmona 2021 (doi:10.1016/j.csbj.2021.06.043): genes are ranked by
+    decreasing counts, ties get their mean rank, ranks beyond ``max_rank`` count as ``max_rank + 1``. Needs no other
+    cell and no seed. 1 = the set's genes are the highest of the cell, 0 = none is among the first ``max_rank``.
+
+    Parameters
+    ----------
+    block
+        Counts, CSR, shape (n_cells, n_genes).
+    sets
+        The sets; a signed pair is the difference of both scores.
+    max_rank
+        Genes of a cell that are told apart.
+
+    Returns
+    -------
+    float32, shape (n_cells, n_sets).
+    """
+    parts = [part for genes in sets for part in (genes.up, genes.down)]
+    rows = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    columns = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+    member = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(block.shape[1], len(parts)))
+    sizes = np.array([part.size for part in parts], dtype=np.float64)
+    max_rank = min(max_rank, block.shape[1])
+    rank_sums = np.empty((block.shape[0], len(parts)))
+    _kernels()[1](
+        block.indptr.astype(np.int64),
+        block.indices,
+        block.data.astype(np.float64),
+        block.shape[1],
+        float(max_rank),
+        member.indptr.astype(np.int64),
+        member.indices.astype(np.int64),
+        sizes,
+        rank_sums,
+    )
+    best, worst = sizes * (sizes + 1) / 2, sizes * (max_rank + 1)
+    score = 1 - (rank_sums - best) / np.maximum(worst - best, 1)
+    score[:, sizes == 0] = 0
+    return (score[:, 0::2] - score[:, 1::2]).astype(np.float32)
+
+
+@functools.cache
+def _kernels():
+    """Compile the loops over cells; each cell is summed by one thread, so their number changes nothing."""
+    import numba
+
+    @numba.njit(parallel=True)
+    def by_weight(indptr, indices, data, weights, place, first, last, centre, bins, scores, sums, squares):
+        for row in numba.prange(indptr.size - 1):
+            score = np.zeros(weights.shape[1])
+            running = np.zeros(first.size + 1)
+            for j in range(indptr[row], indptr[row + 1]):
+                gene, value = indices[j], data[j]
+                for k in range(weights.shape[1]):
+                    score[k] += value * weights[gene, k]
+                if place[gene] >= 0:
+                    running[place[gene] + 1] = value
+            own = running.copy()
+            for i in range(first.size):
+                running[i + 1] += running[i]
+            sum1, sum2 = np.zeros(sums.shape[1]), np.zeros(sums.shape[1])
+            for i in range(first.size):
+                x = own[i + 1]
+                x -= (running[last[i]] - running[first[i]] - x) / (last[i] - first[i] - 1) + centre[i]
+                sum1[bins[i]] += x
+                sum2[bins[i]] += x * x
+            scores[row], sums[row], squares[row] = score, sum1, sum2
+
+    @numba.njit(parallel=True)
+    def by_rank(indptr, indices, data, n_genes, max_rank, member_start, member, sizes, rank_sums):
+        for row in numba.prange(indptr.size - 1):
+            values = data[indptr[row] : indptr[row + 1]]
+            ordered = np.sort(values)
+            absent = n_genes - values.size
+            bottom = min(values.size + (absent + 1) / 2, max_rank + 1)  # mean rank of the genes without counts
+            total = sizes * bottom
+            for j in range(values.size):
+                gene = indices[indptr[row] + j]
+                if member_start[gene] == member_start[gene + 1]:
+                    continue
+                right = np.searchsorted(ordered, values[j], side="right")
+                left = np.searchsorted(ordered, values[j], side="left")
+                rank = min(values.size - right + (right - left + 1) / 2, max_rank + 1)
+                for m in range(member_start[gene], member_start[gene + 1]):
+                    total[member[m]] += rank - bottom
+            rank_sums[row] = total
+
+    return by_weight, by_rank
