@@ -1,0 +1,344 @@
+import gate_cases
+import numpy as np
+import pandas as pd
+import pytest
+from gate_cases import SHARED_DATA, run_gate, write_case
+
+import gate_msc
+from mscape import gate_panels
+from mscape.step import UserError
+
+# CPM of the gate genes and one lineage panel gene pair in each kind of cell
+KINDS = {
+    "MSC": {"NT5E": 40, "THY1": 400, "ENG": 60, "COL1A1": 6000, "COL1A2": 4000, "SPARC": 3000, "LUM": 1500},
+    "T": {"PTPRC": 300, "CD3D": 900, "CD3E": 700, "TRAC": 900},
+    "endothelial": {"ENG": 400, "NT5E": 60, "CD34": 150, "PECAM1": 800, "CDH5": 500, "VWF": 900, "CLDN5": 300},
+    "iPS": {"THY1": 300, "POU5F1": 500, "LIN28A": 300, "L1TD1": 600, "DPPA4": 300},
+    "neural": {},
+}
+PANEL = ["NT5E", "THY1", "ENG", "PTPRC", "CD34", "CD14", "ITGAM", "CD19", "CD79A", "HLA-DRA"]
+
+
+def toy_cells(numbers, *, depth=6000, seed=0, n_genes=400):
+    """Draw cells of known kinds; returns counts, gene names, kinds."""
+    rng = np.random.default_rng(seed)
+    marked = sorted({g for rates in KINDS.values() for g in rates} | set(PANEL))
+    base = np.random.default_rng(99).lognormal(0, 1.2, n_genes)
+    genes = [*marked, *(f"G{i}" for i in range(n_genes))]
+    X, kinds = [], []
+    for i, (kind, n) in enumerate(numbers.items()):
+        profile = base.copy()
+        if kind != "MSC":
+            profile[np.random.default_rng(7 + i).choice(n_genes, 80, replace=False)] *= 6
+        rates = np.array([KINDS[kind].get(g, 0.05) for g in marked]) * 1e-6
+        p = np.concatenate([rates, profile / profile.sum() * (1 - rates.sum())])
+        totals = rng.lognormal(np.log(depth), 0.3, n)
+        X.append(rng.poisson(totals[:, None] * p * rng.gamma(5, 0.2, (n, len(p)))))
+        kinds += [kind] * n
+    return np.vstack(X), genes, np.array(kinds)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    X, genes, kinds = toy_cells({"MSC": 700, "T": 40, "endothelial": 40, "iPS": 40})
+    result = run_gate(*write_case(tmp_path_factory.mktemp("mixed"), X, genes))
+    result.obs["kind"] = kinds
+    return result
+
+
+def test_cells_get_the_right_call_name_and_reason(mixed):
+    by = mixed.obs.groupby("kind")
+    assert (by["isct_call"].apply(lambda s: (s == "pass").mean())["MSC"]) > 0.97
+    for kind, name in (("T", "T cell"), ("endothelial", "endothelial"), ("iPS", "pluripotent")):
+        cells = mixed.obs[mixed.obs["kind"] == kind]
+        assert (cells["isct_call"] == "fail").mean() > 0.95
+        assert (cells["isct_identity"] == name).mean() > 0.95
+    reasons = by["isct_reason"].agg(lambda s: s.astype(str).mode()[0])
+    assert reasons["T"] == "NEG_CD45"
+    assert reasons["endothelial"] == "NEG_CD34"
+    assert reasons["iPS"] == "LINEAGE_PLURIPOTENT"
+
+
+def test_stage_file_and_table_hold_the_contract(mixed):
+    assert {f"isct_p_{g}" for g in PANEL} <= set(mixed.obs)
+    assert mixed.obs["isct_p_NT5E"].dtype == np.float32
+    assert list(mixed.obs["isct_call"].cat.categories) == ["pass", "fail", "indeterminate"]
+    head = [
+        "lot_id",
+        "criterion",
+        "kind",
+        "estimate",
+        "low",
+        "high",
+        "verdict",
+        "n_cells",
+        "detected_fraction",
+        "reason",
+    ]
+    assert list(mixed.table)[:10] == head
+    assert list(mixed.contaminants) == ["lot_id", "identity", "n_cells", "fraction", "low", "high"]
+    assert mixed.uns["panel"] == "isct2006"
+    assert "uncalibrated" in mixed.uns["thresholds_from"]
+    assert mixed.uns["rule_version"]
+
+
+def test_lot_estimates_cover_the_truth(mixed):
+    row = mixed.table.set_index("criterion")
+    truth = (mixed.obs["kind"] == "T").mean()
+    assert row.loc["CD45", "low"] <= truth <= row.loc["CD45", "high"]
+    assert row.loc["CD45", "verdict"] == "fails"
+    assert row.loc["CD14|CD11b", "verdict"] == "meets"
+    assert row.loc["phenotype", "kind"] == "overall"
+    assert row.loc["phenotype", "verdict"] == "fails"
+    found = mixed.contaminants.set_index("identity")["n_cells"]
+    assert found["T cell"] == pytest.approx(40, abs=2)
+
+
+def test_pure_lot_meets_and_naive_detection_does_not(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 800}, depth=10_000)
+    result = run_gate(*write_case(tmp_path, X, genes))
+    row = result.table.set_index("criterion")
+    assert set(row["verdict"]) == {"meets"}, row
+    assert row.loc["phenotype", "detected_fraction"] < 0.3
+
+
+def test_isolated_contaminants_do_not_pass(tmp_path):
+    X, genes, kinds = toy_cells({"MSC": 1200, "T": 3, "endothelial": 3, "iPS": 4}, depth=8000, seed=3)
+    obs = run_gate(*write_case(tmp_path, X, genes)).obs
+    foreign = kinds != "MSC"
+    assert (obs["isct_call"][foreign] == "fail").mean() >= 0.9
+    assert (obs["isct_call"][~foreign] == "fail").mean() <= 0.003
+
+
+def test_a_lot_does_not_depend_on_the_other_lots_threads_or_reruns(tmp_path):
+    from threadpoolctl import threadpool_limits
+
+    X, genes, _ = toy_cells({"MSC": 300, "T": 20})
+    results = []
+    for limit in (1, 2):
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        with threadpool_limits(limit):
+            results.append(run_gate(*write_case(folder, X, genes)))
+    pd.testing.assert_frame_equal(results[0].obs, results[1].obs)
+    pd.testing.assert_frame_equal(results[0].table, results[1].table)
+
+
+def test_absent_gene_is_not_assessable_never_negative(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 400})
+    keep = [g not in ("THY1", "CD34") for g in genes]
+    result = run_gate(*write_case(tmp_path, X[:, keep], [g for g in genes if g not in ("THY1", "CD34")]))
+    row = result.table.set_index("criterion")
+    for name in ("CD90", "CD34"):
+        assert row.loc[name, "verdict"] == "not_assessable"
+        assert row.loc[name, "reason"] == "GENE_NOT_IN_REFERENCE"
+    assert row.loc["phenotype", "verdict"] == "not_assessable"
+    assert np.isnan(result.obs["isct_p_THY1"]).all()
+    assert not (result.obs["isct_call"] == "pass").any()
+    assert (result.obs["isct_reason"] == "GENE_NOT_IN_REFERENCE").mean() > 0.9
+
+
+def test_gene_absent_in_one_sample_is_open_there_only(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 500})
+    samples = np.repeat(["a", "b"], 250)
+    measured = pd.DataFrame(True, index=genes, columns=["a", "b"])
+    measured.loc["ENG", "b"] = False
+    X = X.copy()
+    X[samples == "b", genes.index("ENG")] = 0
+    result = run_gate(*write_case(tmp_path, X, genes, samples=samples, measured=measured))
+    verdicts = result.table.set_index(["lot_id", "criterion"])["verdict"]
+    assert verdicts["b", "CD105"] == "not_assessable"
+    assert verdicts["a", "CD105"] != "not_assessable"
+    assert not (result.obs["isct_call"][samples == "b"] == "pass").any()
+
+
+def test_five_hundred_counts_are_not_assessable(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 600}, depth=500)
+    result = run_gate(*write_case(tmp_path, X, genes))
+    row = result.table.set_index("criterion")
+    assert row.loc["phenotype", "verdict"] == "not_assessable"
+    assert row.loc["phenotype", "reason"] == "LOW_EXPOSURE"
+    assert not (result.obs["isct_call"] == "fail").any()
+    assert set(result.obs["isct_reason"]) == {"LOW_EXPOSURE"}
+
+
+def test_a_lot_without_msc_fails_and_names_what_it_is(tmp_path):
+    X, genes, _ = toy_cells({"T": 300})
+    result = run_gate(*write_case(tmp_path, X, genes))
+    assert (result.obs["isct_call"] == "fail").mean() > 0.99
+    assert result.table.set_index("criterion").loc["phenotype", "verdict"] == "fails"
+    assert result.contaminants["identity"].tolist()[0] == "T cell"
+
+
+def test_three_hundred_cells_and_two_unlike_depths_end_in_a_verdict(tmp_path):
+    deep, genes, _ = toy_cells({"MSC": 150}, depth=12_000)
+    shallow, _, _ = toy_cells({"MSC": 150}, depth=1200, seed=1)
+    result = run_gate(*write_case(tmp_path, np.vstack([deep, shallow]), genes))
+    allowed = {"meets", "fails", "inconclusive", "not_assessable"}
+    assert set(result.table["verdict"]) <= allowed
+    assert result.table.loc[result.table["verdict"].isin(["inconclusive", "not_assessable"]), "reason"].ne("").all()
+    assert not (result.obs["isct_call"] == "fail").any()
+
+
+@pytest.mark.parametrize("n_cells", [1, 2, 5, 30])
+def test_tiny_lots_never_raise(tmp_path, n_cells):
+    X, genes, _ = toy_cells({"MSC": 100 + n_cells})
+    samples = np.array(["big"] * 100 + ["tiny"] * n_cells)
+    result = run_gate(*write_case(tmp_path, X, genes, samples=samples))
+    tiny = result.table[result.table["lot_id"] == "tiny"].set_index("criterion")
+    assert len(tiny) == 9
+    assert tiny.loc["phenotype", "verdict"] != "meets"
+    assert tiny.loc["CD73", "reason"]
+
+
+def test_mouse_gets_identity_and_no_verdict(tmp_path):
+    X, genes, kinds = toy_cells({"MSC": 300, "T": 40})
+    names = {"PTPRC": "Ptprc", "CD3D": "Cd3d", "CD3E": "Cd3e", "TRAC": "Trac", "COL1A1": "Col1a1", "COL1A2": "Col1a2"}
+    genes = [names.get(g, g.capitalize() if g in PANEL else g) for g in genes]
+    result = run_gate(*write_case(tmp_path, X, genes), organism="mouse")
+    assert result.uns["panel"] == "mouse_stroma"
+    assert set(result.table["verdict"]) == {"not_assessable"}
+    assert set(result.table["reason"]) <= {"SPECIES_NOT_COVERED", "GENE_NOT_IN_REFERENCE"}
+    assert (result.obs["isct_identity"][kinds == "T"] == "T cell").mean() > 0.9
+    assert not (result.obs["isct_call"] == "pass").any()
+
+
+def test_other_organism_is_not_judged(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 200})
+    result = run_gate(*write_case(tmp_path, X, genes), organism="other")
+    assert set(result.table["verdict"]) == {"not_assessable"}
+    assert set(result.table["reason"]) == {"SPECIES_NOT_COVERED"}
+    assert set(result.obs["isct_call"]) == {"indeterminate"}
+
+
+def test_hidden_negative_subset_of_a_high_rate_marker_is_never_a_confident_meets(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 800}, depth=15_000)
+    X = X.copy()
+    X[:160, genes.index("THY1")] = 0
+    result = run_gate(*write_case(tmp_path, X[np.random.default_rng(0).permutation(800)], genes))
+    assert (result.hidden.query("gene == 'THY1'")["finding"] == "hidden_mixture").any()
+    assert result.table.set_index("criterion").loc["CD90", "verdict"] != "meets"
+
+
+def test_doublets_of_the_caller_are_remarked(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 300})
+    flag = np.arange(300) < 20
+    result = run_gate(*write_case(tmp_path, X, genes, obs={"predicted_doublet": flag}))
+    assert (result.obs["isct_reason"][flag] == "DOUBLET_SUSPECT").mean() > 0.9
+    assert not (result.obs["isct_reason"][~flag] == "DOUBLET_SUSPECT").any()
+
+
+def test_user_panel_and_calibration_change_the_thresholds(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "panels:\n  mine:\n    {title: Mine, organism: human, verdict: true, "
+        "positive: {THY1: {protein: CD90, cpm: 30}}, negative: {CD45: {PTPRC: 25}}}\n"
+    )
+    X, genes, kinds = toy_cells({"MSC": 300, "T": 300})
+    samples = np.where(kinds == "T", "blood", "msc")
+    case = write_case(tmp_path, X, genes, samples=samples)
+    result = run_gate(*case, panel="mine", panel_files=[str(path)])
+    assert result.uns["thresholds_cpm"] == {"THY1": 30, "PTPRC": 25}
+    assert len(result.table) == 6
+    result = run_gate(*case, calibrate_from={"positive": ["msc"], "negative": ["blood"]})
+    assert result.uns["thresholds_from"] == "control samples"
+    assert 1 < result.uns["thresholds_cpm"]["PTPRC"] < 100
+    with pytest.raises(UserError, match="known panels are"):
+        run_gate(*case, panel="nothing")
+
+
+def test_other_cells_in_the_embedding_are_refused(tmp_path):
+    from mscape import counts
+
+    X, genes, _ = toy_cells({"MSC": 60})
+    given, made = write_case(tmp_path, X, genes)
+    light = counts.read_light(given.embedding)
+    counts.write(light[:50].copy(), given.embedding)
+    with pytest.raises(UserError, match="holds other cells"):
+        run_gate(given, made)
+
+
+def test_hundred_thousand_cells_are_pooled_and_called_in_time():
+    """Measured in the benchmark; here a tenth, so that a quadratic step would show."""
+    import time
+
+    rng = np.random.default_rng(0)
+    n = 10_000
+    x = rng.poisson(0.3, (n, 28)).astype(np.int32)
+    panel = gate_panels.make_panel("isct2006", gate_panels.read_markers(gate_cases.MARKERS)[0]["isct2006"])
+    lineages = gate_panels.make_lineages(gate_panels.read_markers(gate_cases.MARKERS)[1], organism="human")
+    names = [*panel.thresholds, *(x.id for x in lineages)]
+    kind = np.array([0] * 3 + [1] * 7 + [2] * len(lineages))
+    tau = np.array([*panel.thresholds.values(), *(x.cpm for x in lineages)]) * 1e-6
+    features = gate_panels.Features(names, kind, tau, x, (x > 0).astype(np.int32), np.ones(x.shape, bool))
+    obs = pd.DataFrame({"sample_id": "s", "lot_id": "s", "total_counts": rng.lognormal(8.5, 0.4, n)})
+    start = time.monotonic()
+    gate_msc.gate_cells(
+        gate_msc.AnnData(obs=obs.set_index(obs.index.astype(str))),
+        features,
+        panel,
+        lineages,
+        rng.normal(size=(n, 20)),
+        rng.integers(0, 4, n),
+    )
+    assert time.monotonic() - start < 30
+
+
+def real_case(tmp_path, name, label):
+    import anndata
+
+    path = SHARED_DATA / name / f"{name}.h5ad"
+    if not path.exists():
+        pytest.skip(f"{path} is missing; set MSCAPE_SHARED_DATA")
+    data = anndata.read_h5ad(path)
+    result = run_gate(*write_case(tmp_path, data.X, data.var_names))
+    result.obs["kind"] = data.obs[label].astype(str).to_numpy()
+    return result
+
+
+@pytest.mark.real
+def test_lung_stroma_is_indeterminate_and_everything_else_fails(tmp_path):
+    result = real_case(tmp_path, "zilionis_lung300", "Major.cell.type")
+    obs = result.obs
+    stroma = obs["kind"].isin(["Fibroblasts", "Smooth muscle cells"])
+    assert set(obs["isct_call"][stroma]) == {"indeterminate"}
+    assert not (obs["isct_call"] == "pass").any()
+    endothelial = obs[obs["kind"] == "Endothelial cells"]
+    assert set(endothelial["isct_call"]) == {"fail"}
+    assert set(endothelial["isct_identity"]) == {"endothelial"}
+    assert "NEG_CD45" not in set(endothelial["isct_reason"])
+    immune = obs[obs["kind"].str.match(r"^[bt](T|B|NK|Mo|Neu|Plasma|Mast|Baso|pDC)")]
+    assert (immune["isct_call"] == "fail").all()
+    assert (immune["isct_identity"][immune["kind"] == "tPlasma cells"] == "plasma cell").all()
+    assert (immune["isct_identity"][immune["kind"] == "tMast cells"] == "mast cell or basophil").all()
+
+
+@pytest.mark.real
+def test_blood_fails_for_the_right_reason_and_absent_genes_are_open(tmp_path):
+    result = real_case(tmp_path, "pbmc3k_labelled2638", "classified")
+    obs = result.obs
+    assert (obs["isct_call"] == "fail").mean() > 0.998
+    assert not (obs["isct_call"] == "pass").any()
+    lymphoid = obs[obs["kind"].str.contains("T|^B$|NK")]
+    assert not lymphoid["isct_reason"].isin(["NEG_CD14|CD11b", "NEG_CD34"]).any()
+    assert (lymphoid["isct_reason"] == "NEG_CD45").mean() > 0.98
+    for kind, name in (("B", "B cell"), ("CD14+ Mono", "myeloid cell"), ("Naive CD4 T", "T cell"), ("NK", "NK cell")):
+        assert (obs["isct_identity"][obs["kind"] == kind] == name).mean() > 0.9
+    verdicts = result.table.set_index("criterion")
+    for name in ("CD90", "CD34"):
+        assert verdicts.loc[name, ["verdict", "reason"]].tolist() == ["not_assessable", "GENE_NOT_IN_REFERENCE"]
+
+
+@pytest.mark.real
+def test_cell_lines_are_told_by_their_lineage(tmp_path):
+    obs = real_case(tmp_path, "pollen_celllines299", "sample_alias").obs
+    for kind, names in (
+        ("iPS", {"pluripotent"}),
+        ("Kera", {"epithelial or keratinocyte"}),
+        ("K562", {"erythroid cell"}),
+        ("HL60", {"haematopoietic progenitor", "myeloid cell"}),
+    ):
+        cells = obs[obs["kind"] == kind]
+        assert (cells["isct_call"] == "fail").all()
+        assert set(cells["isct_identity"]) <= names
+    assert set(obs["kind"][obs["isct_call"] == "pass"]) == {"BJ"}

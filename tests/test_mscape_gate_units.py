@@ -1,0 +1,278 @@
+import gate_cases
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import gammaincc
+from scipy.stats import binom, nbinom, poisson
+
+from mscape import gate_calibrate, gate_lots, gate_mixture, gate_panels, gate_pools, gate_posterior
+from mscape.step import UserError
+
+
+def toy_features(x, tau=20e-6, kind=gate_panels.NEGATIVE):
+    x = np.asarray(x, np.int32).reshape(len(x), -1)
+    n = x.shape[1]
+    return gate_panels.Features(
+        [f"g{i}" for i in range(n)],
+        np.full(n, kind),
+        np.full(n, tau),
+        x,
+        (x > 0).astype(np.int32),
+        np.ones(x.shape, bool),
+    )
+
+
+def pool(points, features, totals, groups=None, **options):
+    groups = np.zeros(len(points), int) if groups is None else groups
+    thresholds = np.broadcast_to(features.tau, features.x.shape)
+    return gate_pools.pool(points, groups, np.asarray(totals), features, thresholds, **options)
+
+
+def test_posterior_is_the_incomplete_gamma_function():
+    assert gate_posterior.rate_above(0, 1e6, 100, 3e-6, dispersion=0) == pytest.approx(gammaincc(0.5, 3.0))
+    assert gate_posterior.rate_above(12, 1e6, 100, 4e-6, dispersion=0) == pytest.approx(gammaincc(12.5, 4.0))
+    v = 1 + 0.3 * 12 / 100
+    assert gate_posterior.rate_above(12, 1e6, 100, 4e-6) == pytest.approx(gammaincc(12 / v + 0.5, 4.0 / v))
+
+
+def test_posterior_excludes_the_threshold_by_the_rule_of_three():
+    assert gate_posterior.rate_above(0, 3.0, 50, 1.0) < 0.05
+    assert gate_posterior.rate_above(0, 0.5, 50, 1.0) > 0.3
+
+
+def test_background_keeps_the_rest_of_the_cells_own_rna():
+    assert gate_posterior.background(10e-6, 40e-6, 0.1) == pytest.approx(0.9 * 10e-6 + 0.1 * 40e-6)
+    assert gate_posterior.background(10e-6, 10e-6, 0.1) == pytest.approx(10e-6)
+
+
+def test_log_probabilities_agree_with_scipy_up_to_the_same_constant():
+    x, mean = np.arange(8.0), 3.3
+    ratio = gate_posterior.log_negative_binomial(x, mean, 2.0) - gate_posterior.log_poisson(x, 1.1)
+    assert ratio == pytest.approx(nbinom.logpmf(x, 2.0, 2.0 / (2.0 + mean)) - poisson.logpmf(x, 1.1))
+
+
+def test_pool_grows_until_the_exposure_is_enough():
+    points = np.arange(400.0)[:, None]
+    pools, _ = pool(points, toy_features(np.zeros(400)), np.full(400, 10_000))
+    # 6 / 20 CPM = 300,000 counts = 30 cells of 10,000
+    assert set(pools.size[:, 0]) == {30}
+    assert set(pools.exposure[:, 0]) == {300_000}
+
+
+def test_pool_has_a_floor_a_ceiling_and_stays_in_its_group():
+    points = np.arange(400.0)[:, None]
+    deep, _ = pool(points, toy_features(np.zeros(400)), np.full(400, 10_000_000))
+    assert set(deep.size[:, 0]) == {9}
+    shallow, _ = pool(points, toy_features(np.zeros(400)), np.full(400, 10))
+    assert set(shallow.size[:, 0]) == {301}
+    x = np.repeat([0, 5], 200)
+    groups = np.repeat([0, 1], 200)
+    apart, _ = pool(points, toy_features(x, kind=gate_panels.POSITIVE), np.full(400, 10_000), groups)
+    assert np.all(apart.count[:200] == 0)
+    assert np.all(apart.count[200:, 0] == 5 * apart.size[200:, 0])
+
+
+def test_neighbours_are_exact_and_ordered():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(300, 5)).astype(np.float32)
+    distance = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    expected = np.argsort(distance, axis=1, kind="stable")[:, :21]
+    found = np.concatenate([index for _, index in gate_pools.neighbours(points, 20)])
+    assert np.mean(found == expected) > 0.999
+    assert np.array_equal(found[:, 0], np.arange(300))
+
+
+def test_one_cell_does_not_speak_for_its_pool():
+    x = np.zeros(40)
+    x[20] = 500
+    pools, _ = pool(np.arange(40.0)[:, None], toy_features(x, tau=100e-6), np.full(40, 5_000))
+    assert pools.count.max() == 2
+    assert pools.plain.max() == 500
+
+
+def test_split_is_complete_and_small():
+    points = np.random.default_rng(1).normal(size=(1000, 3))
+    parts = gate_pools.split(points, np.arange(1000), 70)
+    assert max(map(len, parts)) <= 70
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(1000))
+
+
+def test_mixing_share_of_a_known_mixture():
+    rng = np.random.default_rng(0)
+    n = np.full(20_000, 2000.0)
+    rate = np.where(rng.random(20_000) < 0.3, 5e-3 * rng.gamma(2, 0.5, 20_000), 0)
+    x = rng.poisson(n * rate).astype(float)
+    share = gate_pools.mixing_share(x.sum(), (x * (x - 1)).sum(), n.sum(), (n**2).sum())
+    assert share == pytest.approx(0.3, abs=0.03)
+
+
+def test_own_counts_find_an_isolated_contaminant_and_spare_ambient_counts():
+    x = np.zeros((200, 1), int)
+    x[0] = 4
+    features = toy_features(x, tau=20e-6)
+    totals = np.full(200, 5_000.0)
+    pools, _ = pool(np.arange(200.0)[:, None], features, totals)
+    rho = np.full(200, 0.05)
+    clean = gate_posterior.marker_probabilities(
+        features, totals, pools, rho, np.zeros((200, 1)), np.full((200, 1), 0.3)
+    )
+    assert clean[0, 0] > 0.9
+    soup = gate_posterior.marker_probabilities(
+        features, totals, pools, rho, np.full((200, 1), 0.016), np.full((200, 1), 0.3)
+    )
+    assert soup[0, 0] < 0.9
+
+
+def test_absent_gene_has_no_probability():
+    features = toy_features(np.zeros((50, 1)))
+    features.measured[:] = False
+    pools, _ = pool(np.arange(50.0)[:, None], features, np.full(50, 5_000.0))
+    p = gate_posterior.marker_probabilities(
+        features, np.full(50, 5e3), pools, np.full(50, 0.05), np.zeros((50, 1)), np.full((50, 1), 0.3)
+    )
+    assert np.isnan(p).all()
+
+
+def test_dispersion_is_found_and_defaults_without_information():
+    rng = np.random.default_rng(0)
+    totals = np.full(4000, 10_000.0)
+    x = rng.poisson(20 * rng.gamma(2, 0.5, 4000))
+    groups = np.zeros(4000, int)
+    assert gate_posterior.dispersion_within(toy_features(x), totals, groups)[0, 0] == pytest.approx(0.5, abs=0.05)
+    assert gate_posterior.dispersion_within(toy_features(np.zeros(4000)), totals, groups)[0, 0] == pytest.approx(0.3)
+
+
+def test_bootstrap_interval_of_certain_and_uncertain_cells():
+    blocks = np.array_split(np.arange(1000), 40)
+    estimate, low, high = gate_lots.bootstrap_fraction(np.ones(1000), blocks, np.zeros(40))
+    assert (estimate, high) == (1.0, 1.0) or high > 0.999
+    assert low > 0.99
+    p = np.full(1000, 0.5)
+    estimate, low, high = gate_lots.bootstrap_fraction(p, blocks, np.zeros(40))
+    assert estimate == pytest.approx(0.5)
+    assert high - low > 0.2  # forty blocks, each present or absent as a whole
+
+
+def test_bootstrap_interval_of_independent_cells_covers_the_binomial():
+    rng = np.random.default_rng(3)
+    p = (rng.random(2000) < 0.9).astype(float)
+    _, low, high = gate_lots.bootstrap_fraction(p, np.array_split(np.arange(2000), 40), np.zeros(40))
+    a, b = binom.ppf([0.025, 0.975], 2000, 0.9) / 2000
+    assert low <= p.mean() <= high
+    assert high - low >= 0.8 * (b - a)
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "verdict"),
+    [
+        ("positive", 0.96, 0.99, "meets"),
+        ("positive", 0.90, 0.94, "fails"),
+        ("positive", 0.94, 0.99, "inconclusive"),
+        ("negative", 0.001, 0.01, "meets"),
+        ("negative", 0.03, 0.05, "fails"),
+        ("negative", 0.01, 0.05, "inconclusive"),
+    ],
+)
+def test_verdict_by_the_side_of_the_interval(kind, low, high, verdict):
+    assert gate_lots.verdict_of(kind, low, high, 0.95 if kind == "positive" else 0.02) == verdict
+
+
+def test_wilson_interval_of_a_textbook_case():
+    low, high = gate_lots.wilson(np.array([10.0]), np.array([100.0]))
+    assert (low[0], high[0]) == (pytest.approx(0.0552, abs=5e-4), pytest.approx(0.1744, abs=5e-4))
+
+
+def test_min_detectable_fraction_follows_the_rule_of_three():
+    assert gate_lots.min_detectable_fraction(1000, 5000, 20e-6) == pytest.approx(30 / 1000)
+    assert gate_lots.min_detectable_fraction(1000, 5000, 4e-6) == pytest.approx(150 / 1000)
+    assert gate_lots.min_detectable_fraction(100, 500, 4e-6) == 1.0
+
+
+def test_hidden_mixture_is_found_and_a_uniform_cluster_is_not():
+    rng = np.random.default_rng(0)
+    n = rng.lognormal(np.log(10_000), 0.4, 800)
+    rate = 600e-6 * rng.gamma(1 / 0.3, 0.3, 800)
+    uniform = gate_mixture.mixture_test(rng.poisson(n * rate), n, 2e-6)
+    assert uniform.pvalue > 0.05
+    hidden = rng.random(800) < 0.2
+    mixed = gate_mixture.mixture_test(rng.poisson(n * np.where(hidden, 1e-7, rate)), n, 2e-6)
+    assert mixed.pvalue < 0.01
+    assert mixed.fraction == pytest.approx(0.2, abs=0.06)
+
+
+def panel_of(**changes):
+    entry = {
+        "title": "t",
+        "organism": "human",
+        "verdict": True,
+        "positive": {"THY1": {"protein": "CD90", "cpm": 20}},
+        "negative": {"CD45": {"PTPRC": 20}},
+    }
+    return gate_panels.make_panel("p", entry | changes)
+
+
+def test_calibration_is_the_geometric_middle_and_refuses_overlap():
+    totals = np.full(2000, 10_000.0)
+    samples = np.repeat(["msc", "blood"], 1000)
+    counts = {"THY1": np.repeat([4, 0], 1000), "PTPRC": np.repeat([0, 3], 1000)}
+    panel, new = gate_calibrate.calibrate(panel_of(), counts, totals, samples, positive=["msc"], negative=["blood"])
+    assert new["THY1"] == pytest.approx(40, rel=0.1)  # 400 CPM against a hundredth of it
+    assert new["PTPRC"] == pytest.approx(30, rel=0.1)
+    assert panel.thresholds == pytest.approx(new)
+    counts["THY1"] = np.full(2000, 4)
+    with pytest.raises(UserError, match="THY1 does not separate the controls"):
+        gate_calibrate.calibrate(panel_of(), counts, totals, samples, positive=["msc"], negative=["blood"])
+    with pytest.raises(UserError, match="unknown or missing: \\['x'\\]"):
+        gate_calibrate.calibrate(panel_of(), counts, totals, samples, positive=["x"], negative=["blood"])
+
+
+def test_panels_of_the_resource_file_are_complete():
+    panels, lineages = gate_panels.read_markers(gate_cases.MARKERS)
+    assert {"isct2006", "isct_core", "adipose_svf", "mouse_stroma"} <= set(panels)
+    for name, entry in panels.items():
+        panel = gate_panels.make_panel(name, entry)
+        assert panel.basis
+        assert panel.doi
+        assert "uncalibrated" in panel.note + panel.basis
+    assert not panels["mouse_stroma"]["verdict"]
+    made = {x.id: x for x in gate_panels.make_lineages(lineages, organism="human")}
+    assert not any(made[i].fails for i in ("STROMAL", "PERICYTE", "ADIPOCYTE", "OSTEOBLAST", "INTERFERON_RESPONSE"))
+    gate = {g for p in panels.values() for g in gate_panels.make_panel("x", p).thresholds}
+    assert not [x.id for x in made.values() if gate & set(x.genes)]
+
+
+def test_faulty_panels_are_named(tmp_path):
+    with pytest.raises(UserError, match="lacks \\['negative'\\]"):
+        gate_panels.make_panel("mine", {"title": "t", "organism": "human", "verdict": True, "positive": {}})
+    with pytest.raises(UserError, match="malformed"):
+        panel_of(positive={"THY1": 20})
+    with pytest.raises(UserError, match="above 0 CPM"):
+        panel_of(positive={"THY1": {"protein": "CD90", "cpm": 0}})
+    path = tmp_path / "mine.yaml"
+    path.write_text("genes: [A]\n")
+    with pytest.raises(UserError, match="neither `panels:` nor `lineages:`"):
+        gate_panels.read_markers(gate_cases.MARKERS, [path])
+
+
+def test_panel_choice_follows_organism_and_tissue():
+    panels, _ = gate_panels.read_markers(gate_cases.MARKERS)
+
+    def choose(panel="auto", organism="human", culture="expanded", tissues=("bone marrow",)):
+        return gate_panels.choose_panel(panels, panel, organism=organism, culture=culture, tissues=tissues)
+
+    assert choose() == "isct2006"
+    assert choose(organism="mouse") == "mouse_stroma"
+    assert choose(culture="fresh", tissues=("Adipose tissue",)) == "adipose_svf"
+    assert choose(tissues=("Adipose tissue",)) == "isct2006"
+    with pytest.raises(UserError, match="known panels"):
+        choose(panel="isct")
+
+
+def test_features_sum_the_lineage_and_know_absent_genes():
+    lineage = gate_panels.Lineage("L", "l", "g", 200, ("A", "B"), True)
+    counts = sp.csc_matrix(np.array([[3, 1, 0], [0, 0, 2]]))
+    measured = np.array([[True, True, True], [True, False, True]])
+    f = gate_panels.make_features(panel_of(), [lineage], counts, ["THY1", "A", "B"], measured)
+    assert f.names == ["THY1", "PTPRC", "L"]
+    assert f.x.tolist() == [[3, 0, 1], [0, 0, 2]]
+    assert f.measured.tolist() == [[True, False, True], [True, False, False]]

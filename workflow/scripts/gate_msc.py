@@ -1,0 +1,301 @@
+"""Judge each cell and each lot by the rates of the ISCT markers in its neighbourhood, and name what is no MSC."""
+
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from mscape import (
+    counts,
+    gate_calibrate,
+    gate_calls,
+    gate_lots,
+    gate_mixture,
+    gate_panels,
+    gate_pools,
+    gate_posterior,
+    step,
+)
+
+logger = logging.getLogger(__name__)
+RULE_VERSION = "rate-gate 1.0"
+DEFAULTS = {
+    "panel": "auto",
+    "panel_files": [],
+    "calibrate_from": None,
+    "min_probability": 0.9,
+    "max_neighbours": 300,
+    "min_neighbours": 8,
+    "exposure_positive": 20.0,
+    "exposure_other": 6.0,
+    "resolution": 0.5,
+    "dispersion": 0.3,
+    "default_ambient": 0.05,
+    "min_depth": 1000,
+    "min_determinate": 0.5,
+    "hidden_min_mean_count": 3.0,
+    "n_bootstrap": 400,
+}
+
+
+def pool_clusters(embedding: AnnData, *, resolution: float = 0.5, seed: int = 0) -> np.ndarray:
+    """Leiden clusters (igraph's engine) in which cells are pooled, integers from 0, shape (n_cells,).
+
+    Source: doi:10.1038/s41598-019-41695-z.
+    """
+    import random
+
+    import igraph
+
+    graph = embedding.obsp["connectivities"].tocoo()
+    upper = graph.row < graph.col
+    edges = np.column_stack([graph.row[upper], graph.col[upper]])
+    if len(edges) == 0:
+        return np.zeros(embedding.n_obs, int)
+    net = igraph.Graph(n=embedding.n_obs, edges=edges)
+    igraph.set_random_number_generator(random.Random(seed))
+    part = net.community_leiden(
+        objective_function="modularity", weights=graph.data[upper].tolist(), resolution=resolution, n_iterations=4
+    )
+    return np.asarray(part.membership)
+
+
+def ambient_rates(features: gate_panels.Features, totals: np.ndarray, libraries: np.ndarray) -> np.ndarray:
+    """Ambient rate of each feature for each cell: the mean profile of its library, shape (n_cells, n_features)."""
+    codes, names = pd.factorize(libraries)
+    total = np.bincount(codes, totals, len(names))
+    rates = np.column_stack([np.bincount(codes, x, len(names)) / total for x in features.x.T.astype(float)])
+    return rates[codes]
+
+
+def ambient_fractions(libraries: np.ndarray, measured: dict, default: float) -> np.ndarray:
+    """Ambient fraction of each cell's library, the default where it was not measured; shape (n_cells,)."""
+    known = {name: float(rho) for name, rho in measured.items() if rho is not None and np.isfinite(float(rho))}
+    return np.array([min(max(known.get(name, default), 0.0), 0.5) for name in libraries])
+
+
+def gate_cells(
+    adata: AnnData,
+    features: gate_panels.Features,
+    panel: gate_panels.Panel,
+    lineages: list[gate_panels.Lineage],
+    points: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    ambient_fraction: dict | None = None,
+    min_probability: float = 0.9,
+    max_neighbours: int = 300,
+    min_neighbours: int = 8,
+    exposure_positive: float = 20.0,
+    exposure_other: float = 6.0,
+    dispersion: float = 0.3,
+    default_ambient: float = 0.05,
+    min_depth: float = 1000,
+    min_determinate: float = 0.5,
+    hidden_min_mean_count: float = 3.0,
+    n_bootstrap: int = 400,
+    seed: int = 0,
+) -> SimpleNamespace:
+    """Call the cells and judge the lots.
+
+    Parameters
+    ----------
+    adata
+        ``obs`` with ``sample_id lot_id total_counts`` and, where known, ``predicted_doublet``. Left as it is.
+    features, panel, lineages
+        What to judge by.
+    points, clusters
+        Embedding without gate and lineage genes (n_cells, n_dims) and clusters on it (n_cells,). Cells pool inside
+        their cluster and lot, so that a lot's answer does not depend on which other lots are in the study.
+    ambient_fraction
+        Sample id -> ambient fraction or NaN.
+
+    Returns
+    -------
+    ``calls`` (call, reason, identity), ``p`` (n_cells, n_features), ``table``, ``contaminants``, ``hidden``,
+    ``evidence``, ``panel``.
+
+    The other options are the keys of the config section ``gate``.
+    """
+    obs = adata.obs
+    totals = np.maximum(obs["total_counts"].to_numpy(float), 1)
+    lots, libraries = obs["lot_id"].astype(str).to_numpy(), obs["sample_id"].astype(str).to_numpy()
+    groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
+    rho = ambient_fractions(libraries, ambient_fraction or {}, default_ambient)
+    ambient = ambient_rates(features, totals, libraries)
+    pools, _ = gate_pools.pool(
+        points,
+        groups,
+        totals,
+        features,
+        gate_posterior.background(features.tau, ambient, rho[:, None]),
+        max_neighbours=max_neighbours,
+        min_neighbours=min_neighbours,
+        exposure_positive=exposure_positive,
+        exposure_other=exposure_other,
+    )
+    median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
+    doublet = obs["predicted_doublet"].to_numpy(bool) if "predicted_doublet" in obs else np.zeros(len(obs), bool)
+    evidence = gate_calls.Evidence(
+        panel=panel,
+        lineages=lineages,
+        features=features,
+        totals=totals,
+        pools=pools,
+        rho=rho,
+        ambient=ambient,
+        dispersion=gate_posterior.dispersion_within(features, totals, groups, default=dispersion)[groups],
+        doublet=doublet,
+        deep_enough=median >= min_depth,
+    )
+    calls, p = gate_calls.call_cells(evidence, min_probability=min_probability)
+    lineage_fail = calls["reason"].str.startswith(("LINEAGE_", "NEG_")).to_numpy()
+    hidden = gate_mixture.find_hidden_mixtures(
+        evidence, lots, clusters, exclude=lineage_fail, min_mean_count=hidden_min_mean_count, seed=seed
+    )
+    rows = []
+    for lot in pd.unique(lots):
+        cells = np.flatnonzero(lots == lot)
+        found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
+        rows += gate_lots.judge_lot(
+            lot,
+            cells,
+            evidence,
+            p,
+            calls,
+            *gate_lots.blocks_of(points, groups, cells),
+            hidden=set(found["gene"]),
+            min_probability=min_probability,
+            min_determinate=min_determinate,
+            min_depth=min_depth,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+        )
+    table = pd.DataFrame(rows)[gate_lots.CRITERIA_COLUMNS]
+    contaminants = gate_lots.contaminant_table(pd.Series(lots), calls)
+    return SimpleNamespace(
+        calls=calls, p=p, table=table, contaminants=contaminants, hidden=hidden, evidence=evidence, panel=panel
+    )
+
+
+def read_inputs(path: str, embedding_path: str) -> tuple[AnnData, AnnData]:
+    """Read what the gate needs of the two stage files, and check that they hold the same cells."""
+    cells, embedding = counts.read_light(path), counts.read_light(embedding_path)
+    if not cells.obs_names.equals(embedding.obs_names):
+        msg = f"{embedding_path} holds other cells than {path}; run embed_cells again."
+        raise step.UserError(msg)
+    return cells, embedding
+
+
+def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
+    """Is each gene in the feature table of each cell's sample? Shape (n_cells, n_genes)."""
+    if "measured" not in cells.varm:
+        return np.ones((cells.n_obs, len(genes)), bool)
+    table = pd.DataFrame(cells.varm["measured"], index=cells.var_names)
+    table = table.loc[genes].astype(bool)
+    samples = cells.obs["sample_id"].astype(str)
+    return table.T.reindex(samples.unique()).fillna(True).astype(bool).loc[samples].to_numpy()
+
+
+def main(input, output, params):
+    """Read counts and embedding, call the cells, write the stage file and three tables."""
+    settings = {**DEFAULTS, **params.settings}
+    cells, embedding = read_inputs(input.h5ad, input.embedding)
+    panels, entries = gate_panels.read_markers(input.markers, settings["panel_files"])
+    tissues = cells.obs["tissue"].astype(str).unique() if "tissue" in cells.obs else []
+    organism, seed = params.organism, int(getattr(params, "seed", 0))
+    panel_id = gate_panels.choose_panel(
+        panels, settings["panel"], organism=organism, culture=params.culture, tissues=tissues
+    )
+    panel = gate_panels.make_panel(panel_id, panels[panel_id])
+    if panel.organism != organism:
+        logger.warning("Panel %s is for %s, the data are %s: no verdict is given.", panel_id, panel.organism, organism)
+        panel = replace(panel, verdict=False)
+    lineages = gate_panels.make_lineages(entries, organism=organism)
+    wanted = dict.fromkeys([*panel.thresholds, *(g for lineage in lineages for g in lineage.genes)])
+    genes = [gene for gene in wanted if gene in cells.var_names]
+    matrix = counts.read_genes(input.h5ad, genes)
+    measured = measured_genes(cells, genes)
+    calibrated = {}
+    if settings["calibrate_from"]:
+        panel, calibrated = _calibrate(panel, settings["calibrate_from"], matrix, genes, measured, cells)
+    features = gate_panels.make_features(panel, lineages, matrix, genes, measured)
+    clusters = pool_clusters(embedding, resolution=settings["resolution"], seed=seed)
+    stage = cells.uns.get("mscape", {}).get("merge_samples", {})
+    options = {
+        key: settings[key] for key in DEFAULTS if key not in ("panel", "panel_files", "calibrate_from", "resolution")
+    }
+    result = gate_cells(
+        cells,
+        features,
+        panel,
+        lineages,
+        np.asarray(embedding.obsm["X_pca"]),
+        clusters,
+        ambient_fraction=stage.get("ambient_fraction", {}),
+        seed=seed,
+        **options,
+    )
+    _write(result, output, cells, clusters, settings, calibrated)
+
+
+def _calibrate(panel, calibrate_from, matrix, genes, measured, cells):
+    """Replace the panel's thresholds by those of the control samples."""
+    samples = cells.obs["sample_id"].astype(str).to_numpy()
+    controls = np.isin(samples, [*calibrate_from.get("positive", []), *calibrate_from.get("negative", [])])
+    columns = {g: matrix[:, [i]].toarray().ravel() for i, g in enumerate(genes) if measured[controls, i].all()}
+    return gate_calibrate.calibrate(
+        panel,
+        {g: columns[g] for g in panel.thresholds if g in columns},
+        cells.obs["total_counts"].to_numpy(float),
+        samples,
+        positive=calibrate_from.get("positive", []),
+        negative=calibrate_from.get("negative", []),
+    )
+
+
+def _write(result, output, cells, clusters, settings, calibrated) -> None:
+    panel, evidence = result.panel, result.evidence
+    obs = pd.DataFrame(index=cells.obs_names)
+    obs["isct_call"] = pd.Categorical(result.calls["call"], categories=list(gate_calls.CALLS))
+    obs["isct_reason"] = pd.Categorical(result.calls["reason"])
+    obs["isct_identity"] = pd.Categorical(result.calls["identity"])
+    for gene in panel.thresholds:
+        column = evidence.features.names.index(gene)
+        obs[f"isct_p_{gene}"] = result.p[:, column]
+        obs[f"isct_k_{gene}"] = evidence.pools.size[:, column].astype(np.int32)
+        obs[f"isct_exposure_{gene}"] = evidence.pools.exposure[:, column]
+    obs["isct_pool"] = pd.Categorical(clusters.astype(str))
+    record = {
+        "rule_version": RULE_VERSION,
+        "panel": panel.id,
+        "panel_title": panel.title,
+        "panel_note": panel.note,
+        "panel_basis": panel.basis,
+        "panel_doi": panel.doi,
+        "verdict": panel.verdict,
+        "thresholds_cpm": panel.thresholds,
+        "positive": panel.proteins,
+        "negative": {name: ";".join(genes) for name, genes in panel.negative.items()},
+        "thresholds_from": "control samples" if calibrated else "panel, uncalibrated against protein",
+        "calibrated_cpm": calibrated,
+        "parameters": {k: v for k, v in settings.items() if isinstance(v, (int, float, str)) and v is not None},
+        "reasons": gate_calls.REASONS,
+        "ambient_fraction": {str(s): float(r) for s, r in zip(cells.obs["sample_id"], evidence.rho, strict=True)},
+        "hidden_mixture": int((result.hidden["finding"] == "hidden_mixture").sum()),
+        "n_pools": int(clusters.max()) + 1,
+    }
+    counts.write(AnnData(obs=obs, uns={"mscape": {"gate_msc": record}}), output.h5ad)
+    for name, table in (
+        ("table", result.table),
+        ("contaminants", result.contaminants),
+        ("hidden", result.hidden),
+    ):
+        table.to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g")
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)

@@ -1,0 +1,255 @@
+"""From probabilities to a call, a reason and a name for each cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mscape.gate_panels import LINEAGE
+from mscape.gate_pools import MIXED_SHARE
+from mscape.gate_posterior import background, marker_probabilities, own_missing, rate_above
+
+if TYPE_CHECKING:
+    from mscape.gate_panels import Features, Lineage, Panel
+    from mscape.gate_pools import Pools
+
+CALLS = ("pass", "fail", "indeterminate")
+MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
+REASONS = {
+    "MISSING_*": "the rate of this positive marker is below its threshold",
+    "NEG_*": "this negative criterion is broken, and a lineage that can break it is present",
+    "LINEAGE_*": "genes of this lineage are present, which is no MSC whatever its ISCT markers say",
+    "GENE_NOT_IN_REFERENCE": "a marker is not in the feature table: absent is not negative",
+    "POOL_MIXED": "the neighbourhood holds more than one lineage and the cell's own counts do not decide",
+    "LINEAGE_UNSUPPORTED": "a negative marker is present without the genes of a lineage that carries it",
+    "HLADR_INDUCED": "HLA-DR is present with an interferon response and without a blood or endothelial lineage",
+    "CD34_ALLOWED_SVF": "CD34 is present, which this panel allows",
+    "CELL_UNRESOLVED": "the cell is unlike its neighbours and too shallow to be judged by itself",
+    "LOW_EXPOSURE": "too few counts, pooled over all comparable neighbours, to tell the rate from its threshold",
+    "AMBIGUOUS": "the rate is too near its threshold to tell the side",
+    "AMBIENT_RISK": "the call would change with another ambient fraction",
+    "DOUBLET_SUSPECT": "the barcode looks like two cells",
+    "SPECIES_NOT_COVERED": "the panel makes no statement about this organism",
+}
+
+
+@dataclass
+class Evidence:
+    """Everything that a call is made from; arrays of shape (n_cells, n_features) unless stated.
+
+    ``rho`` (n_cells,) is the ambient fraction of the cell's library, ``ambient`` its rate per feature; ``doublet`` and
+    ``deep_enough`` (is the cell's lot deep enough to be judged?) are of shape (n_cells,).
+    """
+
+    panel: Panel
+    lineages: list[Lineage]
+    features: Features
+    totals: np.ndarray
+    pools: Pools
+    rho: np.ndarray
+    ambient: np.ndarray
+    dispersion: np.ndarray
+    doublet: np.ndarray
+    deep_enough: np.ndarray
+
+
+def probabilities(evidence: Evidence, *, rho_scale: float = 1.0) -> np.ndarray:
+    """Probability per cell and feature at a multiple of the ambient fraction, shape (n_cells, n_features)."""
+    rho = np.minimum(evidence.rho * rho_scale, 0.9)
+    e = evidence
+    return marker_probabilities(e.features, e.totals, e.pools, rho, e.ambient, e.dispersion)
+
+
+def group_probabilities(p: np.ndarray, evidence: Evidence) -> pd.DataFrame:
+    """Probability that each negative (or allowed) group is present: the larger one of its measured genes, else NaN.
+
+    ISCT names CD14 *or* CD11b and CD79a *or* CD19: one of the two is enough to judge the group.
+    """
+    columns = {}
+    for name, genes in evidence.panel.groups.items():
+        values = p[:, evidence.features.columns(genes)]
+        columns[name] = np.where(np.isnan(values).all(axis=1), np.nan, np.nan_to_num(values, nan=-1).max(axis=1))
+    return pd.DataFrame(columns)
+
+
+def call_cells(
+    evidence: Evidence, *, min_probability: float = 0.9, ambient_sweep: tuple[float, ...] = (0.2, 2.0)
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Call every cell.
+
+    Parameters
+    ----------
+    evidence
+        Counts, pools, ambient.
+    min_probability
+        A marker is present at this probability and absent at one minus it.
+    ambient_sweep
+        Multiples of the ambient fraction at which a call must not change.
+
+    Returns
+    -------
+    calls
+        Columns ``call`` (pass, fail, indeterminate), ``reason`` (a code of ``REASONS``) and ``identity``.
+    p
+        Probabilities, shape (n_cells, n_features).
+    """
+    p = probabilities(evidence)
+    calls = _call(evidence, p, min_probability)
+    swept = [_call(evidence, probabilities(evidence, rho_scale=s), min_probability)["call"] for s in ambient_sweep]
+    call = calls["call"]
+    for other in swept:
+        flips = ((call == "pass") & (other == "fail")) | ((call == "fail") & (other == "pass"))
+        shaky = (call == "pass") & (other != "pass") & (calls["reason"] == "")
+        calls.loc[shaky | flips, "reason"] = "AMBIENT_RISK"
+        calls.loc[flips, ["call", "identity"]] = ["indeterminate", "unresolved"]
+    return calls, p
+
+
+def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataFrame:
+    """Call the cells at one ambient fraction."""
+    panel, features, n_cells = evidence.panel, evidence.features, len(evidence.totals)
+    low = 1 - min_probability
+    groups = group_probabilities(p, evidence)
+    negative = groups[list(panel.negative)].to_numpy()
+    positive = p[:, features.columns(panel.positive)]
+    expected = (evidence.pools.exposure * features.tau)[:, features.columns(panel.positive)]
+    lineage = _Lineages(evidence, p, min_probability)
+
+    absent = (positive <= low) & (expected >= MIN_EXPECTED)
+    present = negative >= min_probability
+    supported = np.column_stack([lineage.supports(name) for name in panel.negative])
+    complete = ~np.isnan(positive).any(axis=1) & ~np.isnan(negative).any(axis=1)
+    clear = (positive >= min_probability).all(axis=1) & (negative <= low).all(axis=1)
+    foreign = lineage.foreign()
+
+    fails = lineage.any_fails | ((absent.any(axis=1) | (present & supported).any(axis=1)) & ~lineage.mixed & ~foreign)
+    passes = complete & clear & ~fails & ~foreign & evidence.deep_enough
+    call = np.select([fails, passes], ["fail", "pass"], "indeterminate").astype(object)
+
+    reason = np.full(n_cells, "AMBIGUOUS", dtype=object)
+    starved = (positive < min_probability) & (expected < MIN_EXPECTED)
+    reason[starved.any(axis=1) | lineage.starved(negative, panel) | ~evidence.deep_enough] = "LOW_EXPOSURE"
+    reason[foreign] = "CELL_UNRESOLVED"
+    unsupported = present & ~supported
+    reason[unsupported.any(axis=1)] = "LINEAGE_UNSUPPORTED"
+    if "HLA-DR" in panel.negative:
+        induced = unsupported[:, list(panel.negative).index("HLA-DR")] & lineage.has("INTERFERON_RESPONSE")
+        reason[induced] = "HLADR_INDUCED"
+    reason[lineage.mixed & (unsupported.any(axis=1) | absent.any(axis=1) | ~clear)] = "POOL_MIXED"
+    reason[clear_of_missing(positive, negative, min_probability) & ~complete & ~foreign] = "GENE_NOT_IN_REFERENCE"
+
+    for i, gene in reversed(list(enumerate(panel.positive))):
+        reason[fails & absent[:, i]] = f"MISSING_{panel.proteins[gene]}"
+    reason[lineage.any_fails] = ["LINEAGE_" + i for i in lineage.best_id[lineage.any_fails]]
+    backed = present & (lineage.best_supports(list(panel.negative)) | (supported & ~lineage.any_fails[:, None]))
+    for i, name in reversed(list(enumerate(panel.negative))):
+        reason[fails & backed[:, i]] = f"NEG_{name}"
+    reason[lineage.any_fails & lineage.ambiguous] = "POOL_MIXED"
+    remark = np.full(n_cells, "", dtype=object)
+    if panel.allowed:
+        allowed = (groups[list(panel.allowed)] >= min_probability).any(axis=1).to_numpy()
+        remark[allowed & ~lineage.any_fails] = "CD34_ALLOWED_SVF"
+    remark[evidence.doublet] = "DOUBLET_SUSPECT"
+    reason = np.where(call == "pass", remark, reason)
+    identity = np.where(call == "pass", "MSC-like", lineage.name())
+    if not panel.verdict:
+        open_ = ~lineage.any_fails
+        call[open_], reason[open_] = "indeterminate", "SPECIES_NOT_COVERED"
+        identity = np.where(open_, lineage.name(), identity)
+    return pd.DataFrame({"call": call, "reason": reason, "identity": identity})
+
+
+def clear_of_missing(positive: np.ndarray, negative: np.ndarray, min_probability: float) -> np.ndarray:
+    """Tell the cells that would pass by the markers that are measured."""
+    fine = np.isnan(positive) | (positive >= min_probability)
+    return fine.all(axis=1) & (np.isnan(negative) | (negative <= 1 - min_probability)).all(axis=1)
+
+
+class _Lineages:
+    """What the lineage panels say about each cell."""
+
+    def __init__(self, evidence: Evidence, p: np.ndarray, min_probability: float):
+        self.evidence, self.min_probability = evidence, min_probability
+        self.columns = np.flatnonzero(evidence.features.kind == LINEAGE)
+        self.lineages = evidence.lineages
+        self.p = np.nan_to_num(p[:, self.columns], nan=0.0)
+        self.ids = np.array([x.id for x in self.lineages], dtype=object)
+        self.fails = np.array([x.fails for x in self.lineages], bool)
+        hit = (self.p >= min_probability) & self.fails
+        pools, features = evidence.pools, evidence.features
+        near = pools.near[:, self.columns] / pools.near_exposure[:, None]
+        near = near + features.x[:, self.columns] / evidence.totals[:, None]
+        near = near - 2 * evidence.rho[:, None] * evidence.ambient[:, self.columns]
+        strength = np.where(hit, np.maximum(near, 1e-9) / features.tau[self.columns], 0)
+        self.hit, self.any_fails = hit, hit.any(axis=1)
+        self.best = strength.argmax(axis=1) if len(self.lineages) else np.zeros(len(p), int)
+        self.best_id = np.where(self.any_fails, self.ids[self.best], "")
+        group = np.array([x.group for x in self.lineages], dtype=object)
+        other = np.where(group[None] != group[self.best][:, None], strength, 0).max(axis=1)
+        self.ambiguous = self.any_fails & (other > strength.max(axis=1) / 3)
+        share = pools.mixing[:, self.columns]
+        pooled = rate_above(
+            pools.count[:, self.columns],
+            pools.exposure[:, self.columns],
+            pools.size[:, self.columns],
+            background(features.tau[self.columns], evidence.ambient[:, self.columns], evidence.rho[:, None]),
+        )
+        shared = (pooled >= min_probability) & (share < MIXED_SHARE) & self.fails
+        self.mixed = shared.any(axis=1) & ~self.any_fails & (self._stromal() >= 0.5)
+        self.backing = np.where((self._stromal() < 0.5)[:, None], shared | hit, hit)
+
+    def has(self, lineage_id: str) -> np.ndarray:
+        """Cells in which a lineage (or state) is present."""
+        hit = self.p[:, self.ids == lineage_id]
+        return (hit >= self.min_probability).any(axis=1)
+
+    def supports(self, group: str) -> np.ndarray:
+        """Cells, or pools without stroma, in which a lineage is present that can rightly break a negative criterion."""
+        able = np.array([group in x.supports and x.fails for x in self.lineages], bool)
+        return self.backing[:, able].any(axis=1)
+
+    def _stromal(self) -> np.ndarray:
+        column = self.p[:, self.ids == "STROMAL"]
+        return column[:, 0] if column.shape[1] else np.ones(len(self.p))
+
+    def best_supports(self, groups: list[str]) -> np.ndarray:
+        """Can the lineage that a cell is named after break the criterion? Shape (n_cells, n_groups)."""
+        able = np.array([[group in x.supports for group in groups] for x in self.lineages], bool)
+        return able[self.best] & self.any_fails[:, None]
+
+    def foreign(self) -> np.ndarray:
+        """Cells whose own stromal RNA does not fit their pool: absent in a stromal pool, or present in another one."""
+        if "STROMAL" not in self.ids:
+            return np.zeros(len(self.p), bool)
+        e = self.evidence
+        f = e.features.names.index("STROMAL")
+        x, n = e.features.x[:, f], e.totals.astype(float)
+        others = np.maximum(e.pools.exposure[:, f] - n, 1)
+        rate = (e.pools.plain[:, f] - x) / others
+        tau, added = e.features.tau[f], e.rho * e.ambient[:, f]
+        lacks = own_missing(x, n, rate, added, tau) >= self.min_probability
+        stromal_pool = rate > 2 * tau
+        return lacks & stromal_pool
+
+    def starved(self, negative: np.ndarray, panel: Panel) -> np.ndarray:
+        """Cells with a negative group left open because the pooled exposure is too small."""
+        e = self.evidence
+        expected = e.pools.exposure * e.features.tau
+        least = np.column_stack([expected[:, e.features.columns(g)].min(axis=1) for g in panel.negative.values()])
+        is_open = (negative > 1 - self.min_probability) & (negative < self.min_probability)
+        return (is_open & (least < MIN_EXPECTED)).any(axis=1)
+
+    def name(self) -> np.ndarray:
+        """Name of each cell that is not called MSC-like."""
+        names = np.array([x.name for x in self.lineages], dtype=object)
+        out = np.full(len(self.p), "unresolved", dtype=object)
+        out[self.has("STROMAL")] = "stromal"
+        for x in self.lineages:
+            if not x.fails and x.group == "stromal" and x.id != "STROMAL":
+                out[self.has(x.id)] = x.name
+        out[self.any_fails] = names[self.best][self.any_fails]
+        out[self.ambiguous] = "unresolved"
+        return out

@@ -1,0 +1,225 @@
+"""Pool each cell with its nearest neighbours until the counts can tell the rate of a marker from its threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mscape.gate_panels import LINEAGE, POSITIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mscape.gate_panels import Features
+
+MAX_LEAF = 8_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
+MIXED_SHARE = 0.85  # a pool in which fewer cells carry a lineage is mixed
+CHUNK_VALUES = 12_000_000  # distances held at a time (float32)
+
+
+@dataclass
+class Pools:
+    """Sufficient statistics of the pools, each of shape (n_cells, n_features), the cell itself included.
+
+    Attributes
+    ----------
+    count
+        Pooled count. For negative markers and lineages no cell speaks for its pool: a cell counts at most
+        ``max(2, 4 n tau)`` (tau with the ambient rate), so that one macrophage among ten MSC does not make them all
+        HLA-DR positive.
+    exposure
+        Pooled total counts.
+    size
+        Number of cells.
+    plain
+        Pooled count without the bound.
+    mixing
+        Estimated share of the pool's cells that carry the marker (1 where it cannot be told); lineages only.
+    near
+        Pooled plain count of the cell and its four nearest neighbours, ``near_exposure`` (n_cells,) their total.
+    """
+
+    count: np.ndarray
+    exposure: np.ndarray
+    size: np.ndarray
+    plain: np.ndarray
+    mixing: np.ndarray
+    near: np.ndarray
+    near_exposure: np.ndarray
+
+
+def split(points: np.ndarray, members: np.ndarray, max_size: int) -> list[np.ndarray]:
+    """Cut a set of cells at the median of its widest axis until no part is larger than ``max_size``.
+
+    Parameters
+    ----------
+    points
+        Coordinates of all cells, shape (n_cells, n_dims).
+    members
+        Rows to cut.
+    max_size
+        Largest part.
+
+    Returns
+    -------
+    The parts, in a fixed order; each keeps the order of ``members``.
+    """
+    if len(members) <= max_size:
+        return [members]
+    part = points[members]
+    axis = int(np.argmax(part.var(axis=0)))
+    order = np.argsort(part[:, axis], kind="stable")
+    low = np.zeros(len(members), bool)
+    low[order[: len(members) // 2]] = True
+    return [*split(points, members[low], max_size), *split(points, members[~low], max_size)]
+
+
+def neighbours(points: np.ndarray, k: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Exact nearest neighbours, a chunk of rows at a time.
+
+    Parameters
+    ----------
+    points
+        Coordinates, shape (n, n_dims).
+    k
+        Neighbours wanted besides the point itself.
+
+    Yields
+    ------
+    rows
+        The rows of the chunk.
+    index
+        Shape (n_rows, 1 + min(k, n - 1)): the point itself, then its neighbours by distance (equal distances by row).
+    """
+    n = len(points)
+    width = min(k + 1, n)
+    points = np.ascontiguousarray(points - points.mean(axis=0), dtype=np.float32)
+    norm = np.einsum("ij,ij->i", points, points)
+    step = max(1, CHUNK_VALUES // n)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        distance = points[rows] @ points.T
+        distance *= -2
+        distance += norm
+        distance[np.arange(rows.stop - start), np.arange(start, rows.stop)] = -np.inf
+        if width < n:
+            index = np.sort(np.argpartition(distance, width - 1, axis=1)[:, :width], axis=1)
+        else:
+            index = np.broadcast_to(np.arange(n), distance.shape)
+        order = np.argsort(np.take_along_axis(distance, index, axis=1), axis=1, kind="stable")
+        yield rows, np.take_along_axis(index, order, axis=1)
+
+
+def pool(
+    points: np.ndarray,
+    groups: np.ndarray,
+    totals: np.ndarray,
+    features: Features,
+    thresholds: np.ndarray,
+    *,
+    max_neighbours: int = 300,
+    min_neighbours: int = 8,
+    exposure_positive: float = 20.0,
+    exposure_other: float = 6.0,
+) -> tuple[Pools, np.ndarray]:
+    """Grow the pool of each cell and feature until its exposure is enough, inside the cell's group.
+
+    Parameters
+    ----------
+    points
+        Embedding made without gate and lineage genes, shape (n_cells, n_dims).
+    groups
+        Cells pool only inside their group (cluster and lot), shape (n_cells,), integers from 0.
+    totals
+        Total counts, shape (n_cells,).
+    features
+        Markers and lineages.
+    thresholds
+        Observed rate at the threshold, ambient RNA included, shape (n_cells, n_features).
+    max_neighbours, min_neighbours
+        Bounds of the number of neighbours.
+    exposure_positive, exposure_other
+        Wanted exposure times threshold, that is the count expected at the threshold: positives need 20 to tell twice
+        the threshold from the threshold; zero counts at 3 already exclude it, so 6 is enough for the others.
+
+    Returns
+    -------
+    pools
+        The sufficient statistics.
+    leaf
+        The part of its group in which a cell's neighbours were searched, shape (n_cells,).
+    """
+    n_cells, n_features = features.x.shape
+    totals = totals.astype(float)
+    cap = np.maximum(2, np.ceil(4 * totals[:, None] * np.maximum(thresholds, features.tau))).astype(np.int32)
+    capped = np.where(features.kind == POSITIVE, features.x, np.minimum(features.x, cap)).T.copy()
+    plain = features.x.T.copy()
+    need = np.where(features.kind == POSITIVE, exposure_positive, exposure_other) / features.tau
+    out = {name: np.zeros((n_cells, n_features), np.float32) for name in ("count", "exposure", "size", "plain", "near")}
+    out["mixing"] = np.ones((n_cells, n_features), np.float32)
+    near_exposure = np.zeros(n_cells)
+    leaf = np.zeros(n_cells, np.int64)
+    n_leaves = 0
+    order = np.argsort(groups, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        for members in split(points, group, MAX_LEAF):
+            leaf[members] = n_leaves
+            n_leaves += 1
+            for rows, local in neighbours(points[members], max_neighbours):
+                cells = members[rows]
+                index = members[local]
+                near_exposure[cells] = totals[index[:, :5]].sum(axis=1)
+                _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out)
+    return Pools(**out, near_exposure=near_exposure), leaf
+
+
+def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out) -> None:
+    """Fill the statistics of some cells from their sorted neighbours ``index`` (the cell itself first)."""
+    reach = np.cumsum(totals[index], axis=1)
+    rows = np.arange(len(cells))
+    for f in range(len(need)):
+        size = np.clip((reach < need[f]).sum(axis=1) + 1, min_neighbours + 1, None)
+        size = np.minimum(size, index.shape[1])
+        last = size - 1
+        use = index[:, : size.max()]
+        out["size"][cells, f] = size
+        out["exposure"][cells, f] = exposure = reach[rows, last]
+        raw = plain[f][use]
+        out["plain"][cells, f] = total = np.cumsum(raw, axis=1)[rows, last]
+        out["near"][cells, f] = raw[:, :5].sum(axis=1)
+        if features.kind[f] == POSITIVE:
+            out["count"][cells, f] = total
+            continue
+        out["count"][cells, f] = np.cumsum(capped[f][use], axis=1)[rows, last]
+        if features.kind[f] == LINEAGE:
+            inside = np.arange(use.shape[1]) < size[:, None]
+            pairs = (raw * (raw - 1.0) * inside).sum(axis=1)
+            square = (totals[use] ** 2 * inside).sum(axis=1)
+            out["mixing"][cells, f] = mixing_share(total, pairs, exposure, square)
+
+
+def mixing_share(count, pairs, exposure, square, *, dispersion: float = 0.5) -> np.ndarray:
+    """Share of a pool's cells that carry a lineage, from two moments.
+
+    With a share s of cells at rate r and variance inflation (1 + dispersion) the expected sum of x is s r N1 and that
+    of x (x - 1) is s r² (1 + dispersion) N2, where N1 and N2 are the sums of the totals and of their squares.
+
+    Parameters
+    ----------
+    count, pairs
+        Sums of x and of x (x - 1) over the pool.
+    exposure, square
+        Sums of the totals and of their squares.
+    dispersion
+        Squared coefficient of variation of the rate among cells that carry the lineage.
+
+    Returns
+    -------
+    Share between 0 and 1; 1 where fewer than six counts leave it open.
+    """
+    first = count / exposure
+    second = np.maximum(pairs, 1e-9) / square
+    share = np.minimum(1.0, (1 + dispersion) * first**2 / second)
+    return np.where(count >= 6, share, 1.0)
