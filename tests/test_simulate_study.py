@@ -92,8 +92,10 @@ def test_lot_settings_lie_over_the_studys():
 def test_the_default_study_is_what_it_promises():
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     schema = config.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
-    (dataset,) = config.resolve(study, schema, folder=ROOT / "config")["datasets"].values()
-    settings = dataset["simulate"]
+    (dataset,) = study["datasets"].values()
+    section = {"$ref": "#/$defs/simulate", "$defs": schema["$defs"]}
+    assert config.list_faults(dataset["simulate"], section) == []
+    settings = config.fill_defaults(dataset["simulate"], section, schema)
     lots = [simulate_study.choose_lot(settings, lot["sample_id"]) for lot in settings["lots"]]
     assert len({lot["donor_id"] for lot in lots}) == 6
     assert pd.Series([lot["tissue"] for lot in lots]).value_counts().to_list() == [3, 3]
