@@ -268,8 +268,8 @@ def main(input, output, params):
     """Read markers, contrasts and gene sets; write enrichment."""
     from mscape.markers import load_markers
 
-    settings = dict(params.settings)
-    registry = load_markers(input.markers_yaml, extra=settings.pop("gene_sets", []))
+    settings = dict(params.settings["enrichment"]) | {"seed": params.seed}
+    registry = load_markers(input.markers_yaml, extra=settings.pop("gene_sets"))
     reading = {"sep": "\t", "keep_default_na": False, "na_values": [""]}
     markers = pd.read_csv(input.markers, dtype={"cluster": str, "gene": str}, **reading)
     table = pd.read_csv(input.contrasts, dtype={"feature": str, "contrast": str}, **reading)

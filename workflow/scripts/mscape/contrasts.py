@@ -250,7 +250,8 @@ def build_design(
     small = value.notna() & (lots["n_cells"] < min_cells)
     if small.any():
         remarks.append(f"Left out for having fewer than {min_cells} cells: {', '.join(lots.index[small])}.")
-    use = lots[value.notna() & ~small].assign(value=value)
+    taken = value.notna() & ~small
+    use = lots[taken].assign(value=value[taken])
     if use["value"].nunique() < 2:
         return None
     nameless = use["donor_id"] == UNKNOWN

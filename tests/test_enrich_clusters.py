@@ -1,0 +1,144 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy_study import default_settings
+
+import enrich_clusters
+from mscape.markers import REGISTRY, load_markers
+
+GENES = [f"G{i:04d}" for i in range(600)]
+SETS = {"FIRST": GENES[:20], "LAST": GENES[-20:], "SPREAD": GENES[::30], "SMALL": GENES[:3]}
+
+
+def markers(clusters=("0", "1")):
+    """Genes in falling order in cluster 0 and in rising order in the others."""
+    falling = np.linspace(5, -5, len(GENES))
+    parts = [
+        pd.DataFrame({"cluster": cluster, "gene": GENES, "statistic": falling if cluster == "0" else -falling})
+        for cluster in clusters
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(
+        log2_fold_change=table["statistic"], pvalue_adj=np.where(table["statistic"].abs() > 4, 0.001, 0.9)
+    )
+
+
+def test_sets_at_the_ends_are_found_with_their_leading_edge():
+    table = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    found = table[table["method"] == "prerank"].set_index(["cluster", "term"])
+    assert found.at[("0", "FIRST"), "nes"] > 2
+    assert found.at[("0", "LAST"), "nes"] < -2
+    assert found.at[("1", "FIRST"), "nes"] < -2
+    assert abs(found.at[("0", "SPREAD"), "nes"]) < 1.6
+    assert set(found.at[("0", "FIRST"), "genes"].split(";")) == set(GENES[:20])
+    assert "SMALL" not in table["term"].to_numpy()
+
+
+def test_a_permutation_p_value_is_never_zero():
+    table = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    prerank = table[table["method"] == "prerank"]
+    assert prerank["pvalue"].min() == pytest.approx(1 / 200)
+    assert prerank["fdr"].min() == pytest.approx(1 / 200)
+
+
+def test_over_representation_is_the_hypergeometric_tail():
+    from scipy.stats import hypergeom
+
+    table = enrich_clusters.enrich_clusters(markers(), SETS, ora_genes=30, permutation_num=100, seed=1)
+    row = table[(table["method"] == "ora") & (table["cluster"] == "0") & (table["term"] == "FIRST")].iloc[0]
+    assert row["overlap"] == "20/20"
+    assert row["pvalue"] == pytest.approx(hypergeom.sf(19, 600, 20, 30), rel=1e-6)
+    assert row["genes"].split(";") == GENES[:20]
+
+
+def test_neither_threads_nor_row_order_change_anything():
+    plain = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    shuffled = markers().sample(frac=1, random_state=0).sort_values("cluster", kind="stable")
+    other = enrich_clusters.enrich_clusters(shuffled, SETS, permutation_num=200, seed=1, threads=2)
+    pd.testing.assert_frame_equal(plain, other)
+
+
+def test_one_cluster_and_no_cluster_give_no_rows():
+    for clusters in (("0",), ()):
+        table = markers(clusters) if clusters else markers().iloc[:0]
+        found = enrich_clusters.enrich_clusters(table, SETS, permutation_num=100)
+        assert found.empty
+        assert list(found.columns) == enrich_clusters.COLUMNS
+
+
+def test_a_short_list_gets_over_representation_only():
+    table = enrich_clusters.enrich_clusters(markers(), SETS, min_ranked=1000, permutation_num=100)
+    assert set(table["method"]) == {"ora"}
+
+
+def test_ties_are_split_by_name_and_keep_the_order():
+    ranked = enrich_clusters.rank_genes(pd.Series({"b": 1.0, "a": 1.0, "c": 2.0, "d": np.nan, "e": np.inf}))
+    assert list(ranked.index) == ["c", "a", "b"]
+    assert ranked.is_monotonic_decreasing
+    assert ranked.is_unique
+    assert ranked.to_numpy() == pytest.approx([2, 1, 1])
+
+
+def test_a_gene_that_stands_twice_keeps_its_stronger_value():
+    ranked = enrich_clusters.rank_genes(pd.Series([1.0, -3.0, 2.0], index=["a", "a", "b"]))
+    assert ranked.to_dict() == {"b": 2.0, "a": -3.0}
+
+
+def test_contrasts_are_ranked_by_effect_where_there_is_no_test():
+    table = pd.DataFrame(
+        {
+            "contrast": "condition: primed vs control",
+            "kind": "gene",
+            "feature": GENES,
+            "estimate": np.linspace(5, -5, 600),
+            "statistic": np.linspace(-5, 5, 600),
+            "pvalue": np.nan,
+        }
+    )
+    found = enrich_clusters.enrich_contrasts(table, SETS, permutation_num=100).set_index("term")
+    assert found.at["FIRST", "nes"] > 2
+    assert (found["scope"] == "contrast").all()
+    tested = enrich_clusters.enrich_contrasts(table.assign(pvalue=0.5), SETS, permutation_num=100).set_index("term")
+    assert tested.at["FIRST", "nes"] < -2
+
+
+def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
+    registry = load_markers(REGISTRY).signatures
+    wanted = registry["SENMAYO"]["genes"]
+    genes = [*wanted, *(f"X{i}" for i in range(600))]
+    falling = np.linspace(5, -5, len(genes))
+    table = pd.concat(
+        pd.DataFrame(
+            {"cluster": c, "gene": genes, "statistic": s * falling, "log2_fold_change": s * falling, "pvalue_adj": 0.01}
+        )
+        for c, s in (("0", 1), ("1", -1))
+    )
+    table.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
+    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
+    settings = default_settings("compare")
+    settings["enrichment"] |= {"permutation_num": 100, "gene_sets": [str(tmp_path / "own.gmt")]}
+    files = SimpleNamespace(
+        markers=str(tmp_path / "markers.tsv"), contrasts=str(tmp_path / "contrasts.tsv"), markers_yaml=str(REGISTRY)
+    )
+    params = SimpleNamespace(settings=settings, organism="human", seed=0, threads=1)
+    enrich_clusters.main(files, SimpleNamespace(table=str(tmp_path / "out.tsv")), params)
+    found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype={"cluster": str}).query("method == 'prerank'")
+    found = found.set_index(["cluster", "term"])
+    assert found.at[("0", "SENMAYO"), "nes"] > 2
+    assert found.at[("0", "SENMAYO"), "n_genes"] == len(set(wanted))
+    assert found.at[("1", "OWN"), "nes"] > 2
+
+
+def test_empty_tables_give_a_header(tmp_path):
+    header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
+    (tmp_path / "markers.tsv").write_text(header)
+    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    files = SimpleNamespace(
+        markers=str(tmp_path / "markers.tsv"), contrasts=str(tmp_path / "contrasts.tsv"), markers_yaml=str(REGISTRY)
+    )
+    params = SimpleNamespace(settings=default_settings("compare"), organism="mouse", seed=0, threads=1)
+    enrich_clusters.main(files, SimpleNamespace(table=str(tmp_path / "out.tsv")), params)
+    assert (tmp_path / "out.tsv").read_text() == "\t".join(enrich_clusters.COLUMNS) + "\n"

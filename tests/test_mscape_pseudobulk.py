@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mscape import contrasts, counts, pseudobulk
+from mscape.contrasts import Contrast
+
+
+def make_design(n_per_arm):
+    rows = [(f"D{i}", "control" if i < n_per_arm else "primed") for i in range(2 * n_per_arm)]
+    lots = pd.DataFrame(rows, columns=["donor_id", "condition"], index=[f"L{i}" for i in range(len(rows))])
+    return contrasts.build_design(lots.assign(n_cells=100), Contrast("condition", "control", "primed"))
+
+
+def simulate(n_per_arm, n_genes=300, n_up=20, dispersion=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    mean = np.tile(rng.gamma(2, 200, n_genes) + 50, (2 * n_per_arm, 1))
+    mean[n_per_arm:, :n_up] *= 4
+    return rng.negative_binomial(1 / dispersion, 1 / (1 + dispersion * mean))
+
+
+def test_groups_are_summed_in_any_block_size(tmp_path, toy_counts, monkeypatch):
+    adata = toy_counts(30, 8)
+    counts.write(adata, tmp_path / "counts.h5ad")
+    groups = np.arange(30) % 4 - 1
+    expected = np.array([adata.X[groups == g].toarray().sum(axis=0) for g in range(3)])
+    assert (pseudobulk.sum_groups(tmp_path / "counts.h5ad", groups, 3).toarray() == expected).all()
+    monkeypatch.setattr(counts.blocks, "__kwdefaults__", counts.blocks.__kwdefaults__ | {"block_values": 20})
+    assert (pseudobulk.sum_groups(tmp_path / "counts.h5ad", groups, 3).toarray() == expected).all()
+
+
+def test_raised_genes_are_found_and_others_are_not():
+    units, design = simulate(4), make_design(4)
+    names = np.array([f"g{i}" for i in range(300)])
+    table = pseudobulk.compare_genes(units, design, genes=names, totals=units.sum(axis=1))
+    padj = contrasts.adjust_pvalues(table["pvalue"].to_numpy())
+    assert list(table["feature"]) == list(names)
+    assert table["estimate"][:20].to_numpy() == pytest.approx(2, abs=0.9)
+    assert (padj[:20] < 0.05).mean() >= 0.95
+    assert (padj[20:] < 0.05).mean() <= 0.02
+    assert ((table["low"] < table["estimate"]) & (table["estimate"] < table["high"])).all()
+
+
+def test_a_second_fit_gives_the_same_numbers():
+    units, design = simulate(3, n_genes=100), make_design(3)
+    names = np.array([f"g{i}" for i in range(100)])
+    one, two = (pseudobulk.compare_genes(units, design, genes=names, totals=units.sum(axis=1)) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_two_donors_give_the_log_ratio_and_no_p():
+    units = np.array([[10, 90], [30, 70], [20, 80], [40, 60]])
+    design = make_design(2)
+    table = pseudobulk.compare_genes(units, design, genes=np.array(["a", "b"]), totals=units.sum(axis=1))
+    logs = np.log2(units / 100 * 1e6 + 0.5)
+    assert table["estimate"].to_numpy() == pytest.approx(logs[2:].mean(axis=0) - logs[:2].mean(axis=0))
+    assert table["pvalue"].isna().all()
+    assert table["low"].notna().all()
+
+
+def test_rare_genes_are_left_out():
+    design = make_design(3)
+    units = np.full((6, 3), 1_000_000)
+    units[:, 1] = 0
+    units[:2, 2] = 0
+    units[2:, 2] = 40
+    assert list(pseudobulk.select_genes(units, design, min_cpm=5)) == [True, False, True]

@@ -1,0 +1,113 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+from toy_study import default_settings, write_study
+
+import write_passports
+
+
+def run(folder, *, organism="human", **settings):
+    study = write_study(folder)
+    output = SimpleNamespace(json=str(folder / "passports.json"))
+    params = SimpleNamespace(
+        settings=default_settings("passport") | settings, organism=organism, culture="expanded", threads=1
+    )
+    write_passports.main(study, output, params)
+    return json.loads((folder / "passports.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("passports"))
+
+
+def attributes(document, lot):
+    record = next(record for record in document["lots"] if record["lot_id"] == lot)
+    return {attribute["name"]: attribute for attribute in record["attributes"]}
+
+
+def test_every_lot_has_a_record_with_its_metadata(document):
+    assert [lot["lot_id"] for lot in document["lots"]] == [
+        f"D{i}_{c}" for i in (1, 2, 3) for c in ("control", "primed")
+    ]
+    lot = document["lots"][0]
+    assert (lot["donor_id"], lot["tissue"], lot["isbt_tissue"]) == ("D1", "bone marrow", "MSC(M)")
+    assert (lot["n_loaded"], lot["n_cells"], lot["n_msc"]) == (70, 60, 54)
+    assert document["run_id"] == "0123456789ab"
+
+
+def test_a_failed_phenotype_fails_the_lot_and_says_why(document):
+    lot = document["lots"][0]
+    assert lot["verdict"] == "FAIL"
+    assert lot["verdict_reason"].startswith("ISCT phenotype, transcript level: 90.0% (85.0% to 94.0%)")
+    found = attributes(document, lot["lot_id"])
+    assert found["criterion_CD73"]["verdict"] == "FAIL"
+    assert "CD73 is missing" in found["criterion_CD73"]["reason"]
+    assert "flow cytometry" in found["criterion_CD73"]["next_action"]
+
+
+def test_a_gene_that_is_not_measured_is_not_assessable(document):
+    found = attributes(document, "D1_control")["criterion_HLA-DR"]
+    assert found["verdict"] == "NOT ASSESSABLE"
+    assert found["value"] is None
+    assert "not in the feature table" in found["reason"]
+
+
+def test_purity_names_the_contaminant(document):
+    found = attributes(document, "D1_control")["purity"]
+    assert found["value"] == pytest.approx(0.1)
+    assert "T cell 10.0%" in found["reason"]
+    assert found["verdict"] == "WARN"  # 10 % is above the limit of 5 %, but the interval of 60 cells is not
+    assert (found["low"], found["high"]) == (pytest.approx(0.0466, abs=1e-4), pytest.approx(0.2015, abs=1e-4))
+
+
+def test_limits_come_from_the_config(tmp_path, document):
+    assert attributes(document, "D1_control")["cells"]["verdict"] == "WARN"
+    found = attributes(run(tmp_path, min_cells=50, fail_contaminants=0.04), "D1_control")
+    assert found["purity"]["verdict"] == "FAIL"
+    assert found["cells"]["verdict"] == "PASS"
+
+
+def test_ambient_rna_that_could_not_be_estimated_is_not_assessable(document):
+    assert attributes(document, "D3_primed")["ambient"]["verdict"] == "NOT ASSESSABLE"
+    assert attributes(document, "D1_control")["ambient"]["value"] == pytest.approx(0.03)
+
+
+def test_unstable_clusters_warn(document):
+    found = attributes(document, "D1_control")["structure"]
+    assert found["value"] == pytest.approx(40 / 54, rel=1e-4)
+    assert found["verdict"] == "WARN"
+
+
+def test_licensing_is_told_from_rest(document):
+    primed, resting = (attributes(document, lot)["immune_licensed"] for lot in ("D1_primed", "D1_control"))
+    assert (primed["verdict"], resting["verdict"]) == ("PASS", "PASS")  # the sheet says that the lot was primed
+    assert "Licensed genes are raised" in primed["reason"]
+    assert primed["value"] == pytest.approx(4.5)
+
+
+def test_a_signature_that_could_not_be_scored_is_left_out_of_the_bias(document):
+    found = attributes(document, "D1_control")["trilineage"]
+    assert "osteogenic +0.0, adipogenic +0.0" in found["reason"]
+    assert "chondrogenic" not in found["reason"]
+
+
+def test_every_attribute_has_words(document):
+    for lot in document["lots"]:
+        for attribute in lot["attributes"]:
+            assert attribute["reason"].endswith(".")
+            assert attribute["definition"].endswith(".")
+            assert (attribute["verdict"] == "PASS") == (attribute["next_action"] == ""), attribute
+    text = json.dumps(document).lower()
+    assert "compliant" not in text
+    assert "potent" not in text.replace("no potency assay", "").replace("potency assay", "").replace("multipotent", "")
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path, document):
+    assert run(tmp_path) == document
+
+
+def test_a_document_that_does_not_fit_is_refused(document):
+    with pytest.raises(ValueError, match="verdict"):
+        write_passports.validate(document | {"lots": [document["lots"][0] | {"verdict": "MAYBE"}]})

@@ -1,0 +1,161 @@
+"""Join counts, calls, clusters, scores and maps into the one file to hand on, a block of rows at a time."""
+
+import json
+import logging
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from mscape import contract, counts, step
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 1 << 18  # values in a chunk of the compressed arrays
+GZIP = {"compression": "gzip", "compression_opts": 1}
+
+
+def join_obs(given: pd.DataFrame, *parts: pd.DataFrame) -> pd.DataFrame:
+    """Join what the steps say about cells.
+
+    Parameters
+    ----------
+    given
+        ``obs`` of counts.h5ad; decides cells and order.
+    *parts
+        ``obs`` of later stages, of the same cells or of some of them. A column that stands there already is not taken
+        again.
+
+    Returns
+    -------
+    All columns. A cell that a stage left out has "" in a categorical or text column, False in a boolean one and NaN in
+    a number.
+    """
+    joined = given.copy()
+    for part in parts:
+        for name in part.columns.difference(joined.columns, sort=False):
+            joined[name] = _spread(part[name], given.index)
+    return joined
+
+
+def spread_rows(values: np.ndarray, rows: pd.Index, cells: pd.Index) -> np.ndarray:
+    """Put the rows of some cells into an array of all cells, NaN elsewhere, float32."""
+    spread = np.full((len(cells), *values.shape[1:]), np.nan, dtype=np.float32)
+    spread[cells.get_indexer(rows)] = values
+    return spread
+
+
+def join_stages(stages: list[dict]) -> dict:
+    """Collect ``uns["mscape"]`` of the stages, by step; a step that ran twice keeps both by scope."""
+    joined = {}
+    for stage in stages:
+        for name, content in stage.get("mscape", {}).items():
+            if name in joined and name == "embed_cells":
+                joined[name] = {"all": joined[name], "msc": content}
+            else:
+                joined.setdefault(name, content)
+    return joined
+
+
+def write_matrices(path: str | Path, source: str | Path, *, block_values: int = counts.BLOCK_VALUES) -> None:
+    """Add ``layers["counts"]`` and ``X`` = log1p of counts per 10,000 (float32) to a file, holding one block of rows.
+
+    Both matrices have the same pattern, so the arrays of column indices and row starts are stored once and named twice
+    (HDF5 hard links): readers see two ordinary CSR matrices.
+
+    Parameters
+    ----------
+    path
+        An h5ad file without matrices.
+    source
+        counts.h5ad.
+    block_values
+        Values in a block.
+    """
+    with h5py.File(source) as file:
+        size, shape = file["X/data"].shape[0], tuple(int(n) for n in file["X"].attrs["shape"])
+    with h5py.File(path, "r+") as file:
+        for name in ("X", "layers/counts"):
+            if name in file:
+                del file[name]
+        layer = _create_csr(file, "layers/counts", shape)
+        log = _create_csr(file, "X", shape)
+        chunk = {"chunks": (min(CHUNK, max(size, 1)),), "shuffle": True, **GZIP}
+        raw = layer.create_dataset("data", (size,), dtype=np.int32, **chunk)
+        column = layer.create_dataset("indices", (size,), dtype=np.int32, **chunk)
+        value = log.create_dataset("data", (size,), dtype=np.float32, **chunk)
+        starts, at = [np.zeros(1, dtype=np.int64)], 0
+        for _, _, block in counts.blocks(source, block_values=block_values):
+            block.sort_indices()
+            stop = at + block.nnz
+            raw[at:stop], column[at:stop] = block.data, block.indices
+            value[at:stop] = counts.lognorm(block, np.asarray(block.sum(axis=1)).ravel()).data
+            starts.append(block.indptr[1:].astype(np.int64) + at)
+            at = stop
+        layer.create_dataset("indptr", data=np.concatenate(starts), **GZIP)
+        for name in ("indices", "indptr"):
+            log[name] = layer[name]
+
+
+def main(input, output, params):
+    """Read the stages, join them, write the file."""
+    import anndata
+
+    whole = contract.read(input.counts, "counts")
+    gate, clusters = contract.read(input.gate, "gate"), contract.read(input.clusters, "clusters")
+    scores = contract.read(input.scores, "scores")
+    overview, msc = contract.read(input.embedding, "embedding"), contract.read(input.embedding_msc, "embedding")
+    cells = whole.obs_names
+
+    obsm = {
+        key: spread_rows(np.asarray(values), overview.obs_names, cells)
+        for key, values in overview.obsm.items()
+        if key.startswith("X_")
+    }
+    obsm["X_umap_msc"] = spread_rows(np.asarray(msc.obsm["X_umap"]), msc.obs_names, cells)
+    obsm |= {key: table.reindex(cells) for key, table in scores.obsm.items() if key.startswith("score_")}
+    run = json.loads(Path(input.run).read_text(encoding="utf-8"))
+    stages = join_stages([part.uns for part in (whole, overview, msc, gate, clusters, scores)])
+    stages["run"] = {
+        "run_id": run["run_id"],
+        "title": str(run.get("title", "")),
+        "json": json.dumps(run, sort_keys=True),
+    }
+    joined = AnnData(
+        obs=join_obs(whole.obs, gate.obs, clusters.obs, scores.obs),
+        var=whole.var,
+        obsm=obsm,
+        varm=dict(whole.varm),
+        uns={"mscape": stages, "title": str(run.get("title", "")), "simulated": "simulate" in run.get("config", {})},
+    )
+    with anndata.settings.override(allow_write_nullable_strings=False):  # plain text arrays, which any reader opens
+        joined.write_h5ad(output.h5ad, **GZIP)
+    write_matrices(output.h5ad, input.counts)
+    logger.info("%d cells and %d genes written", joined.n_obs, joined.n_vars)
+
+
+def _spread(column: pd.Series, cells: pd.Index) -> pd.Series:
+    """Give a column of some cells to all cells."""
+    whole = column.reindex(cells)
+    if not whole.isna().any():
+        return whole
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        names = [""] if "" not in column.cat.categories else []
+        return whole.cat.add_categories(names).fillna("")
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.astype(object).reindex(cells).eq(other=True)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return whole.astype(float)
+    return whole.astype(object).fillna("").astype(str)
+
+
+def _create_csr(file: h5py.File, name: str, shape: tuple[int, int]) -> h5py.Group:
+    group = file.create_group(name)
+    group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": np.array(shape)})
+    return group
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)

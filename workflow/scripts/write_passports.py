@@ -1,0 +1,190 @@
+"""Judge each lot: one record with a verdict, value, interval, reason and next action per attribute."""
+
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from mscape import contract, counts, passport, passport_scores, step
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "passport.schema.yaml"
+SCHEMA_VERSION = "1.0"
+STATEMENT = (
+    "Transcript-level concordance with the ISCT phenotype, and signature scores. RNA is not flow cytometry and a score "
+    "is no potency assay. For research; not for the release of a product."
+)
+GIVEN = ("donor_id", "tissue", "passage", "condition", "sex", "disease", "batch", "assay", "suspension_type")
+REPORTING = {  # themes of the reporting items of the 2024 Delphi consensus on MSC, and where the passport answers them
+    "terminology": "mesenchymal stromal cells",
+    "not_covered": [
+        "viability",
+        "potency assay",
+        "protein phenotype",
+        "trilineage differentiation",
+        "population doublings",
+        "culture medium",
+        "cryopreservation",
+        "sterility",
+        "dose and administration",
+    ],
+}
+
+
+def describe_lot(cells: pd.DataFrame, *, culture: str) -> dict:
+    """Say what the sheet gives for a lot; "unknown" where it does not."""
+    given = {name: _join(cells[name]) if name in cells else "unknown" for name in GIVEN}
+    name = passport.name_tissue(given["tissue"], culture)
+    return given | {"isbt_tissue": name, "culture": culture, "samples": sorted(cells["sample_id"].astype(str).unique())}
+
+
+def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
+    """Judge all attributes of a lot and combine them.
+
+    Parameters
+    ----------
+    evidence
+        What was found.
+    settings
+        Thresholds.
+
+    Returns
+    -------
+    The lot's record without its given metadata.
+    """
+    rules = [*passport.gate_rules(evidence.gate), *passport.QUALITY_RULES, *passport_scores.SCORE_RULES]
+    attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
+    verdict, reason = passport.judge_lot(attributes)
+    return {
+        "lot_id": evidence.lot_id,
+        "verdict": verdict,
+        "verdict_reason": reason,
+        "n_loaded": evidence.loaded,
+        "n_cells": len(evidence.cells),
+        "n_msc": len(evidence.msc),
+        "attributes": attributes,
+        "contaminants": _records(evidence.contaminants, ["identity", "n_cells", "fraction", "low", "high"]),
+        "composition": _records(evidence.composition, ["cluster", "n_cells", "fraction", "low", "high"]),
+    }
+
+
+def validate(document: dict) -> None:
+    """Check the passports against their schema.
+
+    Raises
+    ------
+    ValueError
+        With each place that does not fit; this is a fault of the program, not of the data.
+    """
+    from mscape.config import list_faults
+
+    faults = list_faults(document, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    if faults:
+        msg = "the passports do not fit their schema: " + "; ".join(faults[:10])
+        raise ValueError(msg)
+
+
+def main(input, output, params):
+    """Read the evidence, judge, check, write."""
+    tables = {name: _read(getattr(input, name)) for name in ("gate_table", "contaminants", "accounting", "composition")}
+    stability = _read(input.stability).set_index("cluster")
+    scores, signatures = _read(input.score_summary), _read(input.signatures).set_index("id")
+    cells = counts.read_obs(input.counts)
+    cells = cells.join(counts.read_obs(input.gate)[["isct_call"]]).join(_phase(input.scores))
+    ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
+    quality = [contract.read(path, "qc", obs=["predicted_doublet"]) for path in input.qc]
+    doublets = {
+        _sample(light, path): int(light.obs["predicted_doublet"].sum())
+        for light, path in zip(quality, input.qc, strict=True)
+    }
+    run = json.loads(Path(input.run).read_text(encoding="utf-8"))
+    settings = params.settings
+
+    lots = []
+    accounting = tables["accounting"]
+    for lot_id in dict.fromkeys(accounting["lot_id"]):
+        of_lot = {name: table[table["lot_id"] == lot_id] for name, table in tables.items()}
+        samples = of_lot["accounting"]["sample_id"]
+        own = cells[cells["lot_id"].astype(str) == lot_id]
+        evidence = passport.Evidence(
+            lot_id=lot_id,
+            gate=of_lot["gate_table"],
+            contaminants=of_lot["contaminants"],
+            cells=own,
+            loaded=int(of_lot["accounting"]["loaded"].sum()),
+            doublets=sum(doublets.get(sample, 0) for sample in samples),
+            ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
+            composition=of_lot["composition"],
+            stability=stability,
+            scores=scores,
+            signatures=signatures,
+            organism=params.organism,
+            culture=params.culture,
+        )
+        record = write_lot(evidence, settings)
+        lots.append(record | describe_lot(own, culture=params.culture))
+        logger.info("%s: %s. %s", lot_id, record["verdict"], record["verdict_reason"])
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "rule_version": passport.RULE_VERSION,
+        "run_id": run["run_id"],
+        "dataset": run["dataset"],
+        "simulated": "simulate" in run.get("config", {}),
+        "organism": params.organism,
+        "statement": STATEMENT,
+        "verdict_rule": passport.VERDICT_RULE,
+        "thresholds": settings,
+        "reporting": REPORTING,
+        "lots": lots,
+    }
+    validate(document)
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    Path(output.json).write_text(text + "\n", encoding="utf-8")
+
+
+def _read(path: str) -> pd.DataFrame:
+    """Read a table; names stay text, also where they look like numbers or like missing values."""
+    text = dict.fromkeys(
+        ["lot_id", "sample_id", "cluster", "criterion", "signature", "id", "axis", "identity", "reason"], str
+    )
+    table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values={}, dtype=str)
+    for column in table.columns.difference(list(text)):
+        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
+        if numbers.notna().sum() == (table[column] != "").sum():
+            table[column] = numbers
+    return table
+
+
+def _phase(path: str) -> pd.DataFrame:
+    obs = counts.read_obs(path)
+    return obs[["phase"]] if "phase" in obs else pd.DataFrame(index=obs.index)
+
+
+def _sample(light, path: str) -> str:
+    """Sample of a quality file: the folder that holds it."""
+    return Path(path).parent.name
+
+
+def _join(values: pd.Series) -> str:
+    return "+".join(sorted(values.astype(str).unique())) or "unknown"
+
+
+def _records(table: pd.DataFrame, columns: list[str]) -> list[dict]:
+    rows = table.reindex(columns=columns).to_dict("records")
+    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return None
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) > 1 else float(f"{number:.6g}")
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
