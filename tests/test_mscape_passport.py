@@ -25,6 +25,7 @@ def evidence(n=200, **given):
     empty = {
         "gate": pd.DataFrame(columns=["criterion", "kind"]),
         "contaminants": pd.DataFrame(columns=["identity", "n_cells", "fraction", "low", "high"]),
+        "hidden": pd.DataFrame(columns=["cluster", "gene", "hidden_fraction", "finding"]),
         "composition": pd.DataFrame({"cluster": ["0"], "n_cells": [n]}),
         "stability": pd.DataFrame({"stable": [True]}, index=["0"]),
         "scores": pd.DataFrame(columns=["lot_id", "signature", "n_cells", "z"]),
@@ -144,62 +145,112 @@ def test_isbt_names_are_for_culture_adapted_cells():
     assert passport.name_tissue("umbilical cord", "expanded") == ""  # which part of it is not said
 
 
-def scored(values, axis):
-    """Lots L1 to L4 with a mean z per signature."""
+def scored(z, lots=4, **given):
+    """Lots L1 to L4; L1 has the z given, the others have none that stands out."""
     rows = [
-        {"lot_id": f"L{i + 1}", "signature": name, "n_cells": 100, "z": z}
-        for name, zs in values.items()
-        for i, z in enumerate(zs)
+        {"lot_id": f"L{i + 1}", "signature": name, "n_cells": 100, "z": value if i == 0 else 0.1, "cells": "MSC"}
+        for name, value in z.items()
+        for i in range(lots)
     ]
-    signatures = pd.DataFrame(
-        {"axis": [axis[name] for name in values], "direction": "up", "reason": ""}, index=list(values)
-    )
-    return evidence(scores=pd.DataFrame(rows), signatures=signatures)
+    signatures = pd.DataFrame({"axis": "x", "direction": "up", "reason": ""}, index=list(z))
+    return evidence(scores=pd.DataFrame(rows), signatures=signatures, **given)
 
 
-def test_senescence_needs_half_of_the_scorers(settings):
-    axis = dict.fromkeys("ABC", "senescence")
-    agree = scored({"A": [3, 1, 1, 1], "B": [4, 1, 0, 2], "C": [1, 1, 1, 1]}, axis)
-    found = passport_scores.judge_senescence(agree, settings)
+SENESCENCE = {"MSC_SENESCENCE_ARREST": 3.0, "SENMAYO__DEPLETED": 2.5, "FRIDMAN_SENESCENCE_UP__DEPLETED": 0.5}
+IMMUNE = {"MSC_IMMUNOREG_CONSTITUTIVE": 0.0, "MSC_IMMUNOREG_LICENSED": 0.2, "MSC_SASP_INFLAMMATORY": 4.0}
+
+
+def test_senescence_needs_the_arrest_core_and_one_more(settings):
+    found = passport_scores.judge_senescence(scored(SENESCENCE), settings)
     assert found.verdict == WARN
-    assert found.value == pytest.approx(2)  # shifts 2, 3, 0
-    assert (found.low, found.high) == (0, 3)
-    assert "2 of 3 scorers" in found.reason
-    alone = scored({"A": [3, 1, 1, 1], "B": [1, 1, 0, 2], "C": [1, 1, 1, 1]}, axis)
-    assert passport_scores.judge_senescence(alone, settings).verdict == PASS
+    assert (found.value, found.low, found.high) == (2.5, 0.5, 3.0)
+    assert "arrest and secretome stand out" in found.reason
+    rest = passport_scores.judge_senescence(scored(SENESCENCE | {"SENMAYO__DEPLETED": 1.0}), settings)
+    assert rest.verdict == PASS
+    assert "Only the arrest core" in rest.reason
+    inflamed = passport_scores.judge_senescence(scored(SENESCENCE | {"MSC_SENESCENCE_ARREST": 0.0}), settings)
+    assert inflamed.verdict == PASS
+    assert "without arrest" in inflamed.reason
+
+
+def test_senescent_cells_warn_when_the_whole_interval_is_above(settings):
+    own = evidence(200)
+    for share, expected in ((0.1, PASS), (0.22, PASS), (0.4, WARN)):
+        state = ["senescence-like" if i < 200 * share else "quiescent" for i in range(200)]
+        own.cells["senescence_state"] = state
+        found = passport_scores.judge_senescent_cells(own, settings)
+        assert found.value == pytest.approx(share)
+        assert found.verdict == expected
+    own.cells["senescence_state"] = "unresolved"
+    assert passport_scores.judge_senescent_cells(own, settings).verdict == NOT_ASSESSABLE
 
 
 def test_an_inflamed_senescent_lot_does_not_look_licensed(settings):
-    axis = {"LIC": "immune_licensed", "SASP": "immune_inflammatory", "SEN": "senescence"}
-    found = passport_scores.judge_licensing(
-        scored({"LIC": [0.2, 0, 0, 0], "SASP": [3, 0, 0, 0], "SEN": [2, 0, 0, 0]}, axis), settings
-    )
+    found = passport_scores.judge_licensing(scored(SENESCENCE | IMMUNE), settings)
     assert found.verdict == WARN
     assert "together with senescence" in found.reason
     assert "not licensing" in found.reason
 
 
 def test_licensing_that_the_sheet_does_not_explain_warns(settings):
-    axis = {"LIC": "immune_licensed"}
-    own = scored({"LIC": [5, 0, 0, 0]}, axis)
+    own = scored(IMMUNE | {"MSC_IMMUNOREG_LICENSED": 6.0})
     assert passport_scores.judge_licensing(own, settings).verdict == WARN
     own.cells["condition"] = "IFNg + TNF 24 h"
     assert passport_scores.judge_licensing(own, settings).verdict == PASS
 
 
-def test_two_lots_are_too_few_to_stand_out(settings):
-    own = scored({"A": [3, 1]}, {"A": "senescence"})
-    found = passport_scores.judge_senescence(own, settings)
+def test_the_lineages_are_compared(settings):
+    z = {
+        "MSC_OSTEOGENIC_EARLY": 0.3,
+        "MSC_OSTEOGENIC_LATE": 3.5,
+        "MSC_ADIPOGENIC_CORE": 0.0,
+        "MSC_CHONDROGENIC_CORE": 1.0,
+    }
+    assert "leans osteogenic" in passport_scores.judge_trilineage(scored(z), settings).reason
+    late = passport_scores.judge_osteogenic(scored(z), settings)
+    assert (late.verdict, late.value) == (WARN, 3.5)
+    assert "late osteogenic genes" in late.reason
+    assert passport_scores.judge_trilineage(scored(z | {"MSC_OSTEOGENIC_LATE": 0.1}), settings).verdict == PASS
+
+
+def test_low_resting_immunoregulation_and_high_stress_warn(settings):
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": -2.5, "MSC_DISSOCIATION_STRESS": 2.5})
+    assert passport_scores.judge_constitutive(own, settings).verdict == WARN
+    assert passport_scores.judge_stress(own, settings).verdict == WARN
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": 2.5, "MSC_DISSOCIATION_STRESS": -2.5})
+    assert passport_scores.judge_constitutive(own, settings).verdict == PASS
+    assert passport_scores.judge_stress(own, settings).verdict == PASS
+
+
+def test_one_lot_has_nothing_to_be_compared_with(settings):
+    found = passport_scores.judge_senescence(scored(dict.fromkeys(SENESCENCE, float("nan")), lots=1), settings)
     assert found.verdict == NOT_ASSESSABLE
-    assert found.reason == "There are 2 lots with scores; three are needed to say what stands out."
+    assert found.reason == "There is no second lot to compare with."
 
 
 def test_missing_genes_give_the_scorer_s_reason(settings):
-    own = evidence(
-        signatures=pd.DataFrame(
-            {"axis": ["senescence"], "direction": ["up"], "reason": ["4 of 125 genes found"]}, index=["A"]
-        )
-    )
+    own = scored(dict.fromkeys(SENESCENCE, float("nan")))
+    own.signatures["reason"] = "4 of 125 genes found"
     found = passport_scores.judge_senescence(own, settings)
     assert found.verdict == NOT_ASSESSABLE
-    assert found.reason == "No signature of it could be scored: 4 of 125 genes found."
+    assert found.reason == "It could not be scored: 4 of 125 genes found."
+
+
+def test_scores_of_other_cells_than_msc_are_named(settings):
+    own = scored(IMMUNE)
+    own.scores["cells"] = "not failing"
+    assert "Scored were not failing cells" in passport_scores.judge_licensing(own, settings).reason
+
+
+def test_a_hidden_subset_warns(settings):
+    rows = pd.DataFrame(
+        {"cluster": "0", "gene": ["THY1", "ENG"], "hidden_fraction": [0.2, 0.0], "finding": ["hidden_mixture", "none"]}
+    )
+    found = passport.judge_hidden(evidence(hidden=rows), settings)
+    assert found.verdict == WARN
+    assert found.reason.startswith("THY1 in cluster 0: about 20% of cells")
+    assert passport.judge_hidden(evidence(hidden=rows.iloc[1:]), settings).verdict == PASS
+    assert (
+        passport.judge_hidden(evidence(hidden=rows.assign(finding="not_assessable")), settings).verdict
+        == NOT_ASSESSABLE
+    )

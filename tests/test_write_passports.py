@@ -83,13 +83,13 @@ def test_unstable_clusters_warn(document):
 def test_licensing_is_told_from_rest(document):
     primed, resting = (attributes(document, lot)["immune_licensed"] for lot in ("D1_primed", "D1_control"))
     assert (primed["verdict"], resting["verdict"]) == ("PASS", "PASS")  # the sheet says that the lot was primed
-    assert "Licensed genes are raised" in primed["reason"]
-    assert primed["value"] == pytest.approx(4.5)
+    assert "Licensed genes stand out" in primed["reason"]
+    assert primed["value"] == pytest.approx(5)
 
 
 def test_a_signature_that_could_not_be_scored_is_left_out_of_the_bias(document):
     found = attributes(document, "D1_control")["trilineage"]
-    assert "osteogenic +0.0, adipogenic +0.0" in found["reason"]
+    assert "osteogenic +0.5, adipogenic +0.5" in found["reason"]
     assert "chondrogenic" not in found["reason"]
 
 

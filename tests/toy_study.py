@@ -168,7 +168,13 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
             for s in samples
         ],
     )
-    save("hidden", [{"cluster": "0", "marker": "NT5E", "pvalue": 0.5}])
+    save(
+        "hidden",
+        [
+            {"lot_id": lot, "cluster": "0", "gene": "THY1", "n_cells": 40, "hidden_fraction": 0.01, "finding": "none"}
+            for lot in ids
+        ],
+    )
     save(
         "stability",
         [
@@ -187,10 +193,12 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
     names = {
         "SENMAYO": "senescence",
         "MSC_SENESCENCE_ARREST": "senescence",
+        "SENMAYO__DEPLETED": "senescence",
         "MSC_IMMUNOREG_CONSTITUTIVE": "immune_constitutive",
         "MSC_IMMUNOREG_LICENSED": "immune_licensed",
         "MSC_SASP_INFLAMMATORY": "immune_inflammatory",
-        "MSC_OSTEOGENIC_CORE": "osteogenic",
+        "MSC_OSTEOGENIC_EARLY": "osteogenic",
+        "MSC_OSTEOGENIC_LATE": "osteogenic",
         "MSC_ADIPOGENIC_CORE": "adipogenic",
     }
     save(

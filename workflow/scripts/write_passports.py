@@ -89,11 +89,14 @@ def validate(document: dict) -> None:
 
 def main(input, output, params):
     """Read the evidence, judge, check, write."""
-    tables = {name: _read(getattr(input, name)) for name in ("gate_table", "contaminants", "accounting", "composition")}
+    tables = {
+        name: _read(getattr(input, name))
+        for name in ("gate_table", "contaminants", "hidden", "accounting", "composition")
+    }
     stability = _read(input.stability).set_index("cluster")
     scores, signatures = _read(input.score_summary), _read(input.signatures).set_index("id")
     cells = counts.read_obs(input.counts)
-    cells = cells.join(counts.read_obs(input.gate)[["isct_call"]]).join(_phase(input.scores))
+    cells = cells.join(counts.read_obs(input.gate)[["isct_call"]]).join(_states(input.scores))
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
     quality = [contract.read(path, "qc", obs=["predicted_doublet"]) for path in input.qc]
     doublets = {
@@ -117,6 +120,7 @@ def main(input, output, params):
             loaded=int(of_lot["accounting"]["loaded"].sum()),
             doublets=sum(doublets.get(sample, 0) for sample in samples),
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
+            hidden=of_lot["hidden"],
             composition=of_lot["composition"],
             stability=stability,
             scores=scores,
@@ -158,9 +162,9 @@ def _read(path: str) -> pd.DataFrame:
     return table
 
 
-def _phase(path: str) -> pd.DataFrame:
+def _states(path: str) -> pd.DataFrame:
     obs = counts.read_obs(path)
-    return obs[["phase"]] if "phase" in obs else pd.DataFrame(index=obs.index)
+    return obs[[name for name in ("phase", "senescence_state") if name in obs]]
 
 
 def _sample(light, path: str) -> str:

@@ -48,6 +48,8 @@ class Evidence:
         Cells read, and predicted doublets among them.
     ambient
         Ambient fraction of each sample, NaN where it could not be estimated.
+    hidden
+        Its rows of hidden_mixture.tsv.
     composition
         Its rows of composition.tsv.
     stability
@@ -67,6 +69,7 @@ class Evidence:
     loaded: int
     doublets: int
     ambient: list[float]
+    hidden: pd.DataFrame
     composition: pd.DataFrame
     stability: pd.DataFrame
     scores: pd.DataFrame
@@ -338,6 +341,31 @@ def judge_ambient(evidence: Evidence, settings: dict) -> Finding:
     return _upper(worst, None, None, settings["max_ambient"], limit, reason, ACTIONS["ambient"], len(known))
 
 
+def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
+    """Whether a marker's counts vary more than one population's would."""
+    limit = "none found"
+    rows = evidence.hidden
+    tested = rows[rows["finding"] != "not_assessable"] if len(rows) else rows
+    if len(tested) == 0:
+        reason = "The markers' counts are too low to tell: a subset without a marker would not be seen."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=0)
+    found = tested[tested["finding"] == "hidden_mixture"]
+    genes = sorted(tested["gene"].unique())
+    if found.empty:
+        return Finding(
+            PASS,
+            f"The counts of {', '.join(genes)} fit one population per cluster.",
+            0.0,
+            threshold=limit,
+            n=len(tested),
+        )
+    worst = found.loc[found["hidden_fraction"].astype(float).idxmax()]
+    value = float(worst["hidden_fraction"])
+    where = f"{worst['gene']} in cluster {worst['cluster']}"
+    reason = f"{where}: about {value:.0%} of cells may lack it although their neighbours carry it."
+    return Finding(WARN, reason, value, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=len(tested))
+
+
 def judge_structure(evidence: Evidence, settings: dict) -> Finding:
     """Whether the lot's sub-populations come back when cells are resampled."""
     limit = f"at least {settings['min_stable']:.0%} of cells in stable clusters"
@@ -468,6 +496,16 @@ QUALITY_RULES = (
         WARNS,
         "Estimated share of a cell's counts that come from RNA in solution.",
         judge_ambient,
+    ),
+    Rule(
+        "hidden_mixture",
+        "Hidden subset without a marker",
+        "identity",
+        "fraction of a cluster",
+        WARNS,
+        "Test of each high-rate marker in each cluster for cells that lack it among cells alike in all else; such a "
+        "subset is invisible to pooled calls. The value is the largest share found.",
+        judge_hidden,
     ),
     Rule(
         "structure",

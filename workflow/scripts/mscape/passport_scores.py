@@ -1,7 +1,8 @@
-"""Passport rules of the signature scores: how a lot stands among the other lots of its dataset.
+"""Passport rules of the signature scores: how a lot departs from the average of its dataset's lots.
 
-A score's zero has no biological meaning, so a lot is compared with the median of the other lots, in units of the
-null-calibrated z. These attributes describe: they warn, and never change a lot's verdict.
+A score's zero has no biological meaning. The lot's z (``score_summary.tsv``) is its departure from the average of the
+lots in units of random gene sets of the same expression; :mod:`mscape.consensus` says what several of them mean
+together. These attributes describe: they warn, and never change a lot's verdict.
 """
 
 from __future__ import annotations
@@ -9,191 +10,218 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mscape import consensus
+from mscape.composition import wilson_interval
 from mscape.passport import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Evidence, Finding, Rule
 from mscape.passport_words import ACTIONS
 
-LINEAGES = {"osteogenic": "osteogenic", "adipogenic": "adipogenic", "chondrogenic": "chondrogenic"}
+STRESS = "MSC_DISSOCIATION_STRESS"
+SENESCENT = "senescence-like"
+LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
-def shift_scores(evidence: Evidence, axis: str) -> pd.DataFrame:
-    """Compare the lot's mean z of each signature of an axis with the median of the other lots.
-
-    Parameters
-    ----------
-    evidence
-        The lot.
-    axis
-        Of ``signatures.tsv``; sets that rise with the programme and were scored.
-
-    Returns
-    -------
-    One row a signature (index): ``z low high shift n_lots n_cells``; ``shift`` is NaN without two other lots.
-    """
-    rows = []
-    for name in _usable(evidence, axis):
-        own = evidence.scores[evidence.scores["signature"] == name].set_index("lot_id")
-        if evidence.lot_id not in own.index or np.isnan(own.at[evidence.lot_id, "z"]):
-            continue
-        others = own["z"].drop(evidence.lot_id).dropna()
-        base = float(others.median()) if len(others) >= 2 else np.nan
-        lot = own.loc[evidence.lot_id]
-        rows.append(
-            {
-                "signature": name,
-                "z": float(lot["z"]),
-                "shift": float(lot["z"]) - base,
-                "n_lots": len(others),
-                "n_cells": int(lot["n_cells"]),
-            }
-        )
-    columns = ["signature", "z", "shift", "n_lots", "n_cells"]
-    return pd.DataFrame(rows, columns=columns).set_index("signature")
+def lot_scores(evidence: Evidence) -> pd.Series:
+    """Z of the lot by signature; a signature without one is left out."""
+    own = evidence.scores[evidence.scores["lot_id"] == evidence.lot_id]
+    return own.set_index("signature")["z"].astype(float).dropna()
 
 
 def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
-    """Whether the senescence scorers agree that the lot stands above the others."""
-    return _judge_rise(evidence, settings, "senescence", "senescence", "senescence")
+    """Whether the senescence scorers agree that the lot stands out."""
+    limit = f"the arrest core and one more scorer below z = {settings['score_threshold']:g}"
+    z = lot_scores(evidence)
+    known = z.reindex(list(consensus.SENESCENCE.values())).dropna()
+    found = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])
+    if found["senescence"] == "not assessable":
+        return _missing(evidence, list(consensus.SENESCENCE.values()), limit)
+    named = found["senescence_scorers"].replace(";", " and ") or "none"
+    said = {
+        "agree": f"The scorers agree ({named} stand out): senescent cells are more than in the other lots.",
+        "arrest only": "Only the arrest core stands out: cells have stopped, without the secretome of senescence.",
+        "secretory only": f"Only {named} stands out, without arrest: inflammation or priming can do this.",
+        "none": "No scorer stands out.",
+    }[found["senescence"]]
+    agree = found["senescence"] == "agree"
+    return Finding(
+        WARN if agree else PASS,
+        _end(said) + _which(evidence),
+        float(known.median()),
+        float(known.min()),
+        float(known.max()),
+        limit,
+        ACTIONS["senescence"] if agree else "",
+        _n(evidence),
+    )
 
 
-def judge_stress(evidence: Evidence, settings: dict) -> Finding:
-    """Whether the genes of dissociation stress stand above the other lots."""
-    return _judge_rise(evidence, settings, "dissociation_stress", "dissociation stress", "stress")
+def judge_senescent_cells(evidence: Evidence, settings: dict) -> Finding:
+    """Share of MSC that look senescent by agreement of the scorers, cell by cell."""
+    limit = f"at most {settings['max_senescent']:.0%}"
+    msc = evidence.msc
+    if "senescence_state" not in msc:
+        return Finding(
+            NOT_ASSESSABLE, "Cells were not scored.", threshold=limit, next_action=ACTIONS["genes_missing"], n=0
+        )
+    state = msc["senescence_state"].astype(str)
+    state = state[state != "unresolved"]
+    if len(state) < settings["min_cells"]:
+        reason = f"{len(state)} MSC could be told; {settings['min_cells']} are needed."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(state))
+    k, n = int((state == SENESCENT).sum()), len(state)
+    low, high = (float(x) for x in wilson_interval(k, n))
+    shares = state.value_counts(normalize=True)
+    others = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if name != SENESCENT)
+    reason = f"{k / n:.1%} ({low:.1%} to {high:.1%}) of MSC are senescence-like; the others: {others or 'none'}."
+    warn = low > settings["max_senescent"]
+    return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["senescence"] if warn else "", n)
 
 
 def judge_constitutive(evidence: Evidence, settings: dict) -> Finding:
     """Whether the resting immunoregulatory genes stand below the other lots."""
-    return _judge_rise(
-        evidence, settings, "immune_constitutive", "constitutive immunoregulation", "constitutive", sign=-1
-    )
+    return _judge_one(evidence, settings, consensus.IMMUNE["constitutive"], "constitutive", sign=-1)
+
+
+def judge_stress(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the genes of dissociation stress stand above the other lots."""
+    return _judge_one(evidence, settings, STRESS, "stress", sign=1)
 
 
 def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
     """Tell licensing by interferon from inflammation as of senescent cells."""
-    limit = _limit(settings)
-    tables = {axis: shift_scores(evidence, axis) for axis in ("immune_licensed", "immune_inflammatory", "senescence")}
-    missing = _missing(evidence, tables["immune_licensed"], "immune_licensed", limit)
-    if missing:
-        return missing
-    level = {axis: table["shift"].median() for axis, table in tables.items()}
-    rises = {axis: bool(value >= settings["score_shift"]) for axis, value in level.items()}
-    said = ", ".join(f"{_words(axis)} {value:+.1f}" for axis, value in level.items() if not np.isnan(value))
-    text = f"Against the median of the other lots: {said}."
-    n = int(tables["immune_licensed"]["n_cells"].min())
-    found = {"value": level["immune_licensed"], "threshold": limit, "n": n}
-    if rises["immune_inflammatory"] and not rises["immune_licensed"]:
-        beside = " together with senescence" if rises["senescence"] else ""
-        reason = (
-            f"{text} Inflammatory genes are raised{beside} and licensed genes are not: inflammation, not licensing."
-        )
-        return Finding(WARN, reason, next_action=ACTIONS["inflamed"], **found)
-    if rises["immune_licensed"]:
-        conditions = (
-            evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
-        )
-        meant = any(word in condition for condition in conditions for word in ("prim", "licens", "ifn", "tnf", "stim"))
-        reason = f"{text} Licensed genes are raised, as after interferon."
-        return Finding(PASS if meant else WARN, reason, next_action="" if meant else ACTIONS["licensed"], **found)
-    return Finding(PASS, f"{text} No sign of licensing.", **found)
+    limit = f"licensed and inflammatory genes below z = {settings['score_threshold']:g}"
+    z = lot_scores(evidence)
+    profile = consensus.immune_profile(z.to_dict(), threshold=settings["score_threshold"])
+    if profile == "not assessable":
+        return _missing(evidence, [consensus.IMMUNE[role] for role in ("licensed", "inflammatory")], limit)
+    level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.IMMUNE.items() if name in z)
+    value = float(z[consensus.IMMUNE["licensed"]])
+    found = {"value": value, "threshold": limit, "n": _n(evidence)}
+    text = f"Against the average of the lots, z: {level}."
+    if profile == "inflamed, not licensed":
+        agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
+        beside = " together with senescence" if agree == "agree" else ""
+        reason = f"{text} Inflammatory genes stand out{beside} and licensed genes do not: inflammation, not licensing."
+        return Finding(WARN, reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
+    if profile == "licensed":
+        given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
+        meant = any(word in condition for condition in given for word in LICENSED_WORDS)
+        tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
+        reason = f"{text} Licensed genes stand out, as after interferon, {tail}."
+        action = "" if meant else ACTIONS["licensed"]
+        return Finding(PASS if meant else WARN, reason + _which(evidence), next_action=action, **found)
+    said = "Resting genes stand out." if profile == "constitutive" else "No sign of licensing or inflammation."
+    return Finding(PASS, f"{text} {said}{_which(evidence)}", **found)
+
+
+def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
+    """Whether early or late osteogenic genes stand above the other lots."""
+    limit = f"below z = {settings['score_threshold']:g}"
+    names = consensus.LINEAGES["osteogenic"]
+    z = lot_scores(evidence).reindex(list(names)).dropna()
+    if z.empty:
+        return _missing(evidence, list(names), limit)
+    warn = bool(z.max() >= settings["score_threshold"])
+    level = ", ".join(f"{name.rsplit('_', 1)[1].lower()} {value:+.1f}" for name, value in z.items())
+    said = f"It stands out: {'late' if z.idxmax().endswith('LATE') else 'early'} osteogenic genes." if warn else ""
+    reason = f"Against the average of the lots, z: {level}. {said or 'It does not stand out.'}{_which(evidence)}"
+    interval = (float(z.min()), float(z.max())) if len(z) > 1 else (None, None)
+    action = ACTIONS["committed"] if warn else ""
+    return Finding(WARN if warn else PASS, reason, float(z.max()), *interval, limit, action, _n(evidence))
 
 
 def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
     """Whether the lot leans towards bone, fat or cartilage."""
-    limit = _limit(settings)
-    tables = {axis: shift_scores(evidence, axis) for axis in LINEAGES}
-    known = {axis: table["shift"].median() for axis, table in tables.items() if table["shift"].notna().any()}
-    if not known:
-        return _missing(evidence, pd.concat(tables.values()), "osteogenic", limit)
-    lead = max(known, key=known.get)
-    said = ", ".join(f"{axis} {value:+.1f}" for axis, value in known.items())
-    rises = known[lead] >= settings["score_shift"]
-    lean = f"It leans {lead}." if rises else "No lineage stands out."
-    reason = f"Against the median of the other lots: {said}. {lean}"
-    n = int(min(tables[axis]["n_cells"].min() for axis in known))
-    action = ACTIONS["committed"] if rises else ""
-    return Finding(WARN if rises else PASS, reason, known[lead], threshold=limit, next_action=action, n=n)
+    limit = f"every lineage below z = {settings['score_threshold']:g}"
+    z = lot_scores(evidence)
+    bias = consensus.lineage_bias(z.to_dict(), threshold=settings["score_threshold"])
+    names = [name for lineage in consensus.LINEAGES.values() for name in lineage]
+    if bias == "not assessable":
+        return _missing(evidence, names, limit)
+    best = {
+        lineage: max(z[name] for name in members if name in z)
+        for lineage, members in consensus.LINEAGES.items()
+        if any(name in z for name in members)
+    }
+    level = ", ".join(f"{lineage} {value:+.1f}" for lineage, value in best.items())
+    said = {"none": "No lineage stands out.", "mixed": "Several lineages stand out."}.get(bias, f"It leans {bias}.")
+    reason = f"Against the average of the lots, z: {level}. {said}{_which(evidence)}"
+    action = "" if bias == "none" else ACTIONS["committed"]
+    verdict = PASS if bias == "none" else WARN
+    return Finding(verdict, reason, float(max(best.values())), threshold=limit, next_action=action, n=_n(evidence))
 
 
-def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
-    """Whether the osteogenic genes stand above the other lots."""
-    return _judge_rise(evidence, settings, "osteogenic", "osteogenic commitment", "committed")
+def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, *, sign: int) -> Finding:
+    """Warn when one signature departs by the threshold to one side."""
+    threshold = settings["score_threshold"]
+    limit = f"below z = {threshold:g}" if sign > 0 else f"above z = {-threshold:g}"
+    z = lot_scores(evidence)
+    if signature not in z:
+        return _missing(evidence, [signature], limit)
+    value = float(z[signature])
+    warn = sign * value >= threshold
+    side = f"It stands {'above' if sign > 0 else 'below'} the other lots." if warn else "It does not stand out."
+    reason = f"Against the average of the lots, z: {value:+.1f}. {side}{_which(evidence)}"
+    verdict = WARN if warn else PASS
+    return Finding(verdict, reason, value, threshold=limit, next_action=ACTIONS[action] if warn else "", n=_n(evidence))
 
 
-def _judge_rise(evidence: Evidence, settings: dict, axis: str, words: str, action: str, *, sign: int = 1) -> Finding:
-    """Warn when at least half of an axis's scorers stand above (or below) the other lots."""
-    limit = _limit(settings, sign)
-    table = shift_scores(evidence, axis)
-    missing = _missing(evidence, table, axis, limit)
-    if missing:
-        return missing
-    shifts = sign * table["shift"]
-    raised = list(table.index[shifts >= settings["score_shift"]])
-    agree = len(raised) * 2 >= len(table) and len(raised) > 0
-    direction = "above" if sign > 0 else "below"
-    side = f"{len(raised)} of {len(table)} scorers of {words} stand {direction} the other lots"
-    named = f" ({', '.join(raised)})" if raised else ""
-    low, high = (float(table["shift"].min()), float(table["shift"].max())) if len(table) > 1 else (None, None)
-    return Finding(
-        WARN if agree else PASS,
-        f"{side}{named}.",
-        float(table["shift"].median()),
-        low,
-        high,
-        limit,
-        ACTIONS[action] if agree else "",
-        int(table["n_cells"].min()),
-    )
+def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
+    """Say why signatures cannot be judged: no second lot, or genes that are missing."""
+    lots = evidence.scores["lot_id"].nunique()
+    rows = evidence.signatures.reindex(names)
+    reasons = [text for text in rows["reason"].dropna().astype(str) if text] if "reason" in rows else []
+    if reasons:
+        reason, action = f"It could not be scored: {reasons[0]}", ACTIONS["genes_missing"]
+    elif lots < 2:
+        reason, action = "There is no second lot to compare with.", ACTIONS["no_lots"]
+    else:
+        reason, action = "It could not be scored.", ACTIONS["genes_missing"]
+    return Finding(NOT_ASSESSABLE, _end(reason), threshold=limit, next_action=action, n=_n(evidence))
 
 
-def _missing(evidence: Evidence, table: pd.DataFrame, axis: str, limit: str) -> Finding | None:
-    """Say why an axis cannot be judged, if so."""
-    if table.empty:
-        rows = evidence.signatures[evidence.signatures["axis"] == axis]
-        reasons = [str(reason) for reason in rows["reason"].dropna() if str(reason)]
-        said = f"No signature of it could be scored: {reasons[0]}" if reasons else "No signature of it was scored."
-        return Finding(NOT_ASSESSABLE, _end(said), threshold=limit, next_action=ACTIONS["genes_missing"], n=0)
-    if table["shift"].isna().all():
-        count = int(table["n_lots"].max()) + 1
-        reason = f"There are {count} lots with scores; three are needed to say what stands out."
-        reason = reason.replace("are 1 lots", "is 1 lot")
-        return Finding(
-            NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["no_lots"], n=int(table["n_cells"].min())
-        )
-    return None
+def _n(evidence: Evidence) -> int:
+    own = evidence.scores.loc[evidence.scores["lot_id"] == evidence.lot_id, "n_cells"]
+    return int(own.iloc[0]) if len(own) and not np.isnan(own.iloc[0]) else 0
 
 
-def _usable(evidence: Evidence, axis: str) -> list[str]:
-    rows = evidence.signatures[(evidence.signatures["axis"] == axis) & (evidence.signatures["direction"] != "down")]
-    scored = set(evidence.scores["signature"])
-    return [name for name in rows.index if name in scored]
-
-
-def _limit(settings: dict, sign: int = 1) -> str:
-    direction = "above" if sign > 0 else "below"
-    return f"less than {settings['score_shift']:g} z {direction} the median of the other lots"
-
-
-def _words(axis: str) -> str:
-    return {"immune_licensed": "licensed", "immune_inflammatory": "inflammatory"}.get(axis, axis)
+def _which(evidence: Evidence) -> str:
+    """Name the cells that were scored where they are not the lot's MSC."""
+    if "cells" not in evidence.scores:
+        return ""
+    own = evidence.scores.loc[evidence.scores["lot_id"] == evidence.lot_id, "cells"]
+    which = str(own.iloc[0]) if len(own) else "MSC"
+    return "" if which == "MSC" else f" Scored were {which} cells, because the lot has too few MSC."
 
 
 def _end(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-RANGE = (
-    "The value is the median over the axis's signatures, the interval their range. "
-    "A signature score is no potency assay."
+UNIT = "z from the average of the lots"
+MEANING = (
+    "z is the lot's departure from the average of the dataset's lots, in units of random gene sets of the same "
+    "expression. A signature score is no potency assay."
 )
-UNIT = "z from the median of the other lots"
 SCORE_RULES = (
     Rule(
         "senescence",
-        "Senescence, consensus of scorers",
+        "Senescence, agreement of scorers",
         "programmes",
         UNIT,
         DESCRIBES,
-        f"Mean z of the lot's MSC in each senescence signature, minus the median of the other lots. {RANGE}",
+        "Median z of three scorers (arrest core, SenMayo and Fridman, the last two without genes of priming, stress "
+        f"and cycle), with their range. {MEANING}",
         judge_senescence,
+    ),
+    Rule(
+        "senescent_cells",
+        "Senescence-like cells",
+        "programmes",
+        "fraction of MSC",
+        DESCRIBES,
+        "Share of MSC that do not cycle and in which the arrest core and one more senescence scorer exceed random gene "
+        "sets, Wilson interval. A signature score is no potency assay.",
+        judge_senescent_cells,
     ),
     Rule(
         "immune_constitutive",
@@ -201,7 +229,7 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        f"Mean z in the immunoregulatory genes that MSC express at rest, minus the median of the other lots. {RANGE}",
+        f"The immunoregulatory genes that MSC express at rest. {MEANING}",
         judge_constitutive,
     ),
     Rule(
@@ -210,9 +238,8 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        "Mean z in the genes that interferon-gamma and TNF raise, beside inflammatory (SASP) and senescence genes, "
-        "each minus the median of the other lots: an inflamed senescent lot must not look licensed. The value is the "
-        "licensed axis. A signature score is no potency assay.",
+        "The genes that interferon-gamma raises, beside the inflammatory genes of senescent cells: an inflamed "
+        f"senescent lot must not look licensed. The value is the licensed axis. {MEANING}",
         judge_licensing,
     ),
     Rule(
@@ -221,7 +248,7 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        f"Mean z in each osteogenic signature, minus the median of the other lots. {RANGE}",
+        f"The higher of early and late osteogenic genes, with their range. {MEANING}",
         judge_osteogenic,
     ),
     Rule(
@@ -230,8 +257,8 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        "Mean z of the osteogenic, adipogenic and chondrogenic axes, each minus the median of the other lots; the "
-        "value is the strongest. It shows a lean at harvest, not the ability to differentiate.",
+        "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
+        f"not the ability to differentiate. {MEANING}",
         judge_trilineage,
     ),
     Rule(
@@ -240,7 +267,7 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        f"Mean z in immediate-early and heat-shock genes, minus the median of the other lots. {RANGE}",
+        f"Immediate-early and heat-shock genes, which enzymes and waiting raise. {MEANING}",
         judge_stress,
     ),
 )
