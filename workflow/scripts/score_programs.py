@@ -6,7 +6,7 @@ from anndata import AnnData
 
 from mscape import background, consensus, contract, counts, genesets, nulls, step
 from mscape import score_tables as tables
-from mscape.markers import SCORED, load_markers, resolve_genes
+from mscape.markers import SCORED, GeneIndex, load_markers
 from mscape.score_passes import GROWS_WITH_CYCLE, measure_genes, score_dataset
 
 CONFOUNDERS = {
@@ -66,10 +66,10 @@ def main(input, output, params):
     adata = contract.read(input.h5ad, "counts")
     names, obs, lots = adata.var_names.to_numpy(dtype=str), adata.obs, adata.obs["lot_id"].astype(str)
     markers = load_markers(input.markers, extra=settings["signature_files"])
-    gene_ids = adata.var["gene_id"].astype(str).to_numpy()
+    index = GeneIndex(names, adata.var["gene_id"].astype(str), organism=params.organism)
     measured = adata.varm["measured"].to_numpy(dtype=bool).all(axis=1)
     limits = {key: settings[key] for key in ("min_genes", "min_coverage")}
-    sets, table = genesets.build_sets(markers, names, gene_ids, measured, organism=params.organism, **limits)
+    sets, table = genesets.build_sets(markers, index, names, measured, **limits)
 
     call = counts.read_obs(input.gate)["isct_call"].reindex(obs.index)
     cells = choose_reference(call, lots, min_cells=settings["min_cells"])
@@ -116,27 +116,25 @@ def main(input, output, params):
     summary = tables.summarise_lots(frames["matched"], frames["z"], lots, cells, lot_z, lot_p, seed=seed)
     stacked = adjusted.rename_axis("lot_id").stack().rename("z_cells_adjusted").rename_axis(["lot_id", "signature"])
     summary = summary.merge(stacked.reset_index(), on=["lot_id", "signature"], how="left")
-    found, _ = resolve_genes(
-        {g for e in markers.signatures.values() for g in e["genes"]}, names, gene_ids, organism=params.organism
-    )
     rates = tables.tabulate_genes(
-        markers, found, names, genes["counts"][:-1], genes["seen"][:-1], genes["n"][:-1], lot_names
+        markers, index, names, genes["counts"][:-1], genes["seen"][:-1], genes["n"][:-1], lot_names
     )
-    lot_table = tables.summarise_programmes(result.obs, lots, cells, lot_z)
     result.uns["mscape"] = {
         "score_programs": {
             "missing": table[table["id"].isin(columns) & ~table["used"]].set_index("id")["reason"].to_dict(),
             "parameters": {key: value for key, value in settings.items() if value is not None},
         }
     }
-    for content, path in (
-        (table, output.table),
-        (summary, output.summary),
-        (related, output.confounders),
-        (lot_table, output.lots),
-        (rates, output.genes),
-    ):
-        content.to_csv(path, sep="\t", index=False, float_format="%.6g")
+    written = {
+        "table": table,
+        "summary": summary,
+        "confounders": related,
+        "lots": tables.summarise_programmes(result.obs, lots, cells, lot_z),
+        "genes": rates,
+    }
+    for key, content in written.items():
+        if path := getattr(output, key, None):
+            content.to_csv(path, sep="\t", index=False, float_format="%.6g")
     counts.write(result, output.h5ad)
 
 

@@ -20,7 +20,7 @@ ARREST = "MSC_SENESCENCE_ARREST"
 SENESCENCE = {  # the scorers that must agree, each without the genes of priming, stress and cycle where it has them
     "arrest": ARREST,
     "secretome": "SENMAYO__DEPLETED",
-    "published": "FRIDMAN_SENESCENCE_UP__SIGNED",
+    "published": "FRIDMAN_SENESCENCE_UP__DEPLETED",
 }
 IMMUNE = {
     "constitutive": "MSC_IMMUNOREG_CONSTITUTIVE",

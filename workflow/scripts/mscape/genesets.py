@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.markers import SCORED, panel_genes, resolve_genes
+from mscape.markers import SCORED, panel_genes
 from mscape.scoring import GeneSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mscape.markers import Markers
+    from mscape.markers import GeneIndex, Markers
 
 SIGNED = "__SIGNED"  # a set minus the set that it is paired with
 DEPLETED = "__DEPLETED"  # a set without the genes that it shares with other programmes
@@ -23,11 +23,10 @@ DESCRIBED = ("axis", "direction", "use", "evidence", "source", "doi", "licence")
 
 def build_sets(
     markers: Markers,
+    index: GeneIndex,
     var_names: Sequence[str],
-    gene_ids: Sequence[str] | None,
     measured: np.ndarray,
     *,
-    organism: str = "human",
     min_genes: int = 10,
     min_coverage: float = 0.6,
 ) -> tuple[list[GeneSet], pd.DataFrame]:
@@ -37,13 +36,13 @@ def build_sets(
     ----------
     markers
         The registry.
-    var_names, gene_ids
-        Genes of the dataset.
+    index
+        The dataset's genes, to look names up. For species other than human and mouse no signature is scored.
+    var_names
+        Names of the dataset's genes.
     measured
         Whether each gene is in the feature table of every sample, shape (n_genes,). A gene that some sample does not
         know is left out everywhere: absent is not zero.
-    organism
-        ``human`` or ``mouse``; for other species no signature is scored.
     min_genes, min_coverage
         A set with fewer genes, or with a smaller part of its genes, is not scored.
 
@@ -59,12 +58,12 @@ def build_sets(
     sets, rows = {}, []
     for key, variant, asked, down in _columns(markers):
         entry = markers.signatures[key]
-        found, lost = resolve_genes(asked, var_names, gene_ids, organism=organism)
+        found, lost = index.resolve(asked)
         lost |= {
             gene: "not in every sample's feature table" for gene, name in found.items() if not measured[place[name]]
         }
         columns = np.array([place[name] for gene, name in found.items() if gene not in lost], dtype=np.int64)
-        reason = _refuse(entry["use"], columns.size, len(asked), min_genes, min_coverage, organism)
+        reason = _refuse(entry["use"], columns.size, len(asked), min_genes, min_coverage, index.organism)
         if not reason and down and down not in sets:
             reason = f"its opposite set {down} is not scored"
         if not reason:
@@ -82,7 +81,9 @@ def build_sets(
                 "genes": ";".join(str(var_names[column]) for column in columns),
             }
         )
-    return list(sets.values()), pd.DataFrame(rows)
+    order = {key: i for i, key in enumerate(markers.signatures)}
+    rows.sort(key=lambda row: order[row["id"].split("__")[0]])  # variants behind their set
+    return [sets[row["id"]] for row in rows if row["used"]], pd.DataFrame(rows)
 
 
 def scored_genes(table: pd.DataFrame, var_names: Sequence[str]) -> np.ndarray:

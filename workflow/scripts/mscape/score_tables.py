@@ -9,11 +9,14 @@ import pandas as pd
 from scipy import stats
 
 from mscape import confounding, consensus, nulls
+from mscape.markers import SCORED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mscape.markers import Markers
+    from mscape.markers import GeneIndex, Markers
+
+MOST_GENES = 100  # a longer list is no use gene by gene
 
 
 def bootstrap_means(values: np.ndarray, *, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +189,7 @@ def relate_confounders(
 
 def tabulate_genes(
     markers: Markers,
-    found: Mapping[str, str],
+    index: GeneIndex,
     var_names: Sequence[str],
     lot_counts: np.ndarray,
     lot_seen: np.ndarray,
@@ -199,8 +202,8 @@ def tabulate_genes(
     ----------
     markers
         The registry.
-    found
-        Gene of the registry -> name in the dataset.
+    index
+        The dataset's genes, to look names up.
     var_names
         Genes of the dataset.
     lot_counts, lot_seen
@@ -212,16 +215,17 @@ def tabulate_genes(
 
     Returns
     -------
-    lot_id, signature, gene, n_cells, count, cpm, low, high (exact Poisson 95 % interval of the rate: ``high`` bounds a
-    gene that was never seen), detected_fraction.
+    For sets of up to ``MOST_GENES`` genes: lot_id, signature, gene, n_cells, count, cpm, low, high (exact Poisson 95 %
+    interval of the rate: ``high`` bounds a gene that was never seen), detected_fraction.
     """
     place = {str(name): i for i, name in enumerate(var_names)}
     exposure = lot_counts.sum(axis=1)
     tables = []
     for key, entry in markers.signatures.items():
-        genes = [gene for gene in entry["genes"] if gene in found]
-        if entry["use"] not in ("annotate", "control") or not genes or len(entry["genes"]) > 100:
+        if entry["use"] in SCORED or len(entry["genes"]) > MOST_GENES:
             continue
+        found, _ = index.resolve(entry["genes"])
+        genes = list(found)
         columns = [place[found[gene]] for gene in genes]
         count = lot_counts[:, columns]
         scale = 1e6 / np.maximum(exposure, 1)[:, None]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
+from scipy import stats
 
 from mscape import counts
 from mscape.background import block_totals, nearest
@@ -74,38 +74,46 @@ def matched_weights(sets: Sequence[GeneSet], mean: np.ndarray, background: Backg
     return weights.astype(np.float32)
 
 
-def scanpy_weights(sets: Sequence[GeneSet], mean: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Read the weights of ``scanpy.tl.score_genes`` off scanpy itself.
+def scanpy_weights(
+    sets: Sequence[GeneSet], mean: np.ndarray, *, controls: int = 50, n_bins: int = 25, seed: int = 0
+) -> np.ndarray:
+    """Write the score of ``scanpy.tl.score_genes`` (Tirosh 2016, doi:10.1126/science.aad0501) as weights of genes.
 
-    Its controls depend on the cells only through the mean of each gene, and its score is linear in the values: scoring
-    one made-up cell per gene, which expresses that gene alone, gives the gene's weight.
+    The control genes are drawn as scanpy draws them, with its defaults and in its order, from bins of all genes; its
+    seed decides which. Kept for comparison, because papers report it.
 
     Parameters
     ----------
     sets
-        The sets; a signed pair is the difference of two calls.
+        The sets; a signed pair is the difference of two scores.
     mean
-        Mean log expression over all cells, shape (n_genes,).
+        Mean log expression of every gene over all cells, shape (n_genes,).
+    controls, n_bins
+        scanpy's ``ctrl_size`` and ``n_bins``.
     seed
-        Passed to scanpy as ``random_state``.
+        scanpy's ``random_state``.
 
     Returns
     -------
     float32, shape (n_genes, n_sets).
     """
-    import scanpy as sc
-    from anndata import AnnData
-
-    names = pd.Index(np.arange(mean.size).astype(str))
-    cells = AnnData(sp.diags_array(mean * mean.size, format="csr"), var=pd.DataFrame(index=names))
-    cells.obs_names = names
+    per_bin = int(np.round(mean.size / (n_bins - 1)))
+    bins = (stats.rankdata(mean, method="min") // max(per_bin, 1)).astype(np.int64)
     weights = np.zeros((mean.size, len(sets)))
     for column, genes in enumerate(sets):
         for sign, part in ((1, genes.up), (-1, genes.down)):
-            if part.size:
-                sc.tl.score_genes(cells, names[part], random_state=seed, score_name="score")
-                score = cells.obs["score"].to_numpy()
-                weights[:, column] += sign * np.divide(score, mean * mean.size, out=np.zeros_like(mean), where=mean > 0)
+            if part.size == 0:
+                continue
+            rng = np.random.RandomState(seed)
+            drawn = []
+            for one in np.unique(bins[part]):
+                members = np.flatnonzero(bins == one)
+                drawn.append(
+                    members[rng.choice(members.size, controls, replace=False)] if controls < members.size else members
+                )
+            others = np.setdiff1d(np.concatenate(drawn), part)
+            weights[part, column] += sign / part.size
+            weights[others, column] -= sign / max(others.size, 1)
     return weights.astype(np.float32)
 
 
@@ -206,7 +214,7 @@ def _kernels():
     """Compile the loops over cells; each cell is summed by one thread, so their number changes nothing."""
     import numba
 
-    @numba.njit(parallel=True)
+    @numba.njit(parallel=True, cache=True)
     def by_weight(indptr, indices, data, weights, place, first, last, centre, bins, scores, sums, squares):
         for row in numba.prange(indptr.size - 1):
             score = np.zeros(weights.shape[1])
@@ -228,7 +236,7 @@ def _kernels():
                 sum2[bins[i]] += x * x
             scores[row], sums[row], squares[row] = score, sum1, sum2
 
-    @numba.njit(parallel=True)
+    @numba.njit(parallel=True, cache=True)
     def by_rank(indptr, indices, data, n_genes, max_rank, member_start, member, sizes, rank_sums):
         for row in numba.prange(indptr.size - 1):
             values = data[indptr[row] : indptr[row + 1]]
