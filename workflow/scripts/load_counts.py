@@ -28,7 +28,8 @@ def name_cells(barcodes: np.ndarray, sample: str) -> tuple[pd.Index, int]:
 
     Returns
     -------
-    Names ``<sample>_<barcode>``, a repeated barcode with ``.2``, ``.3``, ... behind it; and how many were repeated.
+    Names ``<sample>_<barcode>``, a repeated barcode with ``.2``, ``.3``, ... behind it; and how many were
+    repeated.
     """
     series = pd.Series(np.asarray(barcodes, dtype=str))
     number = series.groupby(series).cumcount()
@@ -48,8 +49,8 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
     if looks_unfiltered(totals):
         msg = (
             f"{path} holds {len(totals):,} barcodes, {np.mean(totals < 100):.0%} of them with fewer than 100 counts: "
-            "an unfiltered matrix with empty droplets. Give the filtered one (filtered_feature_bc_matrix), or call cells "
-            "first, e.g. with CellBender or DropletUtils::emptyDrops."
+            "an unfiltered matrix with empty droplets. Give the filtered one (filtered_feature_bc_matrix), or call "
+            "cells first, e.g. with CellBender or DropletUtils::emptyDrops."
         )
         raise UserError(msg)
 
@@ -62,13 +63,13 @@ def looks_unfiltered(totals: np.ndarray) -> bool:
 def main(input, output, params):
     """Write raw.h5ad of one sample.
 
-    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional ``member`` (which matrix of a folder or
-    archive) and ``genome`` (which genome of several).
+    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional ``member`` (which matrix of a
+    folder or archive) and ``genome`` (which genome of several).
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
     member, genome = (_given(params, key) for key in ("member", "genome"))
-    known = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
+    known = pd.read_csv(getattr(params, "genes", GENES), sep="\t", dtype=str, keep_default_na=False)
     with formats.open_counts(path, format=params.format, member=member, known=known, scratch=target.parent) as table:
         genes = _settle(table, known, params.organism, genome, path)
         if len(table.barcodes) == 0:

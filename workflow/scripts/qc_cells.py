@@ -33,11 +33,11 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
     Returns
     -------
     cells
-        ``total_counts n_genes_by_counts pct_counts_mt pct_counts_in_top_20_genes``; ``pct_counts_mt`` is NaN where the
-        feature table has no mitochondrial genes. A cell without counts has 0 everywhere.
+        ``total_counts n_genes_by_counts pct_counts_mt pct_counts_in_top_20_genes``; ``pct_counts_mt`` is NaN
+        where the feature table has no mitochondrial genes. A cell without counts has 0 everywhere.
     sums
-        Total counts of the sample: of ``XIST``, of the Y-linked genes (``Y``), of all genes (``all``); -1 where the gene
-        is not in the feature table.
+        Total counts of the sample: of ``XIST``, of the Y-linked genes (``Y``), of all genes (``all``); -1
+        where the gene is not in the feature table.
     """
     mito = genes.str.upper().str.startswith("MT-")
     linked = genes.isin(Y_GENES)
@@ -73,9 +73,10 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
 def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
     """Set the limits of one sample from its own cells.
 
-    A lower limit lies ``n_mads`` scaled median absolute deviations below the median of the logarithm, but never below the
-    configured floor or above the ceiling: cultured MSC are large and rich in RNA and mitochondria, and what is low for them
-    is not low for a thymocyte. Under ``FEW`` cells the floor is the limit.
+    A lower limit lies ``n_mads`` scaled median absolute deviations below the median of the logarithm, but
+    never below the configured floor or above the ceiling: cultured MSC are large and rich in RNA and
+    mitochondria, and what is low for them is not low for a thymocyte. Under ``FEW`` cells the floor is the
+    limit.
 
     Returns
     -------
@@ -108,8 +109,9 @@ def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
 def judge_cells(cells: pd.DataFrame, limits: dict[str, float]) -> pd.Categorical:
     """Give each cell ``pass`` or the first reason against it.
 
-    Many mitochondrial counts alone are no fault, since active mesenchymal cells are rich in mitochondria. They count as
-    ``high_mt`` only where the other RNA is also low (``min_nuclear_counts``): the sign of a cell that has leaked.
+    Many mitochondrial counts alone are no fault, since active mesenchymal cells are rich in mitochondria.
+    They count as ``high_mt`` only where the other RNA is also low (``min_nuclear_counts``): the sign of a
+    cell that has leaked.
     """
     totals = cells["total_counts"].to_numpy()
     share = cells["pct_counts_mt"].to_numpy()
@@ -128,8 +130,9 @@ def check_sex(sums: dict, stated: str) -> dict[str, str | float]:
 
     Returns
     -------
-    ``xist_cpm``, ``y_cpm``, ``found`` (female, male, both, unclear or not_assessable), ``stated``, and ``agrees`` (yes, no or
-    not_assessable). Long-cultured cells may lose XIST or Y: a disagreement calls for a look, not for exclusion.
+    ``xist_cpm``, ``y_cpm``, ``found`` (female, male, both, unclear or not_assessable), ``stated``, and
+    ``agrees`` (yes, no or not_assessable). Long-cultured cells may lose XIST or Y: a disagreement calls for a
+    look, not for exclusion.
     """
     xist, linked = (1e6 * sums[key] / max(sums["all"], 1) if sums[key] >= 0 else np.nan for key in ("XIST", "Y"))
     if np.isnan(linked) or sums["all"] < 100_000:
@@ -170,8 +173,8 @@ def main(input, output, params):
     sex = check_sex(sums, str(params.row.get("sex", "unknown"))) if params.organism == "human" else {}
     if sex.get("agrees") == "no":
         notes.append(
-            f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, Y {sex['y_cpm']:.0f} "
-            "CPM): sample swap?"
+            f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, "
+            f"Y {sex['y_cpm']:.0f} CPM): sample swap?"
         )
     cells["qc"] = qc.remove_unused_categories()
     for note in notes:
@@ -189,7 +192,7 @@ def main(input, output, params):
         },
         "sex": sex,
         "notes": notes,
-        "parameters": {key: "auto" if value is None else value for key, value in settings.items()},
+        "parameters": {key: "none" if value is None else value for key, value in settings.items()},
     }
     counts.write(anndata.AnnData(obs=cells, uns={"mscape": {"qc_cells": summary}}), output.h5ad)
 

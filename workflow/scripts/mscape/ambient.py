@@ -1,9 +1,9 @@
 """Estimate the share of ambient RNA from genes of one lineage seen in cells of another.
 
-Soup estimates need empty droplets, which a filtered matrix lacks. What remains is SoupX's other idea (Young and Behjati 2020,
-doi:10.1093/gigascience/giaa151): a T cell makes no collagen, so collagen counts in T cells are ambient, and their number
-relative to the collagen of the whole sample is the ambient share. This needs two lineages in one sample; a pure culture does
-not tell its ambient share.
+Soup estimates need empty droplets, which a filtered matrix lacks. What remains is SoupX's other idea (Young
+and Behjati 2020, doi:10.1093/gigascience/giaa151): a T cell makes no collagen, so collagen counts in T cells
+are ambient, and their number relative to the collagen of the whole sample is the ambient share. This needs
+two lineages in one sample; a pure culture does not tell its ambient share.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Score doublets of one sample: how much a cell's surroundings look like sums of two cells.
 
-The idea is Scrublet's (Wolock 2019, doi:10.1016/j.cels.2018.11.005): add sums of random pairs of cells to the sample, embed
-both, and take the share of simulated doublets among a cell's neighbours. What differs makes it lean and repeatable:
-log counts are embedded without ever being made dense, through the genes' covariance; neighbours are exact, found by blocks
-of a matrix product; of the simulated doublets only as many are scored as the threshold needs.
+The idea is Scrublet's (Wolock 2019, doi:10.1016/j.cels.2018.11.005): add sums of random pairs of cells to the
+sample, embed both, and take the share of simulated doublets among a cell's neighbours. What differs makes it
+lean and repeatable: log counts are embedded without ever being made dense, through the genes' covariance;
+neighbours are exact, found by blocks of a matrix product; of the simulated doublets only as many are scored
+as the threshold needs.
 """
 
 from __future__ import annotations
@@ -159,8 +160,9 @@ def choose_genes(counts: sp.csr_matrix, totals: np.ndarray, target: float, n_gen
 def choose_threshold(score: np.ndarray, simulated: np.ndarray, rate: float) -> float:
     """Choose the score above which a cell is called a doublet.
 
-    The threshold minimises the share of simulated doublets missed plus the share of cells called beyond what is expected,
-    (called - expected)^2 / expected^2, as scDblFinder weighs them (Germain 2021, doi:10.12688/f1000research.73600.2).
+    The threshold minimises the share of simulated doublets missed plus the share of cells called beyond what
+    is expected, (called - expected)^2 / expected^2, as scDblFinder weighs them (Germain 2021,
+    doi:10.12688/f1000research.73600.2).
     """
     candidates = np.unique(np.concatenate([score, simulated]))
     candidates = candidates[:-1] if candidates.size > 1 else candidates
@@ -193,7 +195,7 @@ def _principal_axes(cells: sp.csr_matrix, n_pcs: int) -> tuple[np.ndarray, np.nd
 
 
 def _count_simulated(points: np.ndarray, n_cells: int, n_queries: int, k: int) -> np.ndarray:
-    """Count the simulated doublets (rows from ``n_cells`` on) among the k nearest others of the first ``n_queries`` rows."""
+    """Count simulated doublets (rows from ``n_cells`` on) among the k nearest of each of the first ``n_queries`` rows."""
     length = np.einsum("ij,ij->i", points, points)
     near = np.empty(n_queries, dtype=np.int64)
     for start, stop in _spans(n_queries):
@@ -210,8 +212,9 @@ def _count_simulated(points: np.ndarray, n_cells: int, n_queries: int, k: int) -
 def _posterior(near: np.ndarray, k: int, ratio: float, rate: float) -> np.ndarray:
     """Turn the number of simulated neighbours into the probability of a doublet, by Bayes' rule.
 
-    Where doublets make up a share ``rate`` of a sample and ``ratio`` simulated ones are added for each cell, the densities
-    of cells and of simulated doublets around a point give the share of doublets among the cells there.
+    Where doublets make up a share ``rate`` of a sample and ``ratio`` simulated ones are added for each cell,
+    the densities of cells and of simulated doublets around a point give the share of doublets among the cells
+    there.
     """
     share = (near + 1) / (k + 2)
     density = share / ratio / (1 - share)  # of doublets, relative to that of cells of any kind

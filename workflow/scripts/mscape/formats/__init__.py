@@ -50,7 +50,8 @@ def open_counts(
     path
         A file, a folder, or an archive.
     format
-        ``auto``, or the expected format (a key of ``FAMILIES``): a file that turns out to be another one is refused.
+        ``auto``, or the expected format (a key of ``FAMILIES``): a file that turns out to be another one is
+        refused.
     member
         Which of several matrices of a folder or archive: a glob or a part of the path.
     known

@@ -123,7 +123,7 @@ def _probe(matrix) -> np.ndarray:
     if hasattr(matrix, "keys"):
         data = matrix["data"]
         half = PROBE // 2
-        return data[:] if len(data) <= PROBE else np.concatenate([data[:half], data[-half:]])
+        return data[:] if data.shape[0] <= PROBE else np.concatenate([data[:half], data[-half:]])
     return np.asarray(matrix[: max(1, PROBE // max(1, matrix.shape[-1]))]).ravel()
 
 

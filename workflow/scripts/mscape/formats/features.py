@@ -71,10 +71,11 @@ class Genes:
 def settle(features: pd.DataFrame, known: pd.DataFrame, *, organism: str = "human", genome: str = "") -> Genes:
     """Choose the rows that are genes and give each a unique symbol.
 
-    Features that share a symbol are **summed**, where scanpy appends "-1" to the name of the second. A read of one gene
-    is assigned to one of its annotated copies (pseudo-autosomal genes in X and Y, patches and read-through records such
-    as TBCE or MATR3), so the gene's rate, by which a gate or a score judges it, is the sum; and no gene set contains a
-    "CD99-1", whose counts would be lost to every later step in silence. Totals per cell stay as they were.
+    Features that share a symbol are **summed**, where scanpy appends "-1" to the name of the second. A read
+    of one gene is assigned to one of its annotated copies (pseudo-autosomal genes in X and Y, patches and
+    read-through records such as TBCE or MATR3), so the gene's rate, by which a gate or a score judges it, is
+    the sum; and no gene set contains a "CD99-1", whose counts would be lost to every later step in silence.
+    Totals per cell stay as they were.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ def read_matrix(path: Path, *, cells_in_rows: bool, block_lines: int = BLOCK_LIN
 
     Returns
     -------
-    CSR, shape (n_cells, n_genes), in the smallest unsigned types that hold its column indices and counts: with
-    16 bits each, 10^8 values take 400 MB.
+    CSR, shape (n_cells, n_genes), in the smallest unsigned types that hold its column indices and counts:
+    with 16 bits each, 10^8 values take 400 MB.
 
     Raises
     ------

@@ -55,8 +55,9 @@ def identify(path: Path) -> str:
 
     Returns
     -------
-    ``folder``, ``zarr``, ``10x h5 v2``, ``10x h5 v3``, ``h5ad``, ``loom``, ``mtx``, ``parquet``, ``tar``, ``zip``,
-    ``text``, or one of the kinds that ``refuse`` explains (``rds``, ``html``, ``xlsx``, ...), else ``unknown``.
+    ``folder``, ``zarr``, ``10x h5 v2``, ``10x h5 v3``, ``h5ad``, ``loom``, ``mtx``, ``parquet``, ``tar``,
+    ``zip``, ``text``, or one of the kinds that ``refuse`` explains (``rds``, ``html``, ``xlsx``, ...), else
+    ``unknown``.
 
     Raises
     ------

@@ -31,10 +31,11 @@ class CountTable:
     barcodes
         Names of the cells as given, shape (n_cells,).
     features
-        One row a feature; columns ``name`` (as given), ``id`` (as given, or ""), ``type`` (feature type, or ""),
-        ``genome`` (or "").
+        One row a feature; columns ``name`` (as given), ``id`` (as given, or ""), ``type`` (feature type, or
+        ""), ``genome`` (or "").
     rows
-        Starts an iteration over CSR blocks of cells, in the order of ``barcodes``; the columns are ``features``.
+        Starts an iteration over CSR blocks of cells, in the order of ``barcodes``; the columns are
+        ``features``.
     notes
         What a user should know about how the file was read.
     """

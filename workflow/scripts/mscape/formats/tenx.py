@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -56,8 +57,8 @@ def matches(name: str, pattern: str) -> bool:
 def find_triple(matrix: Path) -> Triple:
     """Find the files that name the rows and columns of a Matrix Market file, beside it.
 
-    Names guide the search (what stands before ``matrix.mtx`` must stand before ``barcodes.tsv``); the numbers of lines
-    decide, so that files with odd names are found and swapped or foreign ones are not taken.
+    Names guide the search (what stands before ``matrix.mtx`` must stand before ``barcodes.tsv``); the numbers
+    of lines decide, so that files with odd names are found and swapped or foreign ones are not taken.
 
     Raises
     ------
@@ -66,14 +67,14 @@ def find_triple(matrix: Path) -> Triple:
     """
     n_rows, n_cols, _ = mtx.read_shape(matrix)
     prefix = _MATRIX_END.sub("", matrix.name)
-    beside = [
-        path
+    beside = {
+        path: path.name.removeprefix(os.path.commonprefix([path.name, matrix.name]))
         for path in sorted(matrix.parent.iterdir())
-        if path.is_file() and path != matrix and path.name.startswith(prefix) and ".mtx" not in path.name.lower()
-    ]
+        if path.is_file() and path.name.startswith(prefix) and ".mtx" not in path.name.lower()
+    }
     named = {
-        "features": [path for path in beside if _FEATURES.search(path.name.removeprefix(prefix))],
-        "barcodes": [path for path in beside if _BARCODES.search(path.name.removeprefix(prefix))],
+        "features": [path for path, end in beside.items() if _FEATURES.search(end)],
+        "barcodes": [path for path, end in beside.items() if _BARCODES.search(end)],
     }
     lengths = {path: _count_names(path) for path in {*named["features"], *named["barcodes"]}}
     for cells_in_rows in (False, True):

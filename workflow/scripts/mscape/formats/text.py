@@ -149,7 +149,7 @@ def _lay_out(
     if all(_is_number(cell) for cell in header[1:]) and len(set(header)) < len(header):
         msg = f"{path} has no header: its first line holds numbers. Add a line with the names of the columns."
         raise UserError(msg)
-    numeric = [all(_is_number(row[i]) for row in body) for i in range(len(header))]
+    numeric = [2 * sum(_is_number(row[i]) for row in body) > len(body) for i in range(len(header))]
     described = [bool(_ANNOTATION.match(name)) for name in header]
     labels = [i for i in range(len(header)) if not numeric[i] or i == 0 or described[i]]
     if numeric[0] and header[0] and not described[0]:
