@@ -1,0 +1,323 @@
+"""Find the sub-populations that are really there, one where there is one, and say how sure that is."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from mscape import counts, cycle, embedding, gaps, markers, stability, step
+
+logger = logging.getLogger("mscape.cluster_cells")
+
+TOLERANCE = 0.03  # resolutions that agree with their resamples within this of the best count as equally stable
+
+
+def choose_resolution(table: pd.DataFrame, *, min_agreement: float = 0.6) -> tuple[float, str]:
+    """Choose the resolution with the most clusters among those that resampling supports best.
+
+    Parameters
+    ----------
+    table
+        One row a resolution: ``resolution n_communities n_clusters ari_mean``.
+    min_agreement
+        Adjusted Rand index with the resamples below which a partition is chance.
+
+    Returns
+    -------
+    resolution
+        0 when there is one cluster.
+    reason
+        In words.
+    """
+    found = table[table["n_clusters"] > 1]
+    if not len(found):
+        return 0.0, (
+            "one cluster: at no resolution is any group of cells separated from the others by a gap on cells held out "
+            "when the boundary was drawn"
+        )
+    best = found["ari_mean"].max()
+    if best < min_agreement:
+        return 0.0, (
+            f"one cluster: splits were seen at {len(found)} of {len(table)} resolutions, but subsamples do not find "
+            f"them again (agreement at most {best:.2f}; {min_agreement:g} is asked)"
+        )
+    equal = found[found["ari_mean"] >= best - TOLERANCE]
+    row = equal.sort_values(["n_clusters", "ari_mean", "resolution"], ascending=[False, False, True]).iloc[0]
+    return float(row["resolution"]), (
+        f"{int(row['n_clusters'])} clusters at resolution {row['resolution']:g}: each set apart by a gap on held-out "
+        f"cells, and subsamples of 80 % find them again (agreement {row['ari_mean']:.2f}; best of all resolutions "
+        f"{best:.2f}; among the equally stable the one with most clusters is taken)"
+    )
+
+
+def cluster_cells(
+    graph,
+    data: gaps.Data,
+    *,
+    engine: str = "leidenalg",
+    resolution: float | None = None,
+    resolutions: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0),
+    n_boot: int = 20,
+    max_boot_cells: int = 10_000,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, dict]:
+    """Cluster at each resolution, unite what no gap separates, resample, choose.
+
+    Parameters
+    ----------
+    graph
+        Of all cells, with weights.
+    data
+        In which gaps are looked for.
+    engine
+        ``leidenalg`` or ``igraph``; resamples always use igraph.
+    resolution
+        Fixed by the user: communities are then taken as they are, gaps or not.
+    resolutions
+        Grid of the automatic choice.
+    n_boot, max_boot_cells
+        Number and largest size of the subsamples.
+    seed
+        Of everything.
+
+    Returns
+    -------
+    clusters
+        Integers by size, shape (n_cells,).
+    jaccard
+        Mean overlap of each cluster with its likeness in the subsamples.
+    table
+        ``resolution n_communities n_clusters ari_mean ari_low ari_high chosen``.
+    record
+        resolution, reason, engine, agreement of both engines, notes.
+    """
+    fixed = resolution is not None
+    grid = sorted({*resolutions, resolution} if fixed else set(resolutions))
+    communities = {r: stability.leiden(graph, resolution=r, engine=engine, seed=seed) for r in grid}
+    found = {r: gaps.find_clusters(data, labels) for r, labels in communities.items()}
+    partitions = {r: labels for r, (labels, _) in found.items()}
+    samples = stability.draws(len(data.rep), n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
+    resampled = stability.resample_best(graph, data, partitions, samples=samples, seed=seed)
+    table = pd.DataFrame(
+        {
+            "resolution": grid,
+            "n_communities": [int(communities[r].max()) + 1 for r in grid],
+            "n_clusters": [int(partitions[r].max()) + 1 for r in grid],
+            "n_resamples": [len(resampled[r][0]) for r in grid],
+            "ari_mean": [resampled[r][0].mean() for r in grid],
+            "ari_low": [np.quantile(resampled[r][0], 0.05) for r in grid],
+            "ari_high": [np.quantile(resampled[r][0], 0.95) for r in grid],
+        }
+    )
+    if fixed:
+        chosen, clusters = resolution, communities[resolution]
+        supported = int(partitions[resolution].max()) + 1
+        reason = (
+            f"resolution {resolution:g} as configured: {clusters.max() + 1} clusters, of which gaps support {supported}"
+        )
+        overlap = stability.leiden_jaccard(graph, clusters, resolution=resolution, samples=samples, seed=seed)
+    else:
+        chosen, reason = choose_resolution(table)
+        clusters = partitions[chosen] if chosen else np.zeros(len(data.rep), dtype=int)
+        overlap = resampled[chosen][1] if chosen else np.ones(1)
+    other = "igraph" if engine == "leidenalg" else "leidenalg"
+    record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
+    record |= compare_engines(graph, data, clusters, resolution=chosen, other=other, fixed=fixed, seed=seed)
+    record["notes"] = "; ".join(sorted({note for _, notes in found.values() for note in notes}))
+    table["chosen"] = table["resolution"] == chosen
+    return clusters, overlap, table, record
+
+
+def compare_engines(graph, data: gaps.Data, clusters, *, resolution: float, other: str, fixed: bool, seed: int) -> dict:
+    """Run the other engine at the chosen resolution: the adjusted Rand index of the results of both."""
+    from sklearn.metrics import adjusted_rand_score
+
+    if not resolution:
+        return {"other_engine": other, "agreement": 1.0}
+    again = stability.leiden(graph, resolution=resolution, engine=other, seed=seed)
+    if not fixed:
+        again, _ = gaps.find_clusters(data, again)
+    return {"other_engine": other, "agreement": float(adjusted_rand_score(clusters, again))}
+
+
+def describe_clusters(
+    clusters: np.ndarray,
+    overlap: np.ndarray,
+    obs: pd.DataFrame,
+    *,
+    cycling: dict[int, str],
+    batch_key: str = "",
+    min_jaccard: float = 0.75,
+) -> pd.DataFrame:
+    """One row a cluster: size, stability, lots, and what should keep a reader from taking it for a sub-population.
+
+    Parameters
+    ----------
+    clusters
+        Integers by size, shape (n_cells,).
+    overlap
+        Mean Jaccard overlap of each cluster in resamples.
+    obs
+        With lot_id, and predicted_doublet where known.
+    cycling
+        Clusters that are nothing but cell cycle, with the sentence.
+    batch_key
+        Column of the batches, "" for one batch.
+    min_jaccard
+        From which a cluster is called stable.
+
+    Returns
+    -------
+    Columns ``cluster n_cells jaccard stable n_lots largest_lot_fraction doublet_fraction reason``.
+    """
+    rows = []
+    lots = obs["lot_id"].astype(str).to_numpy()
+    doublets = obs["predicted_doublet"].to_numpy(dtype=float) if "predicted_doublet" in obs else None
+    for cluster in range(int(clusters.max()) + 1):
+        cells = clusters == cluster
+        share = pd.Series(lots[cells]).value_counts(normalize=True)
+        stable = bool(overlap[cluster] >= min_jaccard)
+        notes = []
+        if clusters.max() == 0:
+            notes.append("the only cluster: no sub-populations are separated by a gap")
+        if not stable:
+            notes.append(
+                f"unstable: found again with a mean overlap of {overlap[cluster]:.2f}, {min_jaccard:g} is asked for"
+            )
+        if cluster in cycling:
+            notes.append(cycling[cluster])
+        if clusters.max() > 0 and batch_key and obs[batch_key].nunique() > 1:
+            main_batch = obs.loc[cells, batch_key].astype(str).value_counts(normalize=True)
+            if main_batch.iloc[0] > 0.95:
+                notes.append(
+                    f"{main_batch.iloc[0]:.0%} from {batch_key} {main_batch.index[0]}: may be a property of it"
+                )
+        fraction = float("nan") if doublets is None else float(doublets[cells].mean())
+        if doublets is not None and fraction > max(0.3, 3 * doublets.mean()):
+            notes.append(f"{fraction:.0%} of its cells are predicted doublets")
+        rows.append(
+            {
+                "cluster": str(cluster),
+                "n_cells": int(cells.sum()),
+                "jaccard": float(overlap[cluster]),
+                "stable": stable,
+                "n_lots": len(share),
+                "largest_lot_fraction": float(share.iloc[0]),
+                "doublet_fraction": fraction,
+                "reason": "; ".join(notes),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def find_cycling(data: gaps.Data, clusters: np.ndarray, scores: np.ndarray) -> dict[int, str]:
+    """Name the clusters that are nothing but cell cycle.
+
+    A cluster is, when it scores higher for S or G2M than the cluster next to it, and the gap between the two is gone
+    once the cycle scores are regressed from the embedding.
+
+    Parameters
+    ----------
+    data
+        In which gaps were found.
+    clusters
+        Integers by size, shape (n_cells,).
+    scores
+        S and G2M scores, standardised, shape (n_cells, 2).
+
+    Returns
+    -------
+    Cluster -> sentence.
+    """
+    n = int(clusters.max()) + 1
+    if n < 2 or not scores.any():
+        return {}
+    centres = np.array([data.rep[clusters == c].mean(0) for c in range(n)])
+    means = np.array([scores[clusters == c].mean(0) for c in range(n)])
+    residual = gaps.make_data(cycle.without_cycle(data.rep, scores), data.batch, min_cells=data.min_cells)
+    residual.fold = data.fold
+    named = {}
+    for cluster in range(n):
+        distance = np.linalg.norm(centres - centres[cluster], axis=1)
+        distance[cluster] = np.inf
+        near = int(distance.argmin())
+        if (means[cluster] - means[near]).max() < 0.5:
+            continue
+        cells = np.flatnonzero((clusters == cluster) | (clusters == near))
+        if gaps.test_gap(residual.subset(cells), clusters[cells] == cluster).pvalue > data.alpha:
+            phase = ("S", "G2M")[int((means[cluster] - means[near]).argmax())]
+            named[cluster] = (
+                f"cell cycle: differs from cluster {near} by its {phase} genes, and not once the cycle is regressed out"
+            )
+    return named
+
+
+def main(input, output, params):
+    """Read the embedding and the counts of the variable genes, write clusters, their stability and the grid."""
+    settings, seed = dict(params.settings), params.seed
+    light = counts.read_light(input.embedding)
+    embedded = light.uns["mscape"]["embed_cells"]
+    obs = counts.read_obs(input.h5ad)
+    keep = obs.index.isin(light.obs_names)
+    obs = obs.loc[light.obs_names]
+    var = counts.read_var(input.h5ad)
+    batch_key = str(embedded["batch_key"])
+    batch = pd.factorize(obs[batch_key].astype(str), sort=True)[0] if batch_key else np.zeros(len(obs), dtype=int)
+
+    hvg = np.asarray(embedded["highly_variable_genes"]).astype(str)
+    sets, members = cycle.find_sets(
+        markers.load_markers(input.markers).signatures, var, organism=getattr(params, "organism", "human")
+    )
+    totals = obs["total_counts"].to_numpy(dtype=float)
+    genes = np.concatenate([hvg, sets.astype(str)])
+    values = embedding.log_columns(input.h5ad, genes, cells=keep, totals=totals)
+    scores = cycle.cycle_scores(values[:, len(hvg) :], members)
+
+    graph = stability.make_graph(light.obsp["connectivities"])
+    data = gaps.make_data(
+        light.obsm[str(embedded["use_rep"])],
+        batch,
+        values=values[:, : len(hvg)],
+        seed=seed,
+        min_cells=settings["min_cluster_cells"],
+        min_markers=settings["min_markers"],
+    )
+    clusters, overlap, table, record = cluster_cells(
+        graph,
+        data,
+        engine=settings["engine"],
+        resolution=settings["resolution"],
+        resolutions=tuple(settings["resolutions"]),
+        n_boot=settings["n_boot"],
+        max_boot_cells=settings["max_boot_cells"],
+        seed=seed,
+    )
+    cycling = find_cycling(data, clusters, scores)
+    described = describe_clusters(
+        clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=settings["min_jaccard"]
+    )
+    logger.info("%s", record["reason"])
+    for note in (record["notes"], *described["reason"]):
+        if note:
+            logger.info("%s", note)
+
+    names = [str(c) for c in range(record["n_clusters"])]
+    stable = described["stable"].to_numpy()[clusters]
+    result = AnnData(
+        obs=pd.DataFrame(
+            {"leiden": pd.Categorical(clusters.astype(str), categories=names), "leiden_stable": stable},
+            index=light.obs_names,
+        )
+    )
+    record |= {"cells": str(embedded["cells"]), "cells_reason": str(embedded["reason"]), "seed": seed}
+    result.uns["mscape"] = {
+        "cluster_cells": record | {"settings": {k: v for k, v in settings.items() if v is not None}}
+    }
+    counts.write(result, output.h5ad)
+    for part, path in ((described, output.stability), (table, output.resolutions)):
+        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)

@@ -1,0 +1,234 @@
+"""Embed cells: variable genes, components, batches taken out where they show, neighbour graph, map."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from mscape import counts, cycle, embedding, integration, markers, step
+
+logger = logging.getLogger("mscape.embed_cells")
+
+
+def choose_cells(calls: pd.Series | None, n_cells: int, *, cells: str = "msc", min_cells: int = 50) -> tuple:
+    """Say which cells are embedded for the clusters.
+
+    Parameters
+    ----------
+    calls
+        ``isct_call`` of every cell, or None before the gate.
+    n_cells
+        Cells in the dataset.
+    cells
+        ``msc``: those that pass the gate; ``all``: every cell.
+    min_cells
+        Fewer MSC than this are not embedded alone.
+
+    Returns
+    -------
+    keep
+        bool, shape (n_cells,).
+    which
+        ``msc`` or ``all``.
+    reason
+        In words.
+    """
+    everything = np.ones(n_cells, dtype=bool)
+    if calls is None:
+        return everything, "all", "before the gate: all cells"
+    if cells == "all":
+        return everything, "all", "cluster.cells is set to all"
+    keep = (calls == "pass").to_numpy()
+    if keep.sum() < min_cells:
+        said = f"only {keep.sum()} of {n_cells} cells pass the gate, fewer than {min_cells}: all cells are used"
+        return everything, "all", said
+    return keep, "msc", f"{keep.sum()} of {n_cells} cells pass the gate"
+
+
+def allowed_genes(var: pd.DataFrame, measured: pd.DataFrame | None, left_out: set[str]) -> tuple[np.ndarray, dict]:
+    """Genes that may be chosen: measured in every sample, and not among those the gate judges by.
+
+    Parameters
+    ----------
+    var
+        Genes of the dataset.
+    measured
+        ``varm["measured"]``: genes x samples, bool; None when unknown.
+    left_out
+        Gene symbols that must not be chosen.
+
+    Returns
+    -------
+    allowed
+        bool, shape (n_genes,).
+    numbers
+        How many genes each rule leaves out.
+    """
+    everywhere = np.ones(len(var), dtype=bool) if measured is None else measured.to_numpy(dtype=bool).all(1)
+    judged = var.index.isin(left_out)
+    return everywhere & ~judged, {
+        "n_not_measured_everywhere": int((~everywhere).sum()),
+        "n_gate_genes_left_out": int((judged & everywhere).sum()),
+    }
+
+
+def embed_cells(
+    adata: AnnData,
+    *,
+    method: str = "auto",
+    batch_key: str | None = None,
+    n_pcs: int = 30,
+    n_neighbors: int = 15,
+    min_mixing: float = 0.7,
+    max_exact_cells: int = 100_000,
+    umap: bool = True,
+    umap_epochs: int = 200,
+    seed: int = 0,
+    threads: int = 1,
+) -> dict:
+    """Components, integration, graph and map of cells x variable genes.
+
+    Parameters
+    ----------
+    adata
+        ``X``: log-normalised variable genes, CSR float32; ``obs`` with the batch column.
+    method, batch_key, min_mixing
+        See ``mscape.integration.integrate``.
+    n_pcs, n_neighbors, max_exact_cells, umap, umap_epochs, seed
+        See ``mscape.embedding``.
+    threads
+        For Harmony; the result does not depend on it.
+
+    Sets
+    ----
+    obsm["X_pca"], obsm["X_<method>"], obsm["X_umap"], obsp["distances"], obsp["connectivities"], uns["neighbors"].
+
+    Returns
+    -------
+    What was done and why, for ``uns``.
+    """
+    if "X_pca" not in adata.obsm:
+        embedding.add_pca(adata, n_pcs=n_pcs, seed=seed)
+    record = integration.integrate(
+        adata,
+        method=method,
+        batch_key=batch_key,
+        min_mixing=min_mixing,
+        n_neighbors=n_neighbors,
+        seed=seed,
+        threads=threads,
+    )
+    if record["method"] != "bbknn":
+        record["neighbor_search"] = embedding.add_neighbors(
+            adata,
+            use_rep=record["use_rep"],
+            n_neighbors=n_neighbors,
+            max_exact_cells=max_exact_cells,
+            seed=seed,
+        )
+    if umap:
+        embedding.add_umap(adata, epochs=umap_epochs, seed=seed)
+    return record
+
+
+def main(input, output, params):
+    """Read counts (and the gate's calls), write ``embedding.{scope}.h5ad``."""
+    settings, cluster = dict(params.settings), params.cluster
+    scope, seed, threads = params.scope, params.seed, getattr(params, "threads", 1)
+    obs, shell = counts.read_obs(input.h5ad), counts.read_light(input.h5ad, obs=[])
+    genes = markers.load_markers(input.markers)
+    calls = None
+    if scope == "msc":
+        calls = counts.read_obs(input.gate)["isct_call"].reindex(obs.index)
+    keep, which, reason = choose_cells(calls, len(obs), cells=cluster["cells"], min_cells=cluster["min_cells"])
+    obs = obs[keep]
+
+    batch_key, batch_reason = integration.choose_batch(obs, batch_key=settings.pop("batch_key"))
+    left_out = named(markers.all_marker_genes(genes), shell.var) if scope == "all" else set()
+    allowed, numbers = allowed_genes(shell.var, shell.varm.get("measured"), left_out)
+    groups = hvg_groups(obs, batch_key)
+    mean, variance, _, totals = embedding.gene_moments(input.h5ad, cells=keep, groups=groups)
+    n_hvg = settings.pop("n_hvg")
+    chosen = np.zeros(len(allowed), dtype=bool)
+    names = shell.var_names.to_numpy().astype(str)
+    chosen[allowed] = embedding.variable_genes(mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=n_hvg)
+    if chosen.sum() < 3:
+        msg = (
+            f"Only {chosen.sum()} genes vary among those that every sample measured ({allowed.sum()} of {len(names)} "
+            "genes). Check that the samples use the same gene names."
+        )
+        raise step.UserError(msg)
+    hvg = names[chosen]
+    adata = AnnData(
+        X=embedding.log_columns(input.h5ad, hvg, cells=keep, totals=totals), obs=obs, var=pd.DataFrame(index=hvg)
+    )
+    regress = settings.pop("regress_cell_cycle")
+    method = settings.pop("method") if scope == "msc" else "none"
+    if scope == "all":
+        settings.pop("min_mixing", None)
+    if method == "scvi":
+        adata.layers["counts"] = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
+    if regress:
+        embedding.add_pca(adata, n_pcs=settings["n_pcs"], seed=seed)
+        organism = getattr(params, "organism", "human")
+        columns, members = cycle.find_sets(genes.signatures, shell.var, organism=organism)
+        values = embedding.log_columns(input.h5ad, columns, cells=keep, totals=totals)
+        scores = cycle.cycle_scores(values, members)
+        adata.obsm["X_pca"] = np.round(cycle.without_cycle(adata.obsm["X_pca"], scores), 4).astype(np.float32)
+    record = embed_cells(adata, method=method, batch_key=batch_key, seed=seed, threads=threads, **settings)
+    if scope == "all":
+        record["reason"] = "the gate looks at cells as they are: batches are not integrated in this scope"
+    record |= {"batch_key": batch_key or "", "batch_reason": batch_reason, "integration_reason": record["reason"]}
+    record |= {"scope": scope, "cells": which, "reason": reason, "n_hvg": int(chosen.sum()), "seed": seed} | numbers
+    record |= {
+        "highly_variable_genes": hvg,
+        "regress_cell_cycle": regress,
+        "pca_variance": adata.uns["pca"]["variance_ratio"],
+    }
+    for key in ("reason", "batch_reason", "integration_reason", "warning"):
+        if record[key]:
+            logger.info("%s: %s", key, record[key])
+    light = AnnData(obs=pd.DataFrame(index=obs.index), obsm=dict(adata.obsm), obsp=dict(adata.obsp))
+    light.uns = {"neighbors": adata.uns["neighbors"], "mscape": {"embed_cells": record}}
+    counts.write(light, output.h5ad)
+
+
+def named(genes: set[str], var: pd.DataFrame) -> set[str]:
+    """Find the names that a dataset has for some genes, older symbols and Ensembl ids included.
+
+    Parameters
+    ----------
+    genes
+        Symbols.
+    var
+        Genes of the dataset, with ``gene_id`` where known.
+    """
+    ids = var["gene_id"].astype(str).tolist() if "gene_id" in var else None
+    found, _ = markers.resolve_genes(sorted(genes), var.index.tolist(), ids)
+    return genes | set(found.values())
+
+
+def hvg_groups(obs: pd.DataFrame, batch_key: str | None) -> np.ndarray:
+    """Group of each cell within which genes are ranked: its batch, batches under 20 cells together.
+
+    Parameters
+    ----------
+    obs
+        Cells.
+    batch_key
+        Column of the batches, or None.
+
+    Returns
+    -------
+    Integers from 0, shape (n_cells,).
+    """
+    if batch_key is None:
+        return np.zeros(len(obs), dtype=int)
+    batch = obs[batch_key].astype(str)
+    size = batch.map(batch.value_counts())
+    return pd.factorize(batch.where(size >= embedding.MIN_BATCH, "pooled"), sort=True)[0]
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)

@@ -1,0 +1,267 @@
+"""Take differences between batches out of an embedding: four methods with one signature, and how well they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mscape.step import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anndata import AnnData
+
+MIN_CELLS = 100  # with fewer there is nothing to align batches by
+MAX_CELLS = 5000  # the figures are means over at most so many cells
+
+
+def embed_none(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
+    """Leave the components as they are. Returns the key of ``obsm`` to go on with."""
+    return "X_pca"
+
+
+def embed_harmony(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
+    """Harmony (Korsunsky 2019, doi:10.1038/s41592-019-0619-0): the result is the same for any number of threads.
+
+    Sets ``obsm["X_harmony"]``, float32, the shape of ``X_pca``; returns its key.
+    """
+    import harmonypy
+
+    batch = adata.obs[[batch_key]].astype(str)
+    corrected = harmonypy.run_harmony(
+        adata.obsm["X_pca"].astype(np.float64), batch, [batch_key], random_state=seed, ncores=threads, verbose=False
+    ).Z_corr
+    adata.obsm["X_harmony"] = np.round(corrected, 4).astype(np.float32)
+    return "X_harmony"
+
+
+def embed_bbknn(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
+    """BBKNN (Polanski 2020, doi:10.1093/bioinformatics/btz625): neighbours from every batch alike.
+
+    Sets ``obsp`` and ``uns["neighbors"]``; the components stay as they are, so their key is returned.
+    """
+    bbknn = _optional("bbknn", "embed.method bbknn")
+    n_batches = adata.obs[batch_key].nunique()
+    within = max(1, round(n_neighbors / n_batches))
+    bbknn.bbknn(adata, batch_key=batch_key, use_rep="X_pca", neighbors_within_batch=within, computation="cKDTree")
+    return "X_pca"
+
+
+def embed_scvi(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
+    """Train scVI (Lopez 2018, doi:10.1038/s41592-018-0229-2) on ``layers["counts"]`` of the variable genes.
+
+    Sets ``obsm["X_scvi"]``, float32, shape (n_cells, 10); returns its key.
+    """
+    scvi = _optional("scvi", "embed.method scvi")
+    scvi.settings.seed = seed
+    work = adata.copy()
+    scvi.model.SCVI.setup_anndata(work, layer="counts", batch_key=batch_key)
+    model = scvi.model.SCVI(work)
+    model.train()
+    adata.obsm["X_scvi"] = np.round(model.get_latent_representation(), 4).astype(np.float32)
+    return "X_scvi"
+
+
+METHODS: dict[str, Callable[..., str]] = {
+    "none": embed_none,
+    "harmony": embed_harmony,
+    "bbknn": embed_bbknn,
+    "scvi": embed_scvi,
+}
+
+
+def choose_batch(obs: pd.DataFrame, *, batch_key: str = "auto") -> tuple[str | None, str]:
+    """Say which column holds the batches.
+
+    Parameters
+    ----------
+    obs
+        Cells with the columns of the sample sheet.
+    batch_key
+        A column, or ``auto``: the first of batch, donor_id, sample_id with more than one known value.
+
+    Returns
+    -------
+    key
+        The column, None when there is one batch.
+    reason
+        In words.
+    """
+    if batch_key != "auto":
+        if batch_key not in obs:
+            msg = f"embed.batch_key: no column {batch_key!r} in the sample sheet; it has {', '.join(obs.columns)}."
+            raise UserError(msg)
+        n = obs[batch_key].nunique()
+        return (batch_key, f"{n} values of {batch_key}, as configured") if n > 1 else (None, f"one {batch_key}")
+    for key in ("batch", "donor_id", "sample_id"):
+        if key in obs:
+            values = obs[key].astype(str)
+            n = values[~values.isin(["unknown", "", "nan"])].nunique()
+            if n > 1:
+                return key, f"{n} values of {key}"
+    return None, "one batch"
+
+
+def mixing(rep: np.ndarray, batch: np.ndarray, *, n_neighbors: int = 30, seed: int = 0) -> float:
+    """How well batches mix in the neighbourhoods of an embedding.
+
+    The inverse Simpson index of the batches among each cell's neighbours (LISI of Korsunsky 2019, with equal weights),
+    scaled so that 0 is "neighbours of the own batch only" and 1 is "as in the whole data".
+
+    Parameters
+    ----------
+    rep
+        Shape (n_cells, n_dims).
+    batch
+        Shape (n_cells,).
+    n_neighbors
+        Size of a neighbourhood.
+    seed
+        Chooses 5,000 cells where there are more.
+
+    Returns
+    -------
+    Mean over cells, about 0 to 1; NaN with one batch.
+    """
+    codes, names = pd.factorize(pd.Series(np.asarray(batch).astype(str)), sort=True)
+    if len(names) < 2:
+        return float("nan")
+    keep = _some(len(codes), seed)
+    rep, codes = rep[keep], codes[keep]
+    share = np.bincount(codes, minlength=len(names)) / len(codes)
+    near = _neighbors(rep, n_neighbors)
+    k = near.shape[1]
+    counts = np.zeros((len(codes), len(names)))
+    for column in range(k):
+        counts[np.arange(len(codes)), codes[near[:, column]]] += 1
+    # Simpson's index of a sample of k is biased by 1/k: use pairs without replacement.
+    same = (counts * (counts - 1)).sum(1) / (k * (k - 1))
+    expected = (share**2).sum()
+    return float(np.mean((1 - same) / (1 - expected)))
+
+
+def conservation(
+    before: np.ndarray, after: np.ndarray, batch: np.ndarray, *, n_neighbors: int = 30, seed: int = 0
+) -> float:
+    """Share of each cell's neighbours within its own batch that an integration keeps.
+
+    Within one batch there is no batch effect to remove: what changes there is biology that was bent.
+
+    Parameters
+    ----------
+    before, after
+        Embeddings, shape (n_cells, n_dims).
+    batch
+        Shape (n_cells,).
+    n_neighbors
+        Size of a neighbourhood (at most a fifth of the batch).
+    seed
+        Chooses 5,000 cells where there are more.
+
+    Returns
+    -------
+    Above what chance keeps: 0 = no better than random neighbours, 1 = unchanged; NaN when no batch has 20 cells.
+    """
+    keep = _some(len(before), seed)
+    before, after, batch = before[keep], after[keep], np.asarray(batch).astype(str)[keep]
+    total, weight = 0.0, 0
+    for name in np.unique(batch):
+        cells = np.flatnonzero(batch == name)
+        if len(cells) < 20:
+            continue
+        k = min(n_neighbors, len(cells) // 5)
+        old, new = _neighbors(before[cells], k), _neighbors(after[cells], k)
+        kept = np.mean([len(np.intersect1d(a, b)) for a, b in zip(old, new, strict=True)]) / k
+        chance = k / (len(cells) - 1)
+        total += len(cells) * (kept - chance) / (1 - chance)
+        weight += len(cells)
+    return float(total / weight) if weight else float("nan")
+
+
+def integrate(
+    adata: AnnData,
+    *,
+    method: str = "auto",
+    batch_key: str | None,
+    min_mixing: float = 0.7,
+    min_conservation: float = 0.4,
+    n_neighbors: int = 15,
+    seed: int = 0,
+    threads: int = 1,
+) -> dict:
+    """Choose and run an integration, and measure what it did.
+
+    Parameters
+    ----------
+    adata
+        With ``obsm["X_pca"]`` and the batch column.
+    method
+        ``none``, ``harmony``, ``bbknn``, ``scvi`` or ``auto``: harmony when batches mix less than ``min_mixing``.
+    batch_key
+        Column of ``obs``; None means one batch.
+    min_mixing
+        Mixing (0 to 1) from which ``auto`` leaves the data alone.
+    min_conservation
+        Warn of over-correction when less of the neighbourhoods within batches is kept.
+    n_neighbors, seed, threads
+        Handed to the method.
+
+    Returns
+    -------
+    method, reason, use_rep, mixing_before, mixing_after, conservation, warning.
+    """
+    record = {"method": "none", "use_rep": "X_pca", "mixing_before": np.nan, "mixing_after": np.nan}
+    record |= {"conservation": np.nan, "warning": ""}
+    if batch_key is None:
+        return record | {"reason": "one batch: nothing to integrate"}
+    batch = adata.obs[batch_key].astype(str).to_numpy()
+    before = record["mixing_before"] = mixing(adata.obsm["X_pca"], batch, seed=seed)
+    n = len(np.unique(batch))
+    if method == "auto":
+        if adata.n_obs < MIN_CELLS:
+            return record | {"reason": f"only {adata.n_obs} cells: too few to align {n} values of {batch_key}"}
+        if before >= min_mixing:
+            said = f"{n} values of {batch_key} already mix ({before:.2f} of the possible, {min_mixing:g} is asked for)"
+            return record | {"reason": said, "mixing_after": before}
+        method = "harmony"
+        reason = f"{n} values of {batch_key} mix too little ({before:.2f} of the possible, {min_mixing:g} is asked for)"
+    else:
+        reason = "as configured"
+    use_rep = METHODS[method](adata, batch_key=batch_key, n_neighbors=n_neighbors, seed=seed, threads=threads)
+    record |= {"method": method, "reason": reason, "use_rep": use_rep, "mixing_after": before}
+    if use_rep != "X_pca":
+        record["mixing_after"] = mixing(adata.obsm[use_rep], batch, seed=seed)
+        record["conservation"] = conservation(adata.obsm["X_pca"], adata.obsm[use_rep], batch, seed=seed)
+        if record["conservation"] < min_conservation:
+            record["warning"] = (
+                f"{method} kept {record['conservation']:.2f} of the neighbourhoods within batches (at least "
+                f"{min_conservation:g} is expected): it may have removed biology. Compare with embed.method none."
+            )
+    return record
+
+
+def _some(n: int, seed: int) -> np.ndarray:
+    if n <= MAX_CELLS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, MAX_CELLS, replace=False))
+
+
+def _neighbors(rep: np.ndarray, k: int) -> np.ndarray:
+    from sklearn.neighbors import NearestNeighbors
+
+    k = max(1, min(k, len(rep) - 1))
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rep).kneighbors(return_distance=False)
+
+
+def _optional(module: str, what: str):
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = {"scvi": "scvi-tools"}.get(module, module)
+        msg = f"{what} needs the package {package}, which is not installed. Install it, or set embed.method to harmony."
+        raise UserError(msg) from error
