@@ -9,9 +9,7 @@ min_version("9.20")
 
 # A config file that is given replaces the default study (Snakemake would merge the two).
 if not workflow.overwrite_configfiles:
-    own, default = Path("config/config.yaml"), Path(
-        workflow.basedir, "config/config.yaml"
-    )
+    own, default = Path("config/config.yaml"), Path(workflow.basedir, "config/config.yaml")
 
     configfile: str(own if own.is_file() else default)
 

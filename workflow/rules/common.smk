@@ -25,12 +25,9 @@ from mscape.step import UserError
 def load_study() -> tuple[dict, dict]:
     """Resolve the config and read the sample sheet of each dataset; a fault stops the run before any job."""
     try:
-        resolved = study.resolve(
-            dict(config), study.load_schema(SCHEMAS / "config.schema.yaml")
-        )
-        return resolved, {
-            name: load_sheet(name, one) for name, one in resolved["datasets"].items()
-        }
+        schema = study.load_schema(SCHEMAS / "config.schema.yaml")
+        resolved = study.resolve(dict(config), schema, folder=CONFIG_FILE.parent)
+        return resolved, {name: load_sheet(name, one) for name, one in resolved["datasets"].items()}
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
@@ -39,9 +36,6 @@ def load_sheet(dataset: str, settings: dict):
     """The sample sheet of a dataset; a simulated one has its lots for rows."""
     if "simulate" in settings:
         return study.simulated_sheet(settings["simulate"]["lots"], dataset=dataset)
-    config_file = Path(
-        (workflow.overwrite_configfiles or workflow.configfiles)[-1]
-    ).absolute()
     schema = study.load_schema(SCHEMAS / "samples.schema.yaml")
     return study.read_sheet(CONFIG_FILE.parent / settings["samples"], schema=schema)
 
@@ -115,9 +109,7 @@ def of_samples(pattern: str):
     """Function of the wildcards that gives a file of every sample of the dataset."""
 
     def files(wildcards):
-        return expand(
-            pattern, dataset=wildcards.dataset, sample=SHEETS[wildcards.dataset].index
-        )
+        return expand(pattern, dataset=wildcards.dataset, sample=SHEETS[wildcards.dataset].index)
 
     return files
 

@@ -3,9 +3,7 @@
 
 def gate_of_scope(wildcards) -> list[str]:
     """The gate's calls, where only the MSC are embedded."""
-    return (
-        [f"results/{wildcards.dataset}/gate.h5ad"] if wildcards.scope == "msc" else []
-    )
+    return [f"results/{wildcards.dataset}/gate.h5ad"] if wildcards.scope == "msc" else []
 
 
 rule embed_cells:

@@ -3,9 +3,7 @@
 
 def truth_of(wildcards) -> list[str]:
     """What was found against what was put in, for a simulated dataset."""
-    return (
-        [f"results/{wildcards.dataset}/truth.json"] if is_simulated(wildcards) else []
-    )
+    return [f"results/{wildcards.dataset}/truth.json"] if is_simulated(wildcards) else []
 
 
 rule record_run:
