@@ -4,7 +4,18 @@ import logging
 from pathlib import Path
 
 from mscape import step
-from mscape.report import answers, cells, figures, page, passport, quality, sections
+from mscape.report import (
+    answers,
+    cells,
+    comparison,
+    figures,
+    identity,
+    page,
+    passport,
+    populations,
+    programmes,
+    quality,
+)
 from mscape.report.collect import Dataset, read_dataset
 from mscape.report.methods import methods
 from mscape.report.truth import truth
@@ -56,7 +67,9 @@ def describe(
     columns = (
         cells.columns(dataset, at, max_signatures=max_signatures, max_genes=max_genes, genes=wanted) if maps else []
     )
-    terms = page.glossary() | answers.definitions(dataset)
+    alerts, notes = answers.alerts(dataset)
+    found = truth(dataset)
+    terms = page.glossary() | answers.definitions(dataset) | (found or {}).get("terms", {})
     header = {
         "cells": len(at),
         "total": len(dataset.obs),
@@ -74,18 +87,20 @@ def describe(
         "version": version,
         "hero": answers.hero(dataset),
         "lots": answers.passport_table(dataset),
-        "alerts": answers.alerts(dataset),
-        "identity": sections.identity(dataset),
-        "purity": sections.purity(dataset),
-        "subpopulations": sections.subpopulations(dataset, max_markers=max_markers),
-        "scores": sections.scores(dataset),
-        "compared": sections.compared(dataset),
-        "confounders": sections.confounders(dataset),
+        "alerts": alerts,
+        "notes": notes,
+        "identity": identity.identity(dataset),
+        "purity": identity.purity(dataset),
+        "subpopulations": populations.subpopulations(dataset, max_markers=max_markers),
+        "scores": programmes.scores(dataset),
+        "compared": comparison.compared(dataset),
+        "confounders": programmes.confounders(dataset),
         "quality": quality.quality(dataset),
         "passports": passport.pages(dataset),
-        "truth": truth(dataset),
+        "truth": found,
         "methods": methods(dataset, version=version, command=command),
         "terms": terms,
+        "shown_genes": {column.id for column in columns if column.id.startswith("gene:")},
         "maps": maps,
         "columns": columns,
         "header": header,
@@ -101,8 +116,8 @@ def main(input, output, params):
     settings["genes"] = tuple(settings.get("genes", ()))
     context = describe(
         dataset,
-        title=str(dataset.config.get("title", "")),
-        version=getattr(params, "version", ""),
+        title=getattr(params, "title", "") or str(dataset.run.get("title", "")),
+        version=page.version(),
         command=getattr(params, "command", ""),
         seed=int(dataset.config.get("seed", 0)),
         **settings,

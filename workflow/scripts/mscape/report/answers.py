@@ -15,19 +15,20 @@ from mscape.report.tables import Cell, Table, interval_text, value_text
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
 
+DESCRIBES = "describes"  # weight of attributes that never change a verdict
 ORDER = ("FAIL", "WARN", "NOT ASSESSABLE", "PASS")
 DRAWS = 2000
 
 
 @dataclass
 class Alert:
-    """One thing to know, with its cause and what to do; ``lots`` share it."""
+    """One thing to know, with its cause and what to do; ``lots`` are the lots that share it, each with its own cause."""
 
     level: str
     title: str
     cause: str
     action: str = ""
-    lots: list[str] = field(default_factory=list)
+    lots: list[tuple[str, str]] = field(default_factory=list)
     target: str = ""
 
 
@@ -130,44 +131,45 @@ def hero(dataset: Dataset) -> list[dict]:
 
 
 def passport_table(dataset: Dataset) -> Table:
-    """Lots x attributes, each with verdict, value and interval."""
+    """Lots x the attributes that bear on the verdict, each with verdict, value and interval.
+
+    Attributes that only describe a lot are on its passport page; where no attribute says what it bears on, all are shown.
+    """
     names: dict[str, dict] = {}
     for lot in dataset.passports["lots"]:
         for attribute in lot["attributes"]:
-            names.setdefault(attribute["name"], attribute)
+            if attribute.get("weight") != DESCRIBES:
+                names.setdefault(attribute["name"], attribute)
     columns = [("Lot", "text", "lot"), ("Verdict", "verdict", "verdict")]
     columns += [(a.get("title") or a["name"], "verdict", f"attribute-{name}") for name, a in names.items()]
     rows = []
     for index, lot in enumerate(dataset.passports["lots"]):
         by_name = {a["name"]: a for a in lot["attributes"]}
-        about = " · ".join(
-            str(lot[k])
-            for k in ("tissue", "donor_id", "passage", "condition")
-            if lot.get(k) not in (None, "", "unknown")
-        )
-        row = [Cell(lot["lot_id"], link=f"passport-{index}", note=about)]
+        about = [str(lot[k]) for k in ("tissue", "donor_id", "passage", "condition") if lot.get(k) not in (None, "", "unknown")]
         verdict = lot.get("verdict", "NOT ASSESSABLE")
-        row.append(Cell(verdict, sort=ORDER.index(verdict) if verdict in ORDER else 9, verdict=verdict))
-        for name in names:
-            a = by_name.get(name)
-            if a is None:
-                row.append(Cell("", verdict=""))
-                continue
-            unit = a.get("unit") or ""
-            text = value_text(a.get("value"), unit) if finite(a.get("value")) is not None else a.get("value") or "n/a"
-            note = interval_text(a.get("low"), a.get("high"), unit)
-            row.append(
-                Cell(
-                    str(text), sort=finite(a.get("value")), verdict=a["verdict"], note=note, link=a.get("reason") or ""
-                )
-            )
+        row = [
+            Cell(lot["lot_id"], link=f"passport-{index}", note=" · ".join(about)),
+            Cell(verdict, sort=ORDER.index(verdict), verdict=verdict),
+        ]
+        row += [_attribute_cell(by_name.get(name)) for name in names]
         rows.append(row)
     return Table("lots", "Verdict of each lot", columns, rows, classes="verdicts")
+
+
+def _attribute_cell(attribute: dict | None) -> Cell:
+    if attribute is None:
+        return Cell("")
+    value, unit = attribute.get("value"), attribute.get("unit") or ""
+    text = value_text(value, unit) if finite(value) is not None else str(value or "n/a")
+    note = interval_text(attribute.get("low"), attribute.get("high"), unit)
+    return Cell(text, sort=finite(value), verdict=attribute["verdict"], note=note, hint=attribute.get("reason") or "")
 
 
 def definitions(dataset: Dataset) -> dict[str, dict]:
     """Return definitions that the passports bring with them, as glossary entries."""
     result = {}
+    if dataset.passports.get("verdict_rule"):
+        result["verdict"] = {"title": "Verdict", "text": dataset.passports["verdict_rule"]}
     for lot in dataset.passports["lots"]:
         for a in lot["attributes"]:
             text = a.get("definition") or "No definition given."
@@ -177,20 +179,29 @@ def definitions(dataset: Dataset) -> dict[str, dict]:
     return result
 
 
-def alerts(dataset: Dataset) -> list[Alert]:
-    """Return what needs attention: failed attributes (equal ones joined over lots), then faults of the whole dataset."""
+def alerts(dataset: Dataset) -> tuple[list[Alert], list[Alert]]:
+    """Return what needs attention, and further observations.
+
+    The first list holds what bears on a lot's verdict and faults of the whole dataset; the second holds attributes that
+    only describe. The same finding in several lots is one alert; causes that differ are kept apart.
+    """
     found: dict[tuple, Alert] = {}
+    describes = set()
     for lot in dataset.passports["lots"]:
         for a in lot["attributes"]:
             if a["verdict"] not in ("FAIL", "WARN", "NOT ASSESSABLE"):
                 continue
-            key = (a["verdict"], a["name"], a.get("reason"), a.get("next_action"))
-            alert = found.setdefault(
-                key, Alert(a["verdict"], a.get("title") or a["name"], a.get("reason") or "", a.get("next_action") or "")
-            )
-            alert.lots.append(lot["lot_id"])
-    result = list(found.values()) + list(_dataset_alerts(dataset))
-    return sorted(result, key=lambda alert: (ORDER.index(alert.level), -len(alert.lots)))
+            title, cause, action = a.get("title") or a["name"], a.get("reason") or "", a.get("next_action") or ""
+            key = (a["verdict"], a["name"], action)
+            alert = found.setdefault(key, Alert(a["verdict"], title, cause, action))
+            alert.lots.append((lot["lot_id"], cause))
+            if a.get("weight") == DESCRIBES:
+                describes.add(key)
+    main = [alert for key, alert in found.items() if key not in describes] + list(_dataset_alerts(dataset))
+    rest = [alert for key, alert in found.items() if key in describes]
+    for group in (main, rest):
+        group.sort(key=lambda alert: (ORDER.index(alert.level), -len(alert.lots)))
+    return main, rest
 
 
 def _dataset_alerts(dataset: Dataset):

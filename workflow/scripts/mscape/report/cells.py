@@ -99,10 +99,13 @@ def coordinates(umap: np.ndarray, rows: np.ndarray, total: int, at: np.ndarray) 
     return encode(x[at]), encode(y[at])
 
 
-def category(values: pd.Series, *, id: str, title: str, group: str, help: str = "") -> Column:
-    """Encode a categorical column."""
+def category(
+    values: pd.Series, *, id: str, title: str, group: str, help: str = "", order: Iterable[str] = ()
+) -> Column:
+    """Encode a categorical column; levels come in ``order``, others after them in natural order."""
     text = values.astype(object).where(values.notna(), "").astype(str)
-    levels = natural(text.unique())
+    first = {level: i for i, level in enumerate(order)}
+    levels = sorted(natural(text.unique()), key=lambda level: first.get(level, len(first)))
     shown = ["not clustered" if id == "leiden" and v == "" else "no remark" if v == "" else v for v in levels]
     codes = pd.Categorical(text, categories=levels).codes
     wide = len(levels) > 255
@@ -125,7 +128,7 @@ def columns(
 ) -> list[Column]:
     """Encode what the map can be coloured by, in the order of the menu."""
     obs = dataset.obs.iloc[at]
-    result = list(_categories(obs))
+    result = list(_categories(obs, dataset.lots))
     measured = {
         "total_counts": ("Counts per cell (log10)", np.log10),
         "n_genes_by_counts": ("Genes per cell (log10)", np.log10),
@@ -146,7 +149,7 @@ def columns(
     return result
 
 
-def _categories(obs: pd.DataFrame) -> Iterable[Column]:
+def _categories(obs: pd.DataFrame, lots: list[str]) -> Iterable[Column]:
     titles = {
         "isct_call": ("Gate call", "Gate"),
         "isct_reason": ("Gate reason", "Gate"),
@@ -169,7 +172,8 @@ def _categories(obs: pd.DataFrame) -> Iterable[Column]:
             continue
         if id in GIVEN and levels <= 1:
             continue
-        yield category(obs[id], id=id, title=title, group=group, help=id)
+        orders = {"lot_id": lots, "isct_call": ("pass", "indeterminate", "fail"), "phase": ("G1", "S", "G2M")}
+        yield category(obs[id], id=id, title=title, group=group, help=id, order=orders.get(id, ()))
 
 
 def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:

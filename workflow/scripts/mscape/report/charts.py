@@ -12,7 +12,8 @@ from mscape.report import colours
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WIDTH, LABEL, ROW, TOP, BOTTOM = 344, 112, 19, 8, 34
+WIDTH, LABEL, ROW, TOP, BOTTOM = 320, 108, 19, 8, 34
+RIGHT = WIDTH - 14  # end of the axis
 MEETS = {"meets": "PASS", "fails": "FAIL", "inconclusive": "WARN", "not_assessable": "NOT ASSESSABLE"}
 
 
@@ -35,7 +36,7 @@ def _svg(height: float, body: Sequence[str], title: str, width: float = WIDTH) -
     ).format(w=f"{width:g}", h=f"{height:g}", t=title, b=Markup("").join(map(Markup, body)))
 
 
-def shorten(text: object, length: int = 19) -> str:
+def shorten(text: object, length: int = 16) -> str:
     """Cut a name in its middle, where lot names differ least."""
     text = str(text)
     if len(text) <= length:
@@ -59,7 +60,7 @@ def _axis(ticks: Sequence[tuple[float, str]], place: Callable[[float], float], b
         parts.append(_line(x, TOP - 4, x, bottom, "grid"))
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{escape(text)}</text>')
     parts.append(
-        f'<text class="tick" x="{(LABEL + WIDTH - 12) / 2:.1f}" y="{bottom + 28}" text-anchor="middle">{escape(title)}</text>'
+        f'<text class="tick" x="{(LABEL + RIGHT) / 2:.1f}" y="{bottom + 28}" text-anchor="middle">{escape(title)}</text>'
     )
     return parts
 
@@ -87,20 +88,20 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title: str) -> Markup:
-    """Intervals of a fraction per lot on an axis that is stretched at the end that matters.
+    """Draw intervals of a fraction per lot on an axis that is stretched at the end that matters.
 
     Positive markers are read near 100 %, negative ones near 0 %: the axis is the square root of the distance from
     that end, so that 95 and 99 % (or 2 and 0.5 %) are apart and outliers still fit.
     """
-    span = WIDTH - 12 - LABEL
+    span = RIGHT - LABEL
     if kind == "negative":
         ticks = (0, 0.005, 0.02, 0.1, 0.3, 1)
-        axis = "cells above the limit (square-root scale)"
+        axis = "% of cells above the limit (√ scale)"
     else:
         ticks = (0, 0.5, 0.8, 0.95, 1)
-        axis = "cells above the limit (scale stretched towards 100 %)"
+        axis = "% of cells above the limit (stretched scale)"
         if kind == "overall":
-            axis = "cells called pass (scale stretched towards 100 %)"
+            axis = "% of cells called pass (stretched scale)"
 
     def place(value: float) -> float:
         value = min(max(value, 0.0), 1.0)
@@ -109,11 +110,11 @@ def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title
     bottom = TOP + ROW * len(rows)
     parts = []
     if limit is not None:
-        left, right = (LABEL, place(limit)) if kind == "negative" else (place(limit), WIDTH - 12)
+        left, right = (LABEL, place(limit)) if kind == "negative" else (place(limit), RIGHT)
         parts.append(
             f'<rect class="zone" x="{left:.1f}" y="{TOP - 4}" width="{right - left:.1f}" height="{bottom - TOP + 4}"/>'
         )
-    parts += _axis([(t, f"{t * 100:g}" + (" %" if t == 1 else "")) for t in ticks], place, bottom, axis)
+    parts += _axis([(t, f"{t * 100:g}") for t in ticks], place, bottom, axis)
     if limit is not None:
         parts.append(_line(place(limit), TOP - 4, place(limit), bottom, "limit"))
     parts += _rows(rows, place, percent)
@@ -121,12 +122,12 @@ def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title
 
 
 def forest(rows: Sequence[Interval], *, title: str, axis: str, zero: float = 0.0) -> Markup:
-    """Effects with intervals about a line of no effect."""
+    """Draw effects with intervals about a line of no effect."""
     ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None] + [zero]
     low, high = min(ends), max(ends)
     pad = (high - low) * 0.06 or 1.0
     low, high = low - pad, high + pad
-    span = WIDTH - 12 - LABEL
+    span = RIGHT - LABEL
     bottom = TOP + ROW * len(rows)
 
     def place(value: float) -> float:
@@ -160,16 +161,16 @@ def _rows(rows: Sequence[Interval], place: Callable[[float], float], show: Calla
 
 
 def stacks(
-    rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], *, title: str, axis: str = "share of cells (%)"
+    rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], *, title: str, axis: str = "% of cells", top: float = 1.0
 ) -> Markup:
-    """Stacked bars of shares: one row a lot, parts of (name, share, colour)."""
-    span = WIDTH - 12 - LABEL
+    """Stack shares into bars: one row a lot, parts of (name, share, colour); the axis ends at ``top``."""
+    span = RIGHT - LABEL
     bottom = TOP + ROW * len(rows)
 
     def place(value: float) -> float:
-        return LABEL + span * value
+        return LABEL + span * min(value / top, 1.0)
 
-    parts = _axis([(t / 4, f"{t * 25}") for t in range(5)], place, bottom, axis)
+    parts = _axis([(t / 4 * top, f"{t * 25 * top:g}") for t in range(5)], place, bottom, axis)
     for i, (label, shares) in enumerate(rows):
         y = TOP + ROW * i + 2
         parts.append(_label(label, y + ROW / 2 - 2))
@@ -178,20 +179,20 @@ def stacks(
             if share <= 0:
                 continue
             hint = escape(f"{label}, {name}: {percent(share)}")
-            parts.append(f'<rect class="part" x="{place(left):.2f}" y="{y}" width="{span * share:.2f}" height="{ROW - 4}" '
+            parts.append(f'<rect class="part" x="{place(left):.2f}" y="{y}" width="{place(left + share) - place(left):.2f}" height="{ROW - 4}" '
                          f'fill="{colour}"><title>{hint}</title></rect>')  # fmt: skip
             left += share
     return _svg(bottom + BOTTOM, parts, title)
 
 
 def boxes(rows: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title: str, axis: str, log: bool) -> Markup:
-    """Quantile boxes: rows of (label, 5/25/50/75/95 % quantiles, limits); the whisker is 5 to 95 %."""
+    """Draw quantile boxes: rows of (label, 5/25/50/75/95 % quantiles, limits); the whisker is 5 to 95 %."""
     change = (lambda v: math.log10(max(v, 1.0))) if log else float
     ends = [change(v) for _, quantiles, limits in rows for v in (*quantiles, *limits) if math.isfinite(v)]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     pad = (high - low) * 0.04 or 0.5
     low, high = low - pad, high + pad
-    span, bottom = WIDTH - 12 - LABEL, TOP + ROW * len(rows)
+    span, bottom = RIGHT - LABEL, TOP + ROW * len(rows)
 
     def at(value: float) -> float:
         return LABEL + span * (change(value) - low) / (high - low)
@@ -220,7 +221,7 @@ def boxes(rows: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title
 def curve(
     points: Sequence[tuple[float, float, float, float, str, bool]], *, title: str, x_axis: str, y_axis: str
 ) -> Markup:
-    """A line with an interval band: points of (x, y, low, high, text, chosen)."""
+    """Draw a line with an interval band: points of (x, y, low, high, text, chosen)."""
     width, height, left, bottom = WIDTH, 220, 44, 176
     xs = [p[0] for p in points]
     low = min([p[2] for p in points] + [0.9])

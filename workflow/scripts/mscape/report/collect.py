@@ -22,6 +22,7 @@ logger = logging.getLogger("mscape")
 
 TABLES = {  # input: columns that the report cannot do without
     "gate_table": ("lot_id", "criterion", "kind", "estimate", "low", "high", "verdict"),
+    "hidden": (),
     "contaminants": ("lot_id", "identity", "n_cells", "fraction"),
     "stability": ("cluster", "n_cells", "jaccard", "stable"),
     "resolutions": ("resolution", "n_clusters", "ari_mean"),
@@ -54,7 +55,7 @@ class Dataset:
         The light stage files by input name.
     missing
         Reason by input name for what is absent.
-    passports, config
+    passports, config, run
         As read from JSON and YAML.
     files
         Path by input name, for the digests.
@@ -69,6 +70,7 @@ class Dataset:
     config: dict
     files: dict[str, list[Path]]
     qc: dict[str, AnnData] = field(default_factory=dict)
+    run: dict = field(default_factory=dict)
 
     @property
     def lots(self) -> list[str]:
@@ -131,6 +133,8 @@ def read_dataset(input: object, *, name: str) -> Dataset:
         config=yaml.safe_load(files["config"][0].read_text(encoding="utf-8")) if "config" in files else {},
         files=files,
     )
+    if "run" in files:
+        dataset.run = json.loads(files["run"][0].read_text(encoding="utf-8"))
     for path in files.get("qc", []):
         part = counts.read_light(path)
         dataset.qc[path.parent.name] = part
@@ -168,7 +172,7 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def _names(input: object) -> list[str]:
-    wanted = ("counts", "passports", "config", "qc", "truth", *LIGHT, *TABLES)
+    wanted = ("counts", "passports", "config", "run", "qc", "truth", *LIGHT, *TABLES)
     return [key for key in wanted if getattr(input, key, None)]
 
 

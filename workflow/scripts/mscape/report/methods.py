@@ -43,11 +43,12 @@ def methods(dataset: Dataset, *, version: str = "", command: str = "") -> dict:
         "config": yaml.safe_dump(dataset.config, allow_unicode=True, sort_keys=False, width=100)
         if dataset.config
         else "",
-        "versions": _versions(),
+        "versions": _versions(dataset.run.get("versions")),
+        "inputs": _inputs(dataset.run),
         "stages": _stages(dataset),
         "digests": _digests(dataset.files),
         "command": command,
-        "seed": dataset.config.get("seed", "not recorded"),
+        "seed": dataset.run.get("seed", dataset.config.get("seed", "not recorded")),
     }
 
 
@@ -107,7 +108,21 @@ def _paragraph(dataset: Dataset, version: str) -> tuple[str, list[str]]:
     return " ".join(text), used
 
 
-def _versions() -> Table:
+def _inputs(run: dict) -> Table | None:
+    """Digest of each sample's names and counts, and where they were read from."""
+    if not run.get("inputs"):
+        return None
+    paths = run.get("paths", {})
+    rows = [[Cell(sample), Cell(str(paths.get(sample, ""))), Cell(digest[:16])] for sample, digest in run["inputs"].items()]
+    columns = [("Sample", "text", "sample_id"), ("Read from", "text", ""), ("SHA-256 of names and counts", "text", "digest")]
+    return Table("inputs", "Input of each sample", columns, rows)
+
+
+def _versions(recorded: dict | None) -> Table:
+    """Versions that the run recorded; those of this environment where it recorded none."""
+    if recorded:
+        rows = [[Cell(name), Cell(version)] for name, version in recorded.items()]
+        return Table("versions", "Software", [("Package", "text", ""), ("Version", "text", "")], rows)
     rows = [[Cell("python"), Cell(platform.python_version())]]
     for name in PACKAGES:
         try:

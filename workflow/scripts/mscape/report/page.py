@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,12 @@ def to_json(value: object) -> Markup:
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
+
+
+def version() -> str:
+    """Version of the workflow, as pyproject.toml states it."""
+    project = TEMPLATES.parents[1] / "pyproject.toml"
+    return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"] if project.is_file() else ""
 
 
 def glossary() -> dict[str, dict]:

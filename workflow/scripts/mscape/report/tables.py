@@ -25,6 +25,8 @@ class Cell:
     bin: int | None = None  # bin on the diverging ramp
     note: str = ""
     link: str = ""
+    hint: str = ""  # shown on hover
+    term: str = ""  # definition behind a question mark
 
 
 @dataclass
@@ -55,17 +57,24 @@ def number(value: object, digits: int = 3) -> str:
     return f"{value:.{digits}g}"
 
 
+def is_fraction(unit: str) -> bool:
+    """Whether a value of this unit is a share between 0 and 1."""
+    return unit.startswith(("fraction", "share"))
+
+
 def value_text(value: object, unit: str = "") -> str:
     """Write an attribute's value with its unit; fractions become per cent."""
     value = finite(value)
     if value is None:
         return "n/a"
-    if unit in ("fraction", "share"):
+    if is_fraction(unit):
         return percent(value)
-    if unit == "z":
+    if unit.split(" ")[0] == "z":
         return f"z {value:+.2f}"
-    shown = number(value)
-    return f"{shown} {unit}".strip()
+    if unit.startswith("%"):
+        return f"{number(value)} %"
+    short = unit if len(unit) <= 6 else ""
+    return f"{number(value)} {short}".strip()
 
 
 def interval_text(low: object, high: object, unit: str = "") -> str:
@@ -73,9 +82,9 @@ def interval_text(low: object, high: object, unit: str = "") -> str:
     low, high = finite(low), finite(high)
     if low is None or high is None:
         return ""
-    if unit in ("fraction", "share"):
+    if is_fraction(unit):
         return f"{percent(low)} to {percent(high)}"
-    if unit == "z":
+    if unit.split(" ")[0] == "z":
         return f"{low:+.2f} to {high:+.2f}"
     return f"{number(low)} to {number(high)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def truth(dataset: Dataset) -> dict | None:
     paths = dataset.files.get("truth", [])
     if not paths:
         return None
+    if paths[0].suffix == ".json":
+        return _record(json.loads(paths[0].read_text(encoding="utf-8")))
     if paths[0].suffix == ".tsv":
         tables = [
             from_frame(
@@ -39,6 +42,35 @@ def truth(dataset: Dataset) -> dict | None:
     if "isct_identity" in obs and "cell_type" in known:
         tables.append(_confusion(known["cell_type"].astype(str), obs["isct_identity"].astype(str)))
     return {"tables": tables}
+
+
+def _record(record: dict) -> dict:
+    """Tables of compare_truth's rows: those with a target first, the rest by measure; its definitions as terms."""
+    definitions = record.get("definitions", {})
+    terms = {f"truth-{key}": {"title": key.replace("_", " "), "text": text} for key, text in definitions.items()}
+    rows = record["rows"]
+    with_target = [row for row in rows if row.get("target") is not None]
+    others = [row for row in rows if row.get("target") is None]
+    columns = [("Measure", "text", ""), ("Of", "text", ""), ("Value", "number", ""), ("Cells", "number", "")]
+
+    def line(row: dict) -> list[Cell]:
+        value = row.get("value")
+        name = Cell(row["metric"].replace("_", " "), term=f"truth-{row['metric']}")
+        return [name, Cell(str(row["group"])), Cell(number(value), value), Cell(number(row["n"]), row["n"])]
+
+    targeted = []
+    for row in with_target:
+        met = bool(row.get("met"))
+        verdict = Cell("met" if met else "missed", verdict="PASS" if met else "FAIL")
+        targeted.append([*line(row), Cell(f"at least {row['target']:g}", row["target"]), verdict])
+    heads = [*columns, ("Target", "number", ""), ("Outcome", "verdict", "")]
+    return {
+        "tables": [Table("truth", "Found against put in: measures with a target", heads, targeted)],
+        "more": Table("truth-all", "All other measures", columns, [line(row) for row in others]),
+        "met": sum(bool(row.get("met")) for row in with_target),
+        "targets": len(with_target),
+        "terms": terms,
+    }
 
 
 def _read(path) -> pd.DataFrame:

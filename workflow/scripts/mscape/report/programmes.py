@@ -1,0 +1,182 @@
+"""Signature scores per lot as heat tables, one per axis, and what else the scores follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mscape.report import colours
+from mscape.report.collect import finite
+from mscape.report.tables import Cell, Table, from_frame, guess_columns
+
+if TYPE_CHECKING:
+    from mscape.report.collect import Dataset
+
+AXES = (  # title, words in the axis name, glossary term
+    ("Immunoregulatory axes", ("immun", "licens", "interferon", "inflam", "sasp"), "immunoregulation"),
+    ("Senescence", ("senesc", "arrest"), "senescence"),
+    ("Trilineage and commitment", ("trilineage", "osteo", "adipo", "chondro"), "trilineage"),
+    ("Cycle, stress and other confounders", ("confound", "cycl", "prolif", "stress", "dissoc", "hypox"), "confounder"),
+    ("Further programmes", ("",), "score_z"),
+)
+HEAT_LIMIT = 3.0  # z at which the colour saturates
+RHO_LIMIT = 0.6  # correlation at which the colour saturates
+CALLED = 2.0  # a list counts as raised above this z
+OF_LOTS = (
+    "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
+    "in units of random gene sets of the same expression. It is no test between donors."
+)
+OF_CELLS = "Mean z of the lot's cells against random gene sets; with one lot there is no average of lots to compare with."
+
+
+def scores(dataset: Dataset) -> dict:
+    """Lot x signature heat tables, one per axis, and the table of signatures."""
+    summary, sets = dataset.tables.get("score_summary"), dataset.tables.get("signatures")
+    if summary is None or sets is None:
+        return {"missing": dataset.missing.get("score_summary") or dataset.missing.get("signatures")}
+    key = "z" if summary["z"].notna().any() or "z_cells" not in summary else "z_cells"
+    wide = pivot(summary, key, dataset.lots)
+    hints = _hints(summary, key)
+    group = sets["axis"].str.lower().map(axis_group)
+    scored = [c for c in wide.columns if wide[c].notna().any()]
+    heats = []
+    for i, (title, _, term) in enumerate(AXES):
+        part = sets[(group == i) & sets["id"].isin(scored)]
+        if len(part):
+            heats.append(_heat(wide, hints, _by_axis(part), title=title, term=term, id=f"heat-{i}"))
+    columns = (
+        ("id", "Signature", "text", ""),
+        ("axis", "Axis", "text", ""),
+        ("direction", "Direction", "text", ""),
+        ("n_found", "Genes found", "number", ""),
+        ("n_genes", "of", "number", ""),
+        ("coverage", "Coverage", "percent", "coverage"),
+        ("used", "Scored", "flag", ""),
+        ("reason", "Reason", "text", ""),
+        ("source", "Source", "text", ""),
+    )
+    return {
+        "heats": heats,
+        "table": from_frame(sets, id="signatures", caption="Signatures, their source and coverage", columns=columns),
+        "unused": int((~sets["id"].isin(scored)).sum()),
+        "limit": HEAT_LIMIT,
+        "meaning": OF_LOTS if key == "z" else OF_CELLS,
+        "cells": _stand_ins(summary),
+    }
+
+
+def axis_group(axis: str) -> int:
+    """Place of an axis among ``AXES``."""
+    return next(i for i, (_, words, _) in enumerate(AXES) if any(word in axis for word in words))
+
+
+def pivot(summary: pd.DataFrame, key: str, lots: list[str]) -> pd.DataFrame:
+    """Lots x signatures, lots in the order of the passports, signatures in the order of the table."""
+    wide = summary.drop_duplicates(["lot_id", "signature"]).pivot(index="lot_id", columns="signature", values=key)
+    return wide.reindex(index=lots, columns=list(dict.fromkeys(summary["signature"])))
+
+
+def _by_axis(part: pd.DataFrame) -> pd.DataFrame:
+    """Keep signatures of an axis together, axes in the order of their first signature."""
+    order = {axis: i for i, axis in enumerate(dict.fromkeys(part["axis"]))}
+    return part.sort_values("axis", key=lambda axis: axis.map(order), kind="stable")
+
+
+def _hints(summary: pd.DataFrame, key: str) -> dict[tuple[str, str], str]:
+    """Text behind each square: z, p against random sets, mean score with its interval, cells."""
+    hints = {}
+    for row in summary.to_dict("records"):
+        parts = [f"{row['signature']} in {row['lot_id']}"]
+        z, p = finite(row.get(key)), finite(row.get("pvalue"))
+        parts.append("not scored" if z is None else f"z {z:+.2f}" + (f", p {p:.2g} against random sets" if p is not None else ""))
+        mean, low, high = (finite(row.get(k)) for k in ("mean", "low", "high"))
+        if mean is not None:
+            parts.append(f"mean score {mean:+.3f}" + (f" ({low:+.3f} to {high:+.3f})" if low is not None and high is not None else ""))
+        if row.get("n_cells"):
+            parts.append(f"{int(row['n_cells'])} cells")
+        hints[row["lot_id"], row["signature"]] = "; ".join(parts)
+    return hints
+
+
+def _stand_ins(summary: pd.DataFrame) -> list[str]:
+    """Lots whose scores are not of MSC only, with what stands for them."""
+    if "cells" not in summary:
+        return []
+    kinds = summary.drop_duplicates("lot_id").set_index("lot_id")["cells"]
+    words = {"not failing": "cells that do not fail", "all": "all cells"}
+    return [f"{lot} ({words.get(kind, kind)})" for lot, kind in kinds.items() if kind != "MSC"]
+
+
+def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, term: str, id: str) -> Table:
+    ids = list(part["id"])
+    consensus = term == "senescence" and len(ids) > 1
+    columns = [("Lot", "text", "lot")] + ([("Lists raised", "text", "senescence")] if consensus else [])
+    columns += [(i.replace("_", " "), "heat", "") for i in ids]
+    groups = [("", 2 if consensus else 1)]
+    for axis in part["axis"].str.replace("_", " "):
+        if groups[-1][0] == axis:
+            groups[-1] = (axis, groups[-1][1] + 1)
+        else:
+            groups.append((axis, 1))
+    direction = part["direction"] if "direction" in part else pd.Series("up", index=part.index)
+    sign = dict(zip(ids, direction.astype(str).map(lambda d: -1.0 if d == "down" else 1.0), strict=True))
+    rows = []
+    for lot in wide.index:
+        values = {i: finite(wide.at[lot, i]) for i in ids}
+        row = [Cell(lot)]
+        if consensus:
+            known = [z * sign[i] for i, z in values.items() if z is not None]
+            raised = sum(z > CALLED for z in known)
+            row.append(Cell(f"{raised} of {len(known)}", raised))
+        row += [heat_cell(z, HEAT_LIMIT, hints.get((lot, i), i)) for i, z in values.items()]
+        rows.append(row)
+    note = ""
+    if consensus:
+        note = f"A list counts as raised above z = {CALLED:g}, or below −{CALLED:g} where its genes fall in senescence."
+    return Table(id, title, columns, rows, note=note, classes="heat", groups=groups)
+
+
+def heat_cell(value: float | None, limit: float, hint: str, digits: int = 1) -> Cell:
+    """Make a coloured square with its number."""
+    text = "n/a" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    text = text[1:] if value is not None and not text.strip("+−0.") else text
+    return Cell(text, value, bin=colours.ramp_bin(value, limit), note=hint)
+
+
+def confounders(dataset: Dataset) -> dict:
+    """Signature x confounder correlations as a heat table, and the whole table."""
+    table = dataset.tables.get("confounders")
+    if table is None:
+        return {"missing": dataset.missing["confounders"]}
+    if not len(table):
+        return {"missing": "No score could be related to a confounder."}
+    more = f"500 of {len(table)} rows. All are in confounders.tsv." if len(table) > 500 else ""
+    caption = "Association of scores with confounders"
+    result = {
+        "table": from_frame(table.head(500), id="confounders", caption=caption, columns=guess_columns(table), more=more)
+    }
+    key = next((k for k in ("rho", "correlation") if k in table), None)
+    if key is None or not {"signature", "confounder"} <= set(table):
+        return result
+    wide = table.drop_duplicates(["signature", "confounder"]).pivot(index="signature", columns="confounder", values=key)
+    names = list(dict.fromkeys(table["confounder"]))
+    wide = wide.reindex(index=list(dict.fromkeys(table["signature"])), columns=names)
+    shared = {}
+    if "r2" in table:
+        shared = table.dropna(subset=["r2"]).drop_duplicates("signature").set_index("signature")["r2"].to_dict()
+    columns = [("Signature", "text", "")] + ([("Explained together", "percent", "confounder_r2")] if shared else [])
+    columns += [(name, "heat", "") for name in names]
+    rows = []
+    for signature in wide.index:
+        row = [Cell(signature.replace("_", " "))]
+        if shared:
+            r2 = finite(shared.get(signature))
+            row.append(Cell("n/a" if r2 is None else f"{r2 * 100:.0f} %", r2))
+        for name in names:
+            rho = finite(wide.at[signature, name])
+            row.append(heat_cell(rho, RHO_LIMIT, f"{signature} with {name}: rho {rho}", digits=2))
+        rows.append(row)
+    note = f"Rank correlation within lots; colours saturate at ±{RHO_LIMIT:g}. Empty where the confounder is the signature itself."
+    result["heat"] = Table("confounder-heat", "Correlation of scores with confounders, within lots", columns, rows, note=note, classes="heat")
+    return result
