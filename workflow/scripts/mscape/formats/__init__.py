@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mscape.formats import annotated, tenx, text
@@ -69,10 +70,11 @@ def open_counts(
         If there are no readable counts, or counts of more than one sample.
     """
     kind = identify(path)
-    if kind in {"tar", "zip"}:
+    archive = _only_archive(path) if kind == "folder" else path if kind in {"tar", "zip"} else None
+    if archive:
         from mscape.formats import archives
 
-        with archives.unpacked(path, member=member, scratch=scratch) as folder:
+        with archives.unpacked(archive, member=member, scratch=scratch) as folder:
             yield _expect(_read_folder(folder, member, known, shown=path), format, path)
         return
     table = _read_folder(path, member, known, shown=path) if kind == "folder" else _read_file(path, kind, known)
@@ -136,6 +138,12 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(path)
         else:
             yield path
+
+
+def _only_archive(folder: Path) -> Path | None:
+    """Find the one archive of a folder that holds nothing else, such as that of a fetched sample."""
+    files = list(islice(_files(folder), 2))
+    return files[0] if len(files) == 1 and identify(files[0]) in {"tar", "zip"} else None
 
 
 def _prefer_filtered(paths: list[Path], folder: Path) -> list[Path]:

@@ -68,7 +68,7 @@ def find_triple(matrix: Path) -> Triple:
     n_rows, n_cols, _ = mtx.read_shape(matrix)
     prefix = _MATRIX_END.sub("", matrix.name)
     beside = {
-        path: path.name.removeprefix(os.path.commonprefix([path.name, matrix.name]))
+        path: path.name.removeprefix(os.path.commonprefix([path.name, matrix.name]))  # noqa: RUF071  names, not paths
         for path in sorted(matrix.parent.iterdir())
         if path.is_file() and path.name.startswith(prefix) and ".mtx" not in path.name.lower()
     }

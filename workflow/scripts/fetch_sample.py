@@ -1,0 +1,71 @@
+"""Download the files of one sample, verify them, and put them into a folder once all of them are whole."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from mscape import fetch, step
+from mscape.formats.sources import identify, open_binary, refuse
+
+logger = logging.getLogger("mscape")
+
+REFUSED = {"html", "json", "xlsx", "xls", "pdf"}  # what servers send in place of data, or what is no count matrix
+
+
+def check_whole(path: Path) -> None:
+    """Read a download to its end, so that no digest of half a file is ever recorded.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If it is damaged, empty, or a web page in place of data.
+    """
+    kind = identify(path)
+    if kind in REFUSED:
+        raise refuse(path, kind)
+    with open_binary(path) as file:
+        while file.read(1 << 20):
+            pass
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a downloaded file a second name; copy it where the file system has no links."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def main(input, output, params):
+    """Write the folder of one sample.
+
+    ``params``: ``row`` (of the sheet: ``path``, one address or several with ``;`` between, and ``sha256`` of
+    a single file); optional ``lock`` (table of digests), ``cache`` (folder of all downloads: samples that
+    share an archive fetch it once), ``geo`` (another server of GEO files) and ``patience``.
+    """
+    folder = Path(str(output.folder))
+    cache = Path(getattr(params, "cache", None) or "data/downloads")
+    lock = Path(getattr(params, "lock", None) or "data/checksums.tsv")
+    patience = getattr(params, "patience", None) or fetch.Patience()
+    addresses = fetch.split_paths(str(params.row["path"]))
+    sha256 = str(params.row.get("sha256", "") or "")
+    sha256 = "" if sha256 == "unknown" else sha256
+    if sha256 and len(addresses) > 1:
+        msg = f"one sha256 is given for {len(addresses)} files. Leave it empty: digests are kept in {lock}."
+        raise step.UserError(msg)
+    files = []
+    for address in addresses:
+        url = fetch.resolve(address, geo=getattr(params, "geo", None) or fetch.GEO)
+        place = cache / fetch.place_of(url)
+        found = fetch.fetch(url, place, sha256=sha256, lock=lock, patience=patience, check=check_whole)
+        logger.info("%s: sha256 %s", url, found)
+        files.append(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in files:
+        link(place, folder / place.name)
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
