@@ -136,9 +136,7 @@ def read(path: str | Path, stage: str, *, obs: Sequence[str] | None = None) -> A
 
 def check(path: str | Path, stage: str) -> None:
     """Raise if a stage's file lacks a key of the contract; only names are read."""
-    import h5py
-
-    with h5py.File(path) as file:
+    with counts.open_file(path) as file:
         present = {slot: set(file[slot]) for slot in ("obs", "var", "obsm", "varm", "obsp", "layers") if slot in file}
         if STAGES[stage].whole and "X" not in file:
             present["X"] = set()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import h5py
     from anndata import AnnData
 
 BLOCK_VALUES = 20_000_000  # non-zero values held at a time: about 160 MB with their column indices
@@ -35,6 +36,14 @@ def write(adata: AnnData, path: str | Path) -> None:
     adata.write_h5ad(path, **hdf5plugin.Zstd(clevel=3))
 
 
+def open_file(path: str | Path) -> h5py.File:
+    """Open a stage file for reading, with the filter that its compression needs."""
+    import h5py
+    import hdf5plugin  # noqa: F401  registers zstd
+
+    return h5py.File(path)
+
+
 def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData:
     """Read everything of a stage file but its matrices (``X``, ``layers``, ``raw``).
 
@@ -46,10 +55,8 @@ def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData
         Columns of ``obs`` to keep; all of them if not given.
     """
     import anndata
-    import h5py
-    import hdf5plugin  # noqa: F401  registers the zstd filter
 
-    with h5py.File(path) as file:
+    with open_file(path) as file:
         parts = {
             key: anndata.io.read_elem(file[key]) for key in ("obs", "var", "obsm", "varm", "obsp", "uns") if key in file
         }
@@ -61,19 +68,16 @@ def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData
 def read_var(path: str | Path) -> pd.DataFrame:
     """Read ``var`` of a stage file, shape (n_genes, n_columns), index = gene symbols."""
     import anndata
-    import h5py
 
-    with h5py.File(path) as file:
+    with open_file(path) as file:
         return anndata.io.read_elem(file["var"])
 
 
 def read_obs(path: str | Path) -> pd.DataFrame:
     """Read ``obs`` of a stage file, shape (n_cells, n_columns)."""
     import anndata
-    import h5py
-    import hdf5plugin  # noqa: F401  registers the zstd filter
 
-    with h5py.File(path) as file:
+    with open_file(path) as file:
         return anndata.io.read_elem(file["obs"])
 
 
@@ -211,10 +215,7 @@ def append(
 
 @contextmanager
 def _open_csr(path: str | Path) -> Iterator[tuple]:
-    import h5py
-    import hdf5plugin  # noqa: F401  registers the zstd filter
-
-    with h5py.File(path) as file:
+    with open_file(path) as file:
         group = file.get("X")
         if group is None or group.attrs.get("encoding-type") != "csr_matrix":
             msg = f"{path}: expected counts in X as a CSR matrix, as load_counts writes them."
