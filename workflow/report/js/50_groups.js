@@ -41,7 +41,7 @@ function chartFrame(names, width, rowHeight) {
   const left = Math.min(120, width * 0.34), top = 8, bottom = top + names.length * rowHeight, height = bottom + 34;
   const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
   names.forEach((name, i) => {
-    const label = draw("text", { class: "lab", x: left - 8, y: top + (i + 0.5) * rowHeight + 4, "text-anchor": "end" }, shorten(name, Math.floor(left / 6.4)));
+    const label = draw("text", { class: "lab", x: left - 8, y: top + (i + 0.5) * rowHeight + 4, "text-anchor": "end" }, shorten(name, Math.floor(left / 7)));
     label.append(draw("title", {}, name));
     svg.append(label);
   });

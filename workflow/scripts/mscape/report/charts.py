@@ -36,7 +36,7 @@ def _svg(height: float, body: Sequence[str], title: str, width: float = WIDTH) -
     ).format(w=f"{width:g}", h=f"{height:g}", t=title, b=Markup("").join(map(Markup, body)))
 
 
-def shorten(text: object, length: int = 16) -> str:
+def shorten(text: object, length: int = 15) -> str:
     """Cut a name in its middle, where lot names differ least."""
     text = str(text)
     if len(text) <= length:
@@ -81,10 +81,10 @@ def percent(value: float | None, digits: int = 1) -> str:
         return "n/a"
     shown = f"{value * 100:.{digits}f}"
     if value < 1 and shown == f"{100:.{digits}f}":
-        return f"> {100 - 10**-digits:.{digits}f} %"
+        return f"> {100 - 10**-digits:.{digits}f}\u00a0%"
     if value > 0 and shown == f"{0:.{digits}f}":
-        return f"< {10**-digits:.{digits}f} %"
-    return f"{shown.removesuffix('.0')} %"
+        return f"< {10**-digits:.{digits}f}\u00a0%"
+    return f"{shown.removesuffix('.0')}\u00a0%"
 
 
 def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title: str) -> Markup:
