@@ -8,7 +8,7 @@ from scipy import sparse, stats
 from mscape import simulated_rates as known
 from mscape.markers import GENES, load_markers
 from mscape.simulated_cells import _sparse_negative_binomial, draw_cells, draw_counts
-from mscape.simulation import draw_rates, lineage_owners, lot_log_cpm, stream
+from mscape.simulation import PROGRAMS, draw_rates, lineage_owners, lot_log_cpm, stream
 from mscape.step import UserError
 
 LOT = {"sample_id": "A", "donor_id": "D1", "tissue": "bone marrow", "sex": "female"}
@@ -73,7 +73,7 @@ def test_lineage_genes_are_high_in_their_own_type_and_absent_from_msc(rates, mar
 
 def test_licensing_has_the_published_effects(rates):
     resting = np.exp(rates.log_cpm[MSC_ROW])
-    primed = resting * np.exp(rates.effects[1])
+    primed = resting * np.exp(rates.effects[PROGRAMS.index("licensed")])
     log2 = pd.Series(np.log2((primed + 0.5) / (resting + 0.5)), rates.genes.index)
     for gene, effect in {
         "CXCL10": 11.3,

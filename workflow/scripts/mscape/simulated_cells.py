@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.simulated_rates import CONTAMINANTS, MSC, SIZE, TYPES
-from mscape.simulation import PROGRAMS, Rates, lot_log_cpm, stream
+from mscape.simulation import AXES, PROGRAMS, Rates, lot_log_cpm, stream
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def draw_cells(
 
     progress = np.where(state == "osteogenic", rng.uniform(0.4, 1, cells), 0)
     levels = {
-        "axis": np.where(is_msc, rng.random(cells), 0),
+        **{axis: np.where(is_msc, rng.standard_normal(cells), 0) for axis in AXES},
         "licensed": np.where(licensed, rng.beta(8, 1.5, cells), 0),
         "osteogenic_early": np.where(progress > 0, 0.7 + 0.3 * progress, 0),
         "osteogenic_late": progress,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from mscape.markers import Markers
 
-PROGRAMS = ("axis", "licensed", "osteogenic_early", "osteogenic_late", "senescent", "s_phase", "g2m_phase")
+# Variation that is no state: real MSC spread along many directions, and doublet scores live on that.
+AXES = tuple(f"axis_{number}" for number in range(1, 9))
+PROGRAMS = (*AXES, "licensed", "osteogenic_early", "osteogenic_late", "senescent", "s_phase", "g2m_phase")
 REQUIRED_SETS = (
     "SENMAYO",
     "MSC_SENESCENCE_ARREST",
@@ -264,17 +266,18 @@ def _draw_effects(markers: Markers, table: pd.DataFrame, msc_cpm: np.ndarray, *,
         chosen = rng.choice(pool, min(count, len(pool)), replace=False)
         effects.iloc[effects.index.get_loc(program), chosen] = rng.normal(0, sd, len(chosen))
 
-    bystanders("axis", 200, 0.6)
+    for axis in AXES:
+        bystanders(axis, 200, 0.7)
     bystanders("licensed", 250, 1.2)
     members("licensed", "HALLMARK_INTERFERON_GAMMA_RESPONSE", 1.5, 0.7, 0.7)
     members("licensed", "MSC_LICENSING_UP_GSE117837", 2.0, 0.6, 0.9)
-    bystanders("osteogenic_early", 250, 1.2)
+    bystanders("osteogenic_early", 250, 1.4)
     members("osteogenic_early", "MSC_OSTEOGENIC_EARLY", 1.2, 0.3, 1.0)
-    bystanders("osteogenic_late", 150, 1.2)
+    bystanders("osteogenic_late", 150, 1.4)
     members("osteogenic_late", "MSC_OSTEOGENIC_LATE", 2.5, 0.5, 1.0)
-    bystanders("senescent", 300, 1.2)
+    bystanders("senescent", 300, 1.4)
     members("senescent", "SENMAYO", 1.1, 0.4, 0.6)
-    members("senescent", "MSC_SENESCENCE_ARREST", 1.6, 0.4, 1.0)
+    members("senescent", "MSC_SENESCENCE_ARREST", 2.0, 0.4, 1.0)
     for program, name in (("s_phase", "TIROSH_S"), ("g2m_phase", "TIROSH_G2M")):
         bystanders(program, 100, 0.8)
         members(program, name, 3.0, 0.5, 0.9)
