@@ -164,9 +164,10 @@ def main(input, output, params):
         X=embedding.log_columns(input.h5ad, hvg, cells=keep, totals=totals), obs=obs, var=pd.DataFrame(index=hvg)
     )
     regress = settings.pop("regress_cell_cycle")
-    method = settings.pop("method") if scope == "msc" else "none"
+    method = settings.pop("method")
     if scope == "all":
-        settings.pop("min_mixing", None)
+        method = "none"
+        settings.pop("min_mixing")
     if method == "scvi":
         adata.layers["counts"] = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
     if regress:
