@@ -167,8 +167,8 @@ def fetch(
             _forget(part)
             whose = "the sheet" if sha256 else f"{lock}, from the first download"
             msg = (
-                f"{url} has sha256 {found}, but {expected} was expected (from {whose}). The file was changed at its source "
-                "or damaged on the way: try again, and if it stays so, ask the authors before you change the digest."
+                f"{url} has sha256 {found}, but {expected} was expected (from {whose}). The file was changed at its "
+                "source or damaged on the way: try again, and if it stays so, ask the authors first."
             )
             raise UserError(msg)
         if not expected and check is not None:
@@ -315,7 +315,7 @@ def _say_status(url: str, error: urllib.error.HTTPError) -> Exception:
 def _say_connection(url: str, error: urllib.error.URLError) -> Exception:
     host = urllib.parse.urlsplit(url).netloc
     if isinstance(error.reason, socket.gaierror):
-        return _TryAgain(f"the name {host} is not known here: is there no network?")
+        return _TryAgain(f"the name {host} is not known here (no network?)")
     if isinstance(error.reason, TimeoutError):
         return _TryAgain(f"{host} does not answer")
     if isinstance(error.reason, OSError) and error.reason.errno in {errno.ENOENT, errno.EISDIR, errno.EACCES}:
@@ -362,3 +362,33 @@ def _disk(target: Path) -> Iterator[None]:
             )
             raise UserError(msg) from error
         raise
+
+
+def probe(url: str, *, timeout: float = 20.0) -> int:
+    """Ask for a file's size without downloading it.
+
+    Returns
+    -------
+    Bytes, or -1 if the server does not say.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If it is not to be had, or there is no network.
+    """
+    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "mscape"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            length = answer.headers.get("Content-Length") or ""
+            return int(length) if length.isdigit() else -1
+    except urllib.error.HTTPError as error:
+        error.close()
+        fault = _say_status(url, error)
+    except urllib.error.URLError as error:
+        fault = _say_connection(url, error)
+    except (TimeoutError, http.client.HTTPException, ConnectionError) as error:
+        fault = _TryAgain(f"the connection broke ({type(error).__name__})")
+    if isinstance(fault, UserError):
+        raise fault
+    msg = f"{url} cannot be reached: {fault}. Check the network and the proxy settings (HTTPS_PROXY)."
+    raise UserError(msg)

@@ -1,0 +1,170 @@
+"""Check every sample of every dataset before any work, and list all that is wrong with cause and next step."""
+
+import logging
+import sys
+import tempfile
+import urllib.parse
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from mscape import fetch, formats, sniff, step
+from mscape.sniff import Finding
+
+logger = logging.getLogger("mscape")
+
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+COLUMNS = ["dataset", "sample", "level", "check", "found", "expected", "next_step"]
+LEVELS = ["error", "warning", "note"]
+PANEL = "isct2006"
+
+
+def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, panel: set[str], scratch: Path):
+    """Check one sample that is here.
+
+    Returns
+    -------
+    What was seen (None if it cannot be read) and the findings.
+    """
+    try:
+        with formats.open_counts(
+            path, format=_given(row, "format") or "auto", member=_given(row, "member"), known=known, scratch=scratch
+        ) as table:
+            facts = sniff.look(table, known, organism=organism, genome=_given(row, "genome"))
+    except step.UserError as error:
+        what, _, advice = str(error).partition(". ")
+        return None, [Finding(check="readable", level="error", found=what, next_step=advice)]
+    return facts, sniff.judge(facts, organism=organism, panel=panel)
+
+
+def check_remote(text: str, *, reached: dict[str, str], geo: str = fetch.GEO) -> list[Finding]:
+    """Check that the addresses of a sample are understood and answer; a host that did not is asked once."""
+    findings = []
+    for address in fetch.split_paths(text):
+        try:
+            url = fetch.resolve(address, geo=geo)
+            host = urllib.parse.urlsplit(url).netloc
+            if host in reached:
+                msg = f"{url} cannot be reached: {reached[host]}"
+                raise step.UserError(msg)
+            size = fetch.probe(url)
+            found = f"{address} answers" + (f", {size / 1e6:,.0f} MB" if size >= 0 else "")
+            findings.append(Finding(check="download", level="note", found=f"{found}; it is not downloaded yet"))
+        except step.UserError as error:
+            what, _, advice = str(error).partition(". ")
+            if "cannot be reached: " in what:
+                reached[host] = str(error).partition("cannot be reached: ")[2]
+            findings.append(Finding(check="download", level="error", found=what, next_step=advice))
+    return findings
+
+
+def check_pairs(rows: dict[str, dict]) -> list[tuple[str, Finding]]:
+    """Find rows that name the same file and member."""
+    seen: dict[tuple, str] = {}
+    found = []
+    for name, row in rows.items():
+        key = (row["path"], _given(row, "member"), _given(row, "genome"))
+        if key in seen:
+            fault = Finding(
+                check="same path",
+                level="error",
+                found=f"the same path as {seen[key]}",
+                expected="one row for each sample",
+                next_step="correct the path, or name the sample's files in the column 'member'",
+            )
+            found.append((name, fault))
+        seen.setdefault(key, name)
+    return found
+
+
+def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path, geo: str = fetch.GEO):
+    """Check all samples.
+
+    Parameters
+    ----------
+    samples
+        One a sample: ``dataset``, ``organism``, ``row`` (of the sheet) and ``fetched`` (folder of a
+        downloaded sample, or "").
+    known, panel, scratch
+        Gene table, genes of the gate, place to unpack archives.
+    geo
+        Server of GEO files.
+
+    Returns
+    -------
+    Table with a row a finding, errors first within each dataset; columns ``COLUMNS``.
+    """
+    found, reached = [], {}
+    for dataset in dict.fromkeys(one["dataset"] for one in samples):
+        mine = [one for one in samples if one["dataset"] == dataset]
+        rows = {one["row"]["sample_id"]: one["row"] for one in mine}
+        facts = {}
+        for one in mine:
+            name, text, fetched = one["row"]["sample_id"], one["row"]["path"], one.get("fetched") or ""
+            logger.info("%s: %s", dataset, name)
+            if (is_remote(text) and not fetched) or (fetched and not Path(fetched).exists()):
+                found += [(dataset, name, finding) for finding in check_remote(text, reached=reached, geo=geo)]
+                continue
+            facts[name], findings = check_file(
+                Path(fetched or text), one["row"], known, organism=one["organism"], panel=panel, scratch=scratch
+            )
+            found += [(dataset, name, finding) for finding in findings]
+        facts = {name: one for name, one in facts.items() if one is not None}
+        pairs = check_pairs(rows) + sniff.same_cells(facts)
+        found += [(dataset, name, finding) for name, finding in pairs]
+    rows = [(*where, f.level, f.check, f.found, f.expected, f.next_step) for *where, f in found]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["level"] = pd.Categorical(table["level"], categories=LEVELS, ordered=True)
+    return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True)
+
+
+def is_remote(text: str) -> bool:
+    """Say whether a sheet's path is an address."""
+    return "://" in text or text.lower().startswith("geo:")
+
+
+def describe(table: pd.DataFrame) -> str:
+    """Say errors and warnings in lines for the terminal."""
+    lines = []
+    for level in ("error", "warning"):
+        for one in table[table["level"] == level].itertuples():
+            expected = f"; expected {one.expected}" if one.expected else ""
+            advice = one.next_step[:1].upper() + one.next_step[1:]
+            lines.append(f"  {level}: {one.dataset}/{one.sample}: {one.check}: {one.found}{expected}. {advice}")
+    return "\n".join(lines)
+
+
+def main(input, output, params):
+    """Write the table of findings; stop with all errors if there are any.
+
+    ``params``: ``samples`` (see ``check_study``), ``report`` (path of the table, which is kept when the check
+    fails). ``output.done`` is written only if there is no error.
+    """
+    known = pd.read_csv(getattr(params, "genes", RESOURCES / "genes.tsv"), sep="\t", dtype=str, keep_default_na=False)
+    markers = yaml.safe_load(Path(getattr(params, "markers", RESOURCES / "markers.yaml")).read_text(encoding="utf-8"))
+    gate = markers["panels"][PANEL]
+    panel = {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
+    report = Path(str(params.report))
+    report.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
+        table = check_study(
+            params.samples, known, panel, scratch=Path(scratch), geo=getattr(params, "geo", None) or fetch.GEO
+        )
+    table.to_csv(report, sep="\t", index=False)
+    n_errors, n_warnings = (int((table["level"] == level).sum()) for level in ("error", "warning"))
+    summary = f"{len(params.samples)} samples: {n_errors} errors, {n_warnings} warnings; all in {report}"
+    if n_errors:
+        msg = f"{summary}\n{describe(table)}"
+        raise step.UserError(msg)
+    sys.stderr.write(f"\nmscape check: {summary}\n{describe(table)}\n")
+    Path(str(output.done)).write_text(summary + "\n", encoding="utf-8")
+
+
+def _given(row: dict, key: str) -> str:
+    value = str(row.get(key, "") or "")
+    return "" if value == "unknown" else value
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
