@@ -191,10 +191,14 @@ def test_counts_follow_rates_library_and_dispersion(rates):
 def test_ambient_rna_carries_contaminant_genes_into_msc(rates):
     options = {"cells": 1500, "contamination": {"monocyte": 0.2}, "doublet_fraction": 0}
     lyz = rates.genes.index.get_loc("LYZ")
-    for ambient, expected in ((0.0, 0.3), (0.2, 0.2 * (0.2 * 0.6) / (0.2 * 0.6 + 0.8) * 6000)):
+    shares = {}
+    for ambient in (0.0, 0.2):
         truth, x, _ = counts_of(rates, ambient_fraction=ambient, **options)
         msc = x[(truth["cell_type"] == "MSC").to_numpy()]
-        assert msc[:, lyz].sum() / msc.sum() * 1e6 == pytest.approx(expected, rel=0.4)
+        shares[ambient] = msc[:, lyz].sum() / msc.sum() * 1e6
+    assert shares[0.0] < 2
+    monocytes = 0.2 * 0.6 / (0.2 * 0.6 + 0.8)  # their share of the lot's counts; a monocyte has 0.6 of an MSC's
+    assert shares[0.2] == pytest.approx(0.2 * monocytes * 6000, rel=0.3)
 
 
 def test_doublets_hold_both_cells(rates):

@@ -102,7 +102,7 @@ def draw_rates(markers: Markers, gene_table: pd.DataFrame, *, seed: int = 0, gen
     fixed_any = mito.copy()
     for row, cell_type in enumerate(TYPES):
         fixed = _known_rates(cell_type, owners).reindex(symbols).to_numpy()
-        scale = 1.0 if cell_type == MSC else stream(seed, "type", cell_type).lognormal(0, 0.9, len(symbols))
+        scale = 1.0 if cell_type == MSC else stream(seed, "type", cell_type).lognormal(0, 1.3, len(symbols))
         log_cpm[row] = np.log(_fill(free * scale, fixed, mito, rng=stream(seed, "mito")))
         if cell_type == MSC:
             fixed_any |= symbols.isin(ISCT_GENES) | symbols.isin(list(owners)) | symbols.isin([*known.Y_CPM, "XIST"])
