@@ -1,9 +1,9 @@
 # counts.h5ad -> embedding of all cells -> who is an MSC, and the embedding of those who are.
 
 
-def gate_of_scope(wildcards) -> list[str]:
-    """The gate's calls, where only the MSC are embedded."""
-    return [f"results/{wildcards.dataset}/gate.h5ad"] if wildcards.scope == "msc" else []
+def gate_of_scope(wildcards):
+    """The gate's calls, where only the MSC are embedded; nothing for all cells."""
+    return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
 
 
 rule embed_cells:

@@ -1,9 +1,9 @@
 # All stages -> passports, the assembled AnnData file, the report of each dataset, the index over all.
 
 
-def truth_of(wildcards) -> list[str]:
-    """What was found against what was put in, for a simulated dataset."""
-    return [f"results/{wildcards.dataset}/truth.json"] if is_simulated(wildcards) else []
+def truth_of(wildcards):
+    """What was found against what was put in; nothing for real cells."""
+    return f"results/{wildcards.dataset}/truth.json" if is_simulated(wildcards) else []
 
 
 rule record_run:
