@@ -179,12 +179,9 @@ def _centre(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def _partial(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Correlation of y with each column of x, both given the other columns."""
-    partial = np.full(x.shape[1], np.nan)
-    for k in range(x.shape[1]):
-        others = np.delete(x, k, axis=1)
-        pair = np.column_stack([x[:, k], y])
-        rest = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0]
-        length = np.sqrt((rest**2).sum(axis=0)).prod()
-        partial[k] = rest[:, 0] @ rest[:, 1] / length if length > 0 else np.nan
-    return partial
+    """Correlate y with each column of x, both given the other columns, by way of the inverse covariance."""
+    together = np.column_stack([x, y])
+    precision = np.linalg.pinv(together.T @ together / len(together), hermitian=True)
+    scale = np.sqrt(np.maximum(np.diag(precision), 0))
+    length = scale[:-1] * scale[-1]
+    return np.divide(-precision[:-1, -1], length, out=np.full(x.shape[1], np.nan), where=length > 0)

@@ -101,15 +101,14 @@ class GeneStats:
         return filled[np.abs(filled[None, :] - where[:, None]).argmin(axis=1)]
 
 
-def null_moments(
-    sums: np.ndarray, squares: np.ndarray, sets: Sequence[GeneSet], stats: GeneStats
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation, over all random sets, of the score that each cell gives them.
+def bin_weights(sets: Sequence[GeneSet], stats: GeneStats) -> tuple[np.ndarray, np.ndarray]:
+    """Sum each set's weights, and their squares, by the bin that its random genes come from.
+
+    The mean score of the random sets of a cell is the bins' means times the first, its variance the bins' variances
+    times the second: the genes of a random set are drawn independently.
 
     Parameters
     ----------
-    sums, squares
-        Per cell and bin, of the background genes' values over their controls, shape (n_cells, n_bins).
     sets
         The signatures that the random sets are matched to.
     stats
@@ -117,18 +116,14 @@ def null_moments(
 
     Returns
     -------
-    Two arrays of shape (n_cells, n_sets); float32.
+    Two arrays of shape (n_bins, n_sets).
     """
-    size = np.array([max(members.size, 1) for members in stats.bins.members])
-    first, second = sums / size, squares / size
-    variance = np.maximum(second - first**2, 0) * (size / np.maximum(size - 1, 1))
-    linear, square = (np.zeros((size.size, len(sets))) for _ in range(2))
+    linear, square = (np.zeros((len(stats.bins.members), len(sets))) for _ in range(2))
     for column, genes in enumerate(sets):
         where = stats.bins_of(genes)
         np.add.at(linear[:, column], where, genes.weights)
         np.add.at(square[:, column], where, genes.weights**2)
-    centre, spread = first @ linear, np.sqrt(variance @ square)
-    return centre.astype(np.float32), spread.astype(np.float32)
+    return linear, square
 
 
 def draw_sets(genes: GeneSet, stats: GeneStats, n: int, rng: np.random.Generator) -> np.ndarray:

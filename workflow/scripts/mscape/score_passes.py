@@ -17,9 +17,19 @@ CORRELATED_CELLS = 20_000  # correlations are measured in at most so many cells
 def measure_genes(path: str, groups: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
     """Read the counts once for what each gene shows in each group of cells.
 
+    Parameters
+    ----------
+    path
+        A file with counts in ``X``.
+    groups
+        Group of each cell.
+    n_groups
+        Number of groups.
+
     Returns
     -------
-    ``mean`` and ``detection`` (n_groups, n_genes), ``counts`` (same shape), ``n`` (n_groups,), ``totals`` (n_cells,).
+    ``mean`` (log expression), ``detection`` (fraction of cells), ``counts`` (sums), ``seen`` (cells with the gene), all
+    of shape (n_groups, n_genes); ``n``, cells of each group; ``totals``, counts of each cell.
     """
     totals, size = [], None
     for start, stop, block in counts.blocks(path):
@@ -88,12 +98,10 @@ def score_cells(
     matched = scoring.matched_weights(sets, stats.mean, reference)
     weights = np.hstack([matched, scoring.scanpy_weights(sets, all_mean, seed=seed)])
     average = stats.mean @ matched
+    linear, square = nulls.bin_weights(sets, stats)
     parts, kept = [], {"counts": [], "centre": [], "spread": []}
     for start, stop, block in counts.blocks(path):
-        scores, sums, squares = scoring.score_block(
-            block, weights, reference, stats.bins.of_pool, len(stats.bins.members)
-        )
-        centre, spread = nulls.null_moments(sums, squares, sets, stats)
+        scores, centre, spread = scoring.score_block(block, weights, reference, stats.bins.of_pool, linear, square)
         excess = scores[:, : len(sets)] - average - centre
         z = np.divide(excess, spread, out=np.full(excess.shape, np.nan), where=spread > 0)
         rank = scoring.rank_block(block, sets, max_rank=max_rank)
@@ -116,6 +124,7 @@ def calibrate(
     reference: background.Background,
     stats: nulls.GeneStats,
     *,
+    names: np.ndarray,
     strata: np.ndarray,
     null_rows: np.ndarray,
     random_sets: int = 1000,
@@ -129,6 +138,8 @@ def calibrate(
         Result of :func:`score_cells`.
     sets, reference, stats
         As there.
+    names
+        Names of the cells.
     strata
         Library and depth class of each cell, as one code.
     null_rows
@@ -144,9 +155,11 @@ def calibrate(
     """
     z, block = scored["z"], scored["null_counts"]
     p = np.full(z.shape, np.nan, dtype=np.float32)
+    order_of_rows = nulls.stable_order(names[null_rows])  # so that the order of the cells in the file does not matter
     drawn = [nulls.draw_sets(s, stats, random_sets, nulls.generator(seed, s.name)) for s in sets]
     for stratum in np.unique(strata):
-        cells, rows = np.flatnonzero(strata == stratum), np.flatnonzero(strata[null_rows] == stratum)
+        cells = np.flatnonzero(strata == stratum)
+        rows = order_of_rows[strata[null_rows][order_of_rows] == stratum]
         logged = counts.lognorm(block[rows], background.block_totals(block[rows]))
         values = background.over_controls(logged.toarray(), reference)
         each = random_sets // rows.size
@@ -167,7 +180,7 @@ def choose_null_rows(names: pd.Index, strata: np.ndarray, n: int = NULL_CELLS) -
 
 
 def remove_depth_trends(
-    scored: dict, depth: np.ndarray, lots: np.ndarray, some: np.ndarray, exempt: np.ndarray, *, max_depth_rho: float
+    scored: dict, depth: np.ndarray, lots: np.ndarray, order: np.ndarray, exempt: np.ndarray, *, max_depth_rho: float
 ) -> pd.DataFrame:
     """Check scores and z for a correlation with depth within lots, and take it out where it is too large.
 
@@ -179,8 +192,9 @@ def remove_depth_trends(
         Log total counts of each cell.
     lots
         Lot of each cell, as codes.
-    some
-        Cells in which correlations are measured.
+    order
+        All cells, in an order that does not depend on the file's; correlations are measured in the first
+        ``CORRELATED_CELLS``.
     exempt
         Sets whose depth belongs to their biology.
     max_depth_rho
@@ -190,16 +204,19 @@ def remove_depth_trends(
     -------
     Per set: depth_rho (matched score), depth_rho_rank, depth_rho_scanpy, depth_adjusted, depth_rho_after.
     """
+    some = order[:CORRELATED_CELLS]
 
     def rho(values: np.ndarray) -> np.ndarray:
         return confounding.within_lot_rho(values[some], depth[some, None], lots[some])[:, 0]
 
-    table = pd.DataFrame({f"depth_rho{k}": rho(scored[v]) for k, v in (("", "matched"), ("_rank", "rank"))})
-    table["depth_rho_scanpy"] = rho(scored["scanpy"])
-    table["depth_adjusted"] = False
+    table = pd.DataFrame(
+        {"depth_rho": rho(scored["matched"]), "depth_rho_rank": rho(scored["rank"])}
+        | {"depth_rho_scanpy": rho(scored["scanpy"]), "depth_adjusted": False}
+    )
     for key in ("matched", "z"):
         strong = (np.abs(rho(scored[key])) >= max_depth_rho) & ~exempt
-        scored[key][:, strong] = confounding.remove_depth(scored[key][:, strong], depth, lots)
+        adjusted = confounding.remove_depth(scored[key][np.ix_(order, strong)], depth[order], lots[order])
+        scored[key][np.ix_(order, strong)] = adjusted
         table["depth_adjusted"] |= strong
     table["depth_rho_after"] = rho(scored["matched"])
     return table
@@ -257,15 +274,14 @@ def score_dataset(
     )
     own = [s.name for s in sets]
     exempt = table.set_index("id").loc[own, "axis"].eq(GROWS_WITH_CYCLE).to_numpy()
-    some = nulls.stable_order(obs.index)[:CORRELATED_CELLS]
-    depth = remove_depth_trends(
-        scored, np.log(np.maximum(genes["totals"], 1)), lots, some, exempt, max_depth_rho=settings["max_depth_rho"]
-    )
+    log_totals, order = np.log(np.maximum(genes["totals"], 1)), nulls.stable_order(obs.index)
+    depth = remove_depth_trends(scored, log_totals, lots, order, exempt, max_depth_rho=settings["max_depth_rho"])
     p = calibrate(
         scored,
         sets,
         reference,
         stats,
+        names=obs.index.to_numpy(dtype=str),
         strata=strata,
         null_rows=null_rows,
         random_sets=settings["random_sets"],

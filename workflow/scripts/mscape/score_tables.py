@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mscape.markers import GeneIndex, Markers
 
 MOST_GENES = 100  # a longer list is no use gene by gene
+MOST_WEIGHTS = 5_000_000  # bootstrap weights held at a time
+FITTED_CELLS = 20_000  # correlations and slopes are measured in at most so many cells
 
 
 def bootstrap_means(values: np.ndarray, *, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,11 +38,11 @@ def bootstrap_means(values: np.ndarray, *, n: int = 400, seed: int = 0) -> tuple
     Lower and upper ends, shape (n_columns,). The interval is within a lot: it knows nothing of other donors.
     """
     rng = np.random.default_rng(seed)
-    cells = len(values)
-    means = np.stack(
-        [rng.multinomial(cells, np.full(cells, 1 / cells)).astype(np.float32) @ values / cells for _ in range(n)]
-    )
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    cells, means = len(values), []
+    for part in np.array_split(np.arange(n), max(1, n * len(values) // MOST_WEIGHTS)):
+        drawn = rng.multinomial(cells, np.full(cells, 1 / cells), size=part.size)
+        means.append(drawn.astype(np.float32) @ values / cells)
+    low, high = np.quantile(np.vstack(means), [0.025, 0.975], axis=0)
     return low, high
 
 
@@ -166,12 +168,12 @@ def relate_confounders(
     """
     z, confounders, lots = z[reference], confounders[reference], lots[reference].astype(str)
     confounders = confounders.loc[:, confounders.notna().all() & (confounders.nunique() > 1)]
-    table, fits = confounding.relate(z, confounders, lots, own)
+    spread = confounding.spread_within(confounders, lots)
+    some = np.sort(nulls.stable_order(z.index)[:FITTED_CELLS])
+    table, fits = confounding.relate(z.iloc[some], confounders.iloc[some], lots.iloc[some], own)
     table = table.merge(fits[["signature", "r2"]], on="signature", how="left")
     means = z.groupby(lots).mean()
-    adjusted = confounding.adjusted_means(
-        means, confounders.groupby(lots).mean(), confounding.spread_within(confounders, lots), table
-    )
+    adjusted = confounding.adjusted_means(means, confounders.groupby(lots).mean(), spread, table)
     known = passage.dropna().index.intersection(means.index)
     if known.size >= 4 and passage[known].nunique() > 1:
         between = [

@@ -118,9 +118,14 @@ def scanpy_weights(
 
 
 def score_block(
-    block: sp.csr_matrix, weights: np.ndarray, background: Background, bins: np.ndarray, n_bins: int
+    block: sp.csr_matrix,
+    weights: np.ndarray,
+    background: Background,
+    bins: np.ndarray,
+    linear: np.ndarray,
+    square: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Score a block of cells by weights, and describe the background of each cell.
+    """Score a block of cells by weights, and say how random sets score in each cell.
 
     Parameters
     ----------
@@ -132,22 +137,23 @@ def score_block(
         The background.
     bins
         Bin of each background gene, shape (n_pool,).
-    n_bins
-        Number of bins.
+    linear, square
+        Sum of the weights, and of their squares, that each set has in each bin (:func:`mscape.nulls.bin_weights`),
+        shape (n_bins, n_sets).
 
     Returns
     -------
     scores
         float32, shape (n_cells, n_columns).
-    moment1, moment2
-        Sum and sum of squares, over the genes of each bin, of their values in the cell over their controls
-        (:func:`mscape.background.over_controls`): float32, shape (n_cells, n_bins).
+    centre, spread
+        Mean and standard deviation, over all random sets, of the score that the cell gives them: float32, shape
+        (n_cells, n_sets). They follow from mean and variance, in the cell, of each bin's genes over their controls.
     """
     logged = counts.lognorm(block, block_totals(block))
     place = np.full(block.shape[1], -1, dtype=np.int64)
     place[background.pool] = np.arange(background.pool.size)
     scores = np.empty((block.shape[0], weights.shape[1]), dtype=np.float32)
-    sums, squares = (np.empty((block.shape[0], n_bins), dtype=np.float32) for _ in range(2))
+    centre, spread = (np.empty((block.shape[0], linear.shape[1]), dtype=np.float32) for _ in range(2))
     _kernels()[0](
         logged.indptr.astype(np.int64),
         logged.indices,
@@ -158,11 +164,14 @@ def score_block(
         background.last,
         background.centre,
         bins.astype(np.int64),
+        np.bincount(bins, minlength=len(linear)).astype(np.float64),
+        linear,
+        square,
         scores,
-        sums,
-        squares,
+        centre,
+        spread,
     )
-    return scores, sums, squares
+    return scores, centre, spread
 
 
 def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int = 1500) -> np.ndarray:
@@ -215,7 +224,9 @@ def _kernels():
     import numba
 
     @numba.njit(parallel=True, cache=True)
-    def by_weight(indptr, indices, data, weights, place, first, last, centre, bins, scores, sums, squares):
+    def by_weight(
+        indptr, indices, data, weights, place, first, last, shift, bins, size, linear, square, scores, centre, spread
+    ):
         for row in numba.prange(indptr.size - 1):
             score = np.zeros(weights.shape[1])
             running = np.zeros(first.size + 1)
@@ -228,13 +239,21 @@ def _kernels():
             own = running.copy()
             for i in range(first.size):
                 running[i + 1] += running[i]
-            sum1, sum2 = np.zeros(sums.shape[1]), np.zeros(sums.shape[1])
+            sum1, sum2 = np.zeros(size.size), np.zeros(size.size)
             for i in range(first.size):
                 x = own[i + 1]
-                x -= (running[last[i]] - running[first[i]] - x) / (last[i] - first[i] - 1) + centre[i]
+                x -= (running[last[i]] - running[first[i]] - x) / (last[i] - first[i] - 1) + shift[i]
                 sum1[bins[i]] += x
                 sum2[bins[i]] += x * x
-            scores[row], sums[row], squares[row] = score, sum1, sum2
+            middle, variance = np.zeros(linear.shape[1]), np.zeros(linear.shape[1])
+            for b in range(size.size):
+                n = max(size[b], 1.0)
+                mean = sum1[b] / n
+                var = max(sum2[b] / n - mean * mean, 0.0) * n / max(n - 1, 1.0)
+                for k in range(linear.shape[1]):
+                    middle[k] += mean * linear[b, k]
+                    variance[k] += var * square[b, k]
+            scores[row], centre[row], spread[row] = score, middle, np.sqrt(variance)
 
     @numba.njit(parallel=True, cache=True)
     def by_rank(indptr, indices, data, n_genes, max_rank, member_start, member, sizes, rank_sums):
