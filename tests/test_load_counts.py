@@ -337,6 +337,16 @@ def test_rows_of_one_gene_are_summed(tmp_path):
     assert adata.X.sum() == counts.sum()
 
 
+def test_cells_of_one_sample_are_taken_from_a_file_of_several(tmp_path):
+    names = [f"D{i % 3}P2_{i}" for i in range(len(BARCODES))]
+    path = make.tenx_folder(tmp_path / "a", barcodes=names)
+    adata = load(tmp_path, path, cells="D1*|D2P2_8")
+    assert list(adata.obs_names) == ["S1_D1P2_1", "S1_D1P2_4", "S1_D1P2_7", "S1_D2P2_8"]
+    np.testing.assert_array_equal(adata[:, SYMBOLS].X.toarray(), COUNTS[[1, 4, 7, 8]])
+    with pytest.raises(UserError, match="they are like D0P2_0"):
+        load(tmp_path, path, cells="D7*")
+
+
 def test_repeated_barcodes_are_numbered_and_told(tmp_path):
     barcodes = [*BARCODES[:-1], BARCODES[0]]
     adata = load(tmp_path, make.tenx_folder(tmp_path / "a", barcodes=barcodes))
