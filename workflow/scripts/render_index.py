@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mscape import step
 from mscape.report import answers, page
+from mscape.report.alerts import ORDER
 from mscape.report.tables import Cell, Table
 
 VERDICTS = ("PASS", "WARN", "FAIL", "NOT ASSESSABLE")
@@ -30,7 +31,9 @@ def tabulate_datasets(passports: list[dict], links: list[str]) -> Table:
         cells = [lot.get("n_cells") for lot in document["lots"]]
         total = sum(cells) if all(isinstance(n, int) for n in cells) else None
         row.append(Cell("n/a" if total is None else f"{total:,}".replace(",", "\u202f"), total))
-        tissues = sorted({str(lot["tissue"]) for lot in document["lots"] if lot.get("tissue") not in (None, "", "unknown")})
+        tissues = sorted(
+            {str(lot["tissue"]) for lot in document["lots"] if lot.get("tissue") not in (None, "", "unknown")}
+        )
         row.append(Cell(", ".join(tissues)))
         rows.append(row)
     columns = [("Dataset", "text", ""), ("Lots", "number", "lot")]
@@ -48,7 +51,7 @@ def tabulate_lots(passports: list[dict], links: list[str]) -> Table:
             rows.append(
                 [
                     Cell(lot["lot_id"], link=f"{link}#passport-{index}"),
-                    Cell(verdict, answers.ORDER.index(verdict), verdict=verdict),
+                    Cell(verdict, ORDER.index(verdict), verdict=verdict),
                     Cell(document["dataset"]),
                     *(Cell(str(lot.get(key) or "")) for key in ("donor_id", "tissue", "passage", "condition")),
                     Cell(lot.get("verdict_reason") or ""),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mscape import step
 from mscape.report import (
+    alerts,
     answers,
     cells,
     comparison,
@@ -67,7 +68,7 @@ def describe(
     columns = (
         cells.columns(dataset, at, max_signatures=max_signatures, max_genes=max_genes, genes=wanted) if maps else []
     )
-    alerts, notes = answers.alerts(dataset)
+    urgent, notes = alerts.alerts(dataset)
     found = truth(dataset)
     terms = page.glossary() | answers.definitions(dataset) | (found or {}).get("terms", {})
     header = {
@@ -87,7 +88,7 @@ def describe(
         "version": version,
         "hero": answers.hero(dataset),
         "lots": answers.passport_table(dataset),
-        "alerts": alerts,
+        "alerts": urgent,
         "notes": notes,
         "identity": identity.identity(dataset),
         "purity": identity.purity(dataset),
@@ -98,7 +99,7 @@ def describe(
         "quality": quality.quality(dataset),
         "passports": passport.pages(dataset),
         "truth": found,
-        "methods": methods(dataset, version=version, command=command),
+        "methods": methods(dataset, citations=page.citations(), version=version, command=command),
         "terms": terms,
         "shown_genes": {column.id for column in columns if column.id.startswith("gene:")},
         "maps": maps,

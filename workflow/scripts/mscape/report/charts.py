@@ -1,4 +1,7 @@
-"""Small charts as SVG text, drawn without a plotting library so that the page stays light and scales with print."""
+"""Small charts as SVG text, drawn without a plotting library so that the page stays light and prints sharp.
+
+Colours and line widths are classes of the page's style sheet, so that charts follow the light and the dark theme.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 
 from mscape.report import colours
+from mscape.report.words import percent, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WIDTH, LABEL, ROW, TOP, BOTTOM = 320, 108, 19, 8, 34
-RIGHT = WIDTH - 14  # end of the axis
+ROW, TOP, BOTTOM = 19, 8, 34
+LETTER = 6.9  # width of a letter of a row's label, generous
 MEETS = {"meets": "PASS", "fails": "FAIL", "inconclusive": "WARN", "not_assessable": "NOT ASSESSABLE"}
 
 
@@ -29,45 +33,106 @@ class Interval(NamedTuple):
     note: str = ""
 
 
-def _svg(height: float, body: Sequence[str], title: str, width: float = WIDTH) -> Markup:
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
-        'aria-label="{t}">{b}</svg>'
-    ).format(w=f"{width:g}", h=f"{height:g}", t=title, b=Markup("").join(map(Markup, body)))
+class RowChart:
+    """A chart with one row per name: labels on the left, one axis below.
+
+    Parameters
+    ----------
+    rows
+        Number of rows.
+    place
+        Value to a share of the axis, 0 to 1.
+    width, label
+        Of the chart and of the column of labels, in pixels.
+    """
+
+    def __init__(self, rows: int, place: Callable[[float], float], *, width: int = 320, label: int = 108):
+        self.width, self.left, self.right = width, label, width - 14
+        self.bottom = TOP + ROW * rows
+        self._place = place
+        self.parts: list[str] = []
+
+    def x(self, value: float) -> float:
+        """Horizontal place of a value."""
+        return self.left + (self.right - self.left) * self._place(value)
+
+    def middle(self, row: int) -> float:
+        """Vertical middle of a row."""
+        return TOP + ROW * (row + 0.5)
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
+        """Draw a line of a class of the style sheet."""
+        self.parts.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
+
+    def text(
+        self, x: float, y: float, text: str, *, kind: str = "tick", anchor: str = "middle", hint: str = ""
+    ) -> None:
+        """Write text; ``hint`` is shown on hover."""
+        title = f"<title>{escape(hint)}</title>" if hint else ""
+        place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+        self.parts.append(f'<text class="{kind}" {place}>{escape(text)}{title}</text>')
+
+    def label(self, row: int, text: str) -> None:
+        """Name a row."""
+        short = shorten(text, int((self.left - 8) / LETTER))
+        self.text(self.left - 8, self.middle(row) + 4, short, kind="lab", anchor="end", hint=text)
+
+    def axis(self, ticks: Sequence[tuple[float, str]], title: str) -> None:
+        """Draw grid lines with their values, and the axis title."""
+        for value, text in ticks:
+            self.line(self.x(value), TOP - 4, self.x(value), self.bottom, "grid")
+            self.text(self.x(value), self.bottom + 13, text)
+        self.text((self.left + self.right) / 2, self.bottom + 28, title)
+
+    def limit(self, value: float) -> None:
+        """Draw a dashed line through all rows."""
+        self.line(self.x(value), TOP - 4, self.x(value), self.bottom, "limit")
+
+    def zone(self, low: float, high: float) -> None:
+        """Shade the good side of a limit."""
+        left, width = self.x(low), self.x(high) - self.x(low)
+        box = f'x="{left:.1f}" y="{TOP - 4}" width="{width:.1f}" height="{self.bottom - TOP + 4}"'
+        self.parts.append(f'<rect class="zone" {box}/>')
+
+    def intervals(self, rows: Sequence[Interval], show: Callable[[float | None], str]) -> None:
+        """Draw the rows of an interval chart; ``show`` writes a value."""
+        for i, row in enumerate(rows):
+            y = self.middle(i)
+            hint = f"{row.label}: {show(row.value)} ({show(row.low)} to {show(row.high)}). {row.note}"
+            self.parts.append(f"<g><title>{escape(hint)}</title>")
+            self.parts.append(f'<rect class="hit" x="0" y="{y - ROW / 2:.1f}" width="{self.width}" height="{ROW}"/>')
+            self.label(i, row.label)
+            if row.value is None:
+                self.text(self.left + 4, y + 4, "not assessable", anchor="start")
+            else:
+                self._interval(row, y)
+            self.parts.append("</g>")
+
+    def _interval(self, row: Interval, y: float) -> None:
+        if row.low is not None and row.high is not None:
+            self.line(self.x(row.low), y, self.x(row.high), y, "bar")
+            for end in (row.low, row.high):
+                self.line(self.x(end), y - 4, self.x(end), y + 4, "bar")
+        if row.other is not None:
+            diamond = f"M{self.x(row.other):.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
+            self.parts.append(f'<path class="naive" d="{diamond}"/>')
+        self.parts.append(_mark(self.x(row.value), y, row.verdict))
+
+    def svg(self, title: str) -> Markup:
+        """Return the chart."""
+        return svg(self.parts, title, self.width, self.bottom + BOTTOM)
 
 
-def shorten(text: object, length: int = 15) -> str:
-    """Cut a name in its middle, where lot names differ least."""
-    text = str(text)
-    if len(text) <= length:
-        return text
-    head = (length - 1) * 2 // 3
-    return f"{text[:head]}…{text[-(length - 1 - head) :]}"
-
-
-def _label(text: str, y: float) -> str:
-    return f'<text class="lab" x="{LABEL - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(shorten(text))}<title>{escape(text)}</title></text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _axis(ticks: Sequence[tuple[float, str]], place: Callable[[float], float], bottom: float, title: str) -> list[str]:
-    parts = []
-    for value, text in ticks:
-        x = place(value)
-        parts.append(_line(x, TOP - 4, x, bottom, "grid"))
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{escape(text)}</text>')
-    parts.append(
-        f'<text class="tick" x="{(LABEL + RIGHT) / 2:.1f}" y="{bottom + 28}" text-anchor="middle">{escape(title)}</text>'
-    )
-    return parts
+def svg(parts: Sequence[str], title: str, width: float, height: float) -> Markup:
+    """Join parts, which are escaped already, into an image with a name."""
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {size} role="img" aria-label="{escape(title)}">'
+    return Markup(head + "".join(parts) + "</svg>")
 
 
 def _mark(x: float, y: float, verdict: str) -> str:
     """Draw the estimate: the shape says the verdict as well as the colour does."""
-    fill = colours.VERDICT.get(verdict, "#0072B2")
+    fill = colours.VERDICT.get(verdict, colours.OKABE_ITO[0])
     if verdict == "FAIL":
         return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{fill}" class="mark"/>'
     if verdict == "WARN":
@@ -75,195 +140,121 @@ def _mark(x: float, y: float, verdict: str) -> str:
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.4" fill="{fill}" class="mark"/>'
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """Format a fraction as per cent; never "0 %" or "100 %" for what is merely near."""
-    if value is None or not math.isfinite(value):
-        return "n/a"
-    shown = f"{value * 100:.{digits}f}"
-    if value < 1 and shown == f"{100:.{digits}f}":
-        return f"> {100 - 10**-digits:.{digits}f}\u00a0%"
-    if value > 0 and shown == f"{0:.{digits}f}":
-        return f"< {10**-digits:.{digits}f}\u00a0%"
-    return f"{shown.removesuffix('.0')}\u00a0%"
-
-
 def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title: str) -> Markup:
-    """Draw intervals of a fraction per lot on an axis that is stretched at the end that matters.
+    """Draw intervals of a fraction on an axis that is stretched at the end that matters.
 
     Positive markers are read near 100 %, negative ones near 0 %: the axis is the square root of the distance from
     that end, so that 95 and 99 % (or 2 and 0.5 %) are apart and outliers still fit.
+
+    Parameters
+    ----------
+    rows
+        One per lot or criterion.
+    kind
+        positive, negative or overall.
+    limit
+        Of the criterion, as a fraction; its good side is shaded.
+    title
+        Name of the image.
     """
-    span = RIGHT - LABEL
-    if kind == "negative":
-        ticks = (0, 0.005, 0.02, 0.1, 0.3, 1)
-        axis = "% of cells above the limit (√ scale)"
-    else:
-        ticks = (0, 0.5, 0.8, 0.95, 1)
-        axis = "% of cells above the limit (stretched scale)"
-        if kind == "overall":
-            axis = "% of cells called pass (stretched scale)"
+    negative = kind == "negative"
 
     def place(value: float) -> float:
         value = min(max(value, 0.0), 1.0)
-        return LABEL + span * (math.sqrt(value) if kind == "negative" else 1 - math.sqrt(1 - value))
+        return math.sqrt(value) if negative else 1 - math.sqrt(1 - value)
 
-    bottom = TOP + ROW * len(rows)
-    parts = []
+    chart = RowChart(len(rows), place)
     if limit is not None:
-        left, right = (LABEL, place(limit)) if kind == "negative" else (place(limit), RIGHT)
-        parts.append(
-            f'<rect class="zone" x="{left:.1f}" y="{TOP - 4}" width="{right - left:.1f}" height="{bottom - TOP + 4}"/>'
-        )
-    parts += _axis([(t, f"{t * 100:g}") for t in ticks], place, bottom, axis)
+        chart.zone(*((0, limit) if negative else (limit, 1)))
+    ticks = (0, 0.005, 0.02, 0.1, 0.3, 1) if negative else (0, 0.5, 0.8, 0.95, 1)
+    what = "called pass" if kind == "overall" else "above the limit"
+    chart.axis([(t, f"{t * 100:g}") for t in ticks], f"% of cells {what} ({'√' if negative else 'stretched'} scale)")
     if limit is not None:
-        parts.append(_line(place(limit), TOP - 4, place(limit), bottom, "limit"))
-    parts += _rows(rows, place, percent)
-    return _svg(bottom + BOTTOM, parts, title)
+        chart.limit(limit)
+    chart.intervals(rows, percent)
+    return chart.svg(title)
 
 
-def forest(rows: Sequence[Interval], *, title: str, axis: str, zero: float = 0.0) -> Markup:
-    """Draw effects with intervals about a line of no effect."""
-    ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None] + [zero]
-    low, high = min(ends), max(ends)
-    pad = (high - low) * 0.06 or 1.0
-    low, high = low - pad, high + pad
-    span = RIGHT - LABEL
-    bottom = TOP + ROW * len(rows)
-
-    def place(value: float) -> float:
-        return LABEL + span * (value - low) / (high - low)
-
-    parts = _axis([(t, f"{t:g}") for t in round_ticks(low, high)], place, bottom, axis)
-    parts.append(_line(place(zero), TOP - 4, place(zero), bottom, "limit"))
-    parts += _rows(rows, place, lambda v: "n/a" if v is None else f"{v:.2f}")
-    return _svg(bottom + BOTTOM, parts, title)
-
-
-def _rows(rows: Sequence[Interval], place: Callable[[float], float], show: Callable[[float | None], str]) -> list[str]:
-    parts = []
-    for i, row in enumerate(rows):
-        y = TOP + ROW * (i + 0.5)
-        hint = f"{row.label}: {show(row.value)} ({show(row.low)} to {show(row.high)}). {row.note}"
-        parts.append(f"<g><title>{escape(hint)}</title>")
-        parts.append(f'<rect class="hit" x="0" y="{y - ROW / 2:.1f}" width="{WIDTH}" height="{ROW}"/>')
-        parts.append(_label(row.label, y))
-        if row.value is None:
-            parts.append(f'<text class="tick" x="{LABEL + 4}" y="{y + 4:.1f}">not assessable</text></g>')
-            continue
-        if row.low is not None and row.high is not None:
-            parts.append(_line(place(row.low), y, place(row.high), y, "bar"))
-            parts += [_line(place(v), y - 4, place(v), y + 4, "bar") for v in (row.low, row.high)]
-        if row.other is not None:
-            x = place(row.other)
-            parts.append(f'<path class="naive" d="M{x:.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"/>')
-        parts.append(_mark(place(row.value), y, row.verdict) + "</g>")
-    return parts
+def forest(rows: Sequence[Interval], *, title: str, axis: str, zero: float = 0.0, label: int = 108) -> Markup:
+    """Draw effects with intervals about a line of no effect; ``label`` is the width of the names."""
+    low, high = ends([v for row in rows for v in (row.value, row.low, row.high) if v is not None] + [zero], 0.06)
+    chart = RowChart(len(rows), linear(low, high), width=212 + label, label=label)
+    chart.axis([(t, f"{t:g}") for t in round_ticks(low, high)], axis)
+    chart.limit(zero)
+    chart.intervals(rows, lambda v: "n/a" if v is None else f"{v:.2f}")
+    return chart.svg(title)
 
 
 def stacks(
-    rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], *, title: str, axis: str = "% of cells", top: float = 1.0
+    rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]],
+    *,
+    title: str,
+    axis: str = "% of cells",
+    top: float = 1.0,
 ) -> Markup:
     """Stack shares into bars: one row a lot, parts of (name, share, colour); the axis ends at ``top``."""
-    span = RIGHT - LABEL
-    bottom = TOP + ROW * len(rows)
-
-    def place(value: float) -> float:
-        return LABEL + span * min(value / top, 1.0)
-
-    parts = _axis([(t / 4 * top, f"{t * 25 * top:g}") for t in range(5)], place, bottom, axis)
+    chart = RowChart(len(rows), lambda value: min(value / top, 1.0))
+    chart.axis([(t / 4 * top, f"{t * 25 * top:g}") for t in range(5)], axis)
     for i, (label, shares) in enumerate(rows):
-        y = TOP + ROW * i + 2
-        parts.append(_label(label, y + ROW / 2 - 2))
+        chart.label(i, label)
         left = 0.0
         for name, share, colour in shares:
             if share <= 0:
                 continue
+            x, end = chart.x(left), chart.x(left + share)
+            box = f'x="{x:.2f}" y="{chart.middle(i) - 7.5:.1f}" width="{end - x:.2f}" height="15" fill="{colour}"'
             hint = escape(f"{label}, {name}: {percent(share)}")
-            parts.append(f'<rect class="part" x="{place(left):.2f}" y="{y}" width="{place(left + share) - place(left):.2f}" height="{ROW - 4}" '
-                         f'fill="{colour}"><title>{hint}</title></rect>')  # fmt: skip
+            chart.parts.append(f'<rect class="part" {box}><title>{hint}</title></rect>')
             left += share
-    return _svg(bottom + BOTTOM, parts, title)
+    return chart.svg(title)
 
 
-def boxes(rows: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title: str, axis: str, log: bool) -> Markup:
+def boxes(
+    rows: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title: str, axis: str, log: bool = False
+) -> Markup:
     """Draw quantile boxes: rows of (label, 5/25/50/75/95 % quantiles, limits); the whisker is 5 to 95 %."""
     change = (lambda v: math.log10(max(v, 1.0))) if log else float
-    ends = [change(v) for _, quantiles, limits in rows for v in (*quantiles, *limits) if math.isfinite(v)]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    pad = (high - low) * 0.04 or 0.5
-    low, high = low - pad, high + pad
-    span, bottom = RIGHT - LABEL, TOP + ROW * len(rows)
-
-    def at(value: float) -> float:
-        return LABEL + span * (change(value) - low) / (high - low)
-
+    low, high = ends(
+        [change(v) for _, quantiles, limits in rows for v in (*quantiles, *limits) if math.isfinite(v)], 0.04
+    )
+    to_share = linear(low, high)
+    chart = RowChart(len(rows), lambda value: to_share(change(value)))
     if log:
-        ticks = [(10.0**e * m, f"{10**e * m:,.0f}") for e in range(math.floor(low), math.ceil(high)) for m in (1, 3)]
-        ticks = [(v, text) for v, text in ticks if low <= math.log10(v) <= high]
+        steps = [10.0**e * m for e in range(math.floor(low), math.ceil(high)) for m in (1, 3)]
+        ticks = [(v, f"{v:,.0f}".replace(",", "\u202f")) for v in steps if low <= math.log10(v) <= high]
     else:
         ticks = [(t, f"{t:g}") for t in round_ticks(low, high)]
-    parts = _axis(ticks[:: max(1, len(ticks) // 5)], at, bottom, axis)
+    chart.axis(ticks[:: max(1, math.ceil(len(ticks) / 5))], axis)
     for i, (label, quantiles, limits) in enumerate(rows):
-        y = TOP + ROW * (i + 0.5)
-        parts.append(_label(label, y))
+        y = chart.middle(i)
+        chart.label(i, label)
         if not all(map(math.isfinite, quantiles)):
-            parts.append(f'<text class="tick" x="{LABEL + 4}" y="{y + 4:.1f}">not measured</text>')
+            chart.text(chart.left + 4, y + 4, "not measured", anchor="start")
             continue
-        q05, q25, q50, q75, q95 = map(at, quantiles)
-        hint = escape(f"{label}: median {quantiles[2]:.4g}, half of the cells {quantiles[1]:.4g} to {quantiles[3]:.4g}")
-        parts.append(f"<g><title>{hint}</title>" + _line(q05, y, q95, y, "bar"))
-        parts.append(f'<rect class="box" x="{q25:.1f}" y="{y - 5}" width="{max(q75 - q25, 1):.1f}" height="10"/>')
-        parts.append(_line(q50, y - 6, q50, y + 6, "median") + "</g>")
-        parts += [_line(at(v), y - 8, at(v), y + 8, "limit") for v in limits if math.isfinite(v)]
-    return _svg(bottom + BOTTOM, parts, title)
+        q05, q25, q50, q75, q95 = map(chart.x, quantiles)
+        hint = f"{label}: median {quantiles[2]:.4g}, half of the cells {quantiles[1]:.4g} to {quantiles[3]:.4g}"
+        chart.parts.append(f"<g><title>{escape(hint)}</title>")
+        chart.line(q05, y, q95, y, "bar")
+        box = f'x="{q25:.1f}" y="{y - 5:.1f}" width="{max(q75 - q25, 1):.1f}" height="10"'
+        chart.parts.append(f'<rect class="box" {box}/>')
+        chart.line(q50, y - 6, q50, y + 6, "median")
+        chart.parts.append("</g>")
+        for value in filter(math.isfinite, limits):
+            chart.line(chart.x(value), y - 8, chart.x(value), y + 8, "limit")
+    return chart.svg(title)
 
 
-def curve(
-    points: Sequence[tuple[float, float, float, float, str, bool]], *, title: str, x_axis: str, y_axis: str
-) -> Markup:
-    """Draw a line with an interval band: points of (x, y, low, high, text, chosen)."""
-    width, height, left, bottom = WIDTH, 220, 44, 176
-    xs = [p[0] for p in points]
-    low = min([p[2] for p in points] + [0.9])
-    x0, x1 = min(xs), max(xs)
-    y0, y1 = max(0.0, math.floor(low * 20) / 20), 1.0
+def ends(values: Sequence[float], pad: float) -> tuple[float, float]:
+    """Smallest and largest value with some room."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = (high - low) * pad or 1.0
+    return low - room, high + room
 
-    def px(x: float) -> float:
-        return left + (width - left - 14) * ((x - x0) / ((x1 - x0) or 1.0))
 
-    def py(y: float) -> float:
-        return bottom - (bottom - 26) * (y - y0) / (y1 - y0)
-
-    parts = []
-    for tick in round_ticks(y0, y1):
-        parts.append(_line(left, py(tick), width - 14, py(tick), "grid"))
-        parts.append(f'<text class="tick" x="{left - 6}" y="{py(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for tick in round_ticks(x0, x1):
-        parts.append(f'<text class="tick" x="{px(tick):.1f}" y="{bottom + 15}" text-anchor="middle">{tick:g}</text>')
-    band = [f"{px(p[0]):.1f},{py(p[3]):.1f}" for p in points] + [
-        f"{px(p[0]):.1f},{py(p[2]):.1f}" for p in reversed(points)
-    ]
-    parts.append(f'<polygon class="band" points="{" ".join(band)}"/>')
-    parts.append(f'<polyline class="line" points="{" ".join(f"{px(p[0]):.1f},{py(p[1]):.1f}" for p in points)}"/>')
-    for x, y, _, _, text, chosen in points:
-        kind = "chosen" if chosen else "dot"
-        parts.append(
-            f'<circle class="{kind}" cx="{px(x):.1f}" cy="{py(y):.1f}" r="{6 if chosen else 3.2}"><title>{escape(text)}</title></circle>'
-        )
-        if chosen:
-            anchor = "end" if px(x) > width * 0.7 else "start" if px(x) < width * 0.3 else "middle"
-            parts.append(
-                f'<text class="lab" x="{px(x):.1f}" y="16" text-anchor="{anchor}">chosen: {escape(text)}</text>'
-            )
-            parts.append(_line(px(x), 20, px(x), bottom, "limit"))
-    parts.append(
-        f'<text class="tick" x="{(left + width) / 2:.1f}" y="{bottom + 32}" text-anchor="middle">{escape(x_axis)}</text>'
-    )
-    middle = (26 + bottom) / 2
-    parts.append(
-        f'<text class="tick" x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{escape(y_axis)}</text>'
-    )
-    return _svg(height, parts, title)
+def linear(low: float, high: float) -> Callable[[float], float]:
+    """Map a range to 0 to 1."""
+    span = (high - low) or 1.0
+    return lambda value: (value - low) / span
 
 
 def round_ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -272,8 +263,5 @@ def round_ticks(low: float, high: float, count: int = 5) -> list[float]:
     size = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
     step = next((m * size for m in (1, 2, 2.5, 5, 10) if m * size >= raw), size)
     first = math.ceil(low / step - 1e-9)
-    ticks = []
-    while first * step <= high + step * 1e-9:
-        ticks.append(round(first * step, 10))
-        first += 1
-    return ticks
+    last = math.floor(high / step + 1e-9)
+    return [round(k * step, 10) for k in range(first, last + 1)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -159,7 +158,8 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
     head = pd.read_csv(path, sep="\t", nrows=0).columns
     absent = [column for column in columns if column not in head]
     if absent:
-        msg = f"{path}: expected the columns {', '.join(columns)}; {', '.join(absent)} not found. Rerun the step that writes it."
+        wanted, lost = ", ".join(columns), ", ".join(absent)
+        msg = f"{path}: expected the columns {wanted}; {lost} not found. Rerun the step that writes it."
         raise UserError(msg)
     table = pd.read_csv(
         path, sep="\t", dtype={c: str for c in head if c in TEXT}, keep_default_na=False, na_values=["", "nan", "NaN"]
@@ -209,12 +209,3 @@ def _join(obs: pd.DataFrame, light: dict[str, AnnData]) -> pd.DataFrame:
 def natural(values: object) -> list[str]:
     """Sort names so that cluster 10 comes after cluster 9."""
     return sorted(map(str, values), key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))
-
-
-def finite(value: object) -> float | None:
-    """Return a number, or None where it is missing."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None

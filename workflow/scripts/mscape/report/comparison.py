@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from mscape.report import charts, colours
 from mscape.report.charts import Interval
-from mscape.report.collect import finite, natural
+from mscape.report.collect import natural
 from mscape.report.tables import from_frame
+from mscape.report.words import finite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MAX_FIGURES = 24
 MAX_FEATURES = 25
 MAX_ROWS = 100
+NAMES = 190  # pixels for the names of signatures
 WORDS = {"score": "signature scores", "composition": "sub-populations", "gene": "genes"}
 UNITS = {"score": "difference of z", "gene": "log2 fold change", "composition": "difference"}
 CONTRASTS = (
@@ -57,7 +59,9 @@ def compared(dataset: Dataset) -> dict:
             shown = ranked.groupby(["contrast", "kind"], sort=False).head(MAX_ROWS)
             more = ""
             if len(shown) < len(table):
-                more = f"{len(shown)} of {len(table)} rows: the first {MAX_ROWS} of each kind. All are in contrasts.tsv."
+                more = (
+                    f"{len(shown)} of {len(table)} rows: the first {MAX_ROWS} of each kind. All are in contrasts.tsv."
+                )
             caption = "Contrasts between groups of donors"
             result["table"] = from_frame(shown, id="contrasts", caption=caption, columns=CONTRASTS, more=more)
     composition = dataset.tables.get("composition")
@@ -77,7 +81,7 @@ def compared(dataset: Dataset) -> dict:
 
 
 def _design(row: dict) -> dict:
-    """What a contrast rests on, in words."""
+    """Say what a contrast rests on."""
     donors = [int(v) if (v := finite(row.get(key))) is not None else 0 for key in ("n_reference", "n_other")]
     return {"contrast": row["contrast"], "donors": donors, "note": row.get("note") or ""}
 
@@ -103,5 +107,12 @@ def _forests(ranked: pd.DataFrame) -> list[dict]:
         title = f"{contrast}: {WORDS.get(kind, kind)}"
         unit = part["unit"].iloc[0] if "unit" in part and part["unit"].iloc[0] else UNITS.get(kind, "difference")
         note = f"The first {MAX_FEATURES} of {len(part)}." if len(part) > MAX_FEATURES else ""
-        figures.append({"title": title, "svg": charts.forest(rows, title=title, axis=unit), "term": "contrast", "note": note})
+        figures.append(
+            {
+                "title": title,
+                "svg": charts.forest(rows, title=title, axis=unit, label=NAMES),
+                "term": "contrast",
+                "note": note,
+            }
+        )
     return figures

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mscape.report import colours
-from mscape.report.collect import finite, natural
+from mscape.report.collect import natural
+from mscape.report.words import finite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
     from mscape.report.collect import Dataset
 
-RASTER_ABOVE = 5000  # points: a vector file with more is slow to open
+RASTER_ABOVE = 2000  # points: a vector file with more is slow to open
 STYLE = {
-    "font.family": "sans-serif", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none",
-    "pdf.fonttype": 42, "svg.hashsalt": "mscape", "figure.dpi": 100, "savefig.dpi": 300,
-}  # fmt: skip
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mscape",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+}
 
 
 def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, seed: int = 0) -> list[Path]:
@@ -32,7 +39,7 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
     dataset
         The stage files, read.
     folder
-        Where ``umap_gate``, ``umap_identity``, ``umap_lot``, ``umap_leiden`` and ``gate_intervals`` go, each as SVG and PDF.
+        Where ``umap_gate umap_identity umap_lot umap_leiden gate_intervals`` go, each as SVG and PDF.
     max_cells
         Cells drawn on a map.
     seed
@@ -63,6 +70,8 @@ def _save(figure: Figure, stem: Path, dataset: Dataset) -> list[Path]:
     """Save without a date, so that equal runs give equal files."""
     text = f"run {dataset.passports.get('run_id', '')}" + (" · SIMULATED DATA" if dataset.simulated else "")
     figure.text(0.005, 0.005, text, fontsize=5, color="#666666")
+    figure.draw_without_rendering()  # lays the figure out; without this every format would do it again, twice
+    figure.set_layout_engine("none")
     paths = []
     for suffix, metadata in ((".svg", {"Date": None}), (".pdf", {"CreationDate": None})):
         path = stem.with_name(stem.name + suffix)

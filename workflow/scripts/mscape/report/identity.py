@@ -8,11 +8,34 @@ import pandas as pd
 
 from mscape.report import charts, colours
 from mscape.report.charts import MEETS, Interval
-from mscape.report.collect import finite
 from mscape.report.tables import Table, from_frame
+from mscape.report.words import finite
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
+
+CRITERIA = (
+    ("lot_id", "Lot", "text", "lot"),
+    ("criterion", "Criterion", "text", ""),
+    ("kind", "Kind", "text", ""),
+    ("verdict", "Verdict", "verdict", "verdict"),
+    ("estimate", "Estimate", "percent", "gate"),
+    ("low", "Low", "percent", "interval"),
+    ("high", "High", "percent", "interval"),
+    ("detected_fraction", "Naive detection", "percent", "naive"),
+    ("min_detectable_fraction", "Least detectable share", "percent", "min_detectable"),
+    ("n_cells", "Cells", "number", ""),
+    ("reason", "Reason", "text", "isct_reason"),
+)
+IDENTITIES = (
+    ("lot_id", "Lot", "text", "lot"),
+    ("identity", "Identity", "text", "isct_identity"),
+    ("n_cells", "Cells", "number", ""),
+    ("fraction", "Share", "percent", "contaminants"),
+    ("low", "Low", "percent", "interval"),
+    ("high", "High", "percent", "interval"),
+)
+
 
 def identity(dataset: Dataset) -> dict:
     """Interval charts per criterion and the gate table."""
@@ -39,25 +62,19 @@ def identity(dataset: Dataset) -> dict:
         )
         term = {"positive": "positive_marker", "negative": "negative_marker"}.get(kind, "hero_cells")
         figures.append({"id": f"gate-{kind}-{criterion}", "title": title, "svg": svg, "term": term, "kind": kind})
-    columns = (
-        ("lot_id", "Lot", "text", "lot"), ("criterion", "Criterion", "text", ""), ("kind", "Kind", "text", ""),
-        ("verdict", "Verdict", "verdict", "verdict"), ("estimate", "Estimate", "percent", "gate"), ("low", "Low", "percent", "interval"),
-        ("high", "High", "percent", "interval"), ("detected_fraction", "Naive detection", "percent", "naive"),
-        ("n_cells", "Cells", "number", ""), ("reason", "Reason", "text", "isct_reason"),
-    )  # fmt: skip
     reasons = None
     if "isct_reason" in dataset.obs:
         reasons = _reasons(dataset.obs)
     return {
         "figures": figures,
-        "table": from_frame(table, id="gate", caption="Gate criteria per lot", columns=columns),
+        "table": from_frame(table, id="gate", caption="Gate criteria per lot", columns=CRITERIA),
         "reasons": reasons,
         "limits": limits,
     } | _hidden(dataset)
 
 
 def _hidden(dataset: Dataset) -> dict:
-    """Tests for a marker-negative subset that pooling would hide; found ones first."""
+    """Tabulate tests for a marker-negative subset that pooling would hide, found ones first."""
     table = dataset.tables.get("hidden")
     if table is None or "finding" not in table or not len(table):
         return {"hidden": None}
@@ -92,8 +109,12 @@ def _reasons(obs: pd.DataFrame) -> Table:
     count["share"] = count["n_cells"] / len(obs)
     count["isct_reason"] = count["isct_reason"].replace("", "no remark")
     count = count.sort_values("n_cells", ascending=False)
-    columns = (("isct_call", "Call", "text", "isct_call"), ("isct_reason", "Reason", "text", "isct_reason"),
-               ("n_cells", "Cells", "number", ""), ("share", "Share", "percent", ""))  # fmt: skip
+    columns = (
+        ("isct_call", "Call", "text", "isct_call"),
+        ("isct_reason", "Reason", "text", "isct_reason"),
+        ("n_cells", "Cells", "number", ""),
+        ("share", "Share", "percent", ""),
+    )
     return from_frame(count, id="reasons", caption="Calls and their reasons, all cells", columns=columns)
 
 
@@ -113,15 +134,11 @@ def purity(dataset: Dataset) -> dict:
     rows = [(lot, [(n, float(shares.at[lot, n]), palette[n]) for n in names]) for lot in dataset.lots]
     title = "Cells of other identity per lot"
     figure = charts.stacks(rows, title=title, axis="% of the lot's cells", top=_top(rows)) if names else None
-    columns = (
-        ("lot_id", "Lot", "text", "lot"), ("identity", "Identity", "text", "isct_identity"), ("n_cells", "Cells", "number", ""),
-        ("fraction", "Share", "percent", "contaminants"), ("low", "Low", "percent", "interval"), ("high", "High", "percent", "interval"),
-    )  # fmt: skip
     found = table[table["n_cells"] > 0].sort_values(["fraction"], ascending=False)
     return {
         "figure": figure,
         "legend": list(palette.items()),
-        "table": from_frame(found, id="contaminants", caption="Cells of other identity, per lot", columns=columns),
+        "table": from_frame(found, id="contaminants", caption="Cells of other identity, per lot", columns=IDENTITIES),
     }
 
 

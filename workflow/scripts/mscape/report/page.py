@@ -14,8 +14,7 @@ import yaml
 from markupsafe import Markup
 
 from mscape.report import colours
-from mscape.report.charts import percent
-from mscape.report.tables import interval_text, number, value_text
+from mscape.report.words import interval_text, number, percent, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +92,11 @@ def version() -> str:
 def glossary() -> dict[str, dict]:
     """Definitions behind the question marks."""
     return yaml.safe_load((TEMPLATES / "glossary.yaml").read_text(encoding="utf-8"))
+
+
+def citations() -> dict[str, str]:
+    """Works that the methods paragraph cites."""
+    return yaml.safe_load((TEMPLATES / "citations.yaml").read_text(encoding="utf-8"))
 
 
 def render(template: str, *, scripts: Sequence[str] = (), **context: object) -> str:

@@ -6,92 +6,114 @@ from typing import TYPE_CHECKING
 
 from mscape.report import charts, colours
 from mscape.report.charts import MEETS, Interval
-from mscape.report.collect import finite, natural
+from mscape.report.collect import natural
+from mscape.report.programmes import axis_group
+from mscape.report.words import finite
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mscape.report.collect import Dataset
 
-FACTS = ("donor_id", "tissue", "passage", "condition", "culture", "sex", "assay", "disease", "batch")
-MAX_SCORES = 14
+FACTS = {
+    "donor_id": "donor",
+    "tissue": "tissue",
+    "isbt_tissue": "ISBT 128 name",
+    "passage": "passage",
+    "condition": "condition",
+    "culture": "culture",
+    "sex": "sex",
+    "assay": "assay",
+    "disease": "disease",
+    "batch": "batch",
+}
+MAX_SCORES = 15
+SHOWN_AXES = 3  # immunoregulation, senescence, trilineage: the first of programmes.AXES
+LIMITS = {"positive": ("min_positive", 0.95), "negative": ("max_negative", 0.02)}
 
 
 def pages(dataset: Dataset) -> list[dict]:
     """Return one page a lot, in the order of the passports."""
-    gate, contaminants = dataset.tables.get("gate_table"), dataset.tables.get("contaminants")
-    composition, summary = dataset.tables.get("composition"), dataset.tables.get("score_summary")
-    accounting = dataset.tables.get("accounting")
+    tables = dataset.tables
+    panel = dataset.stage("gate", "gate_msc")
+    limits = {
+        kind: finite(panel.get(key)) for kind, key in (("positive", "min_positive"), ("negative", "max_negative"))
+    }
+    limits = {kind: value or LIMITS[kind] for kind, value in limits.items()}
     result = []
     for lot in dataset.passports["lots"]:
         name = lot["lot_id"]
-        page = {
-            "lot": lot,
-            "facts": [(k.replace("_id", "").replace("_", " "), lot[k]) for k in FACTS if lot.get(k) not in (None, "")],
-        }
-        if accounting is not None:
-            part = accounting[accounting["lot_id"] == name]
-            page["cells"] = {
-                "loaded": int(part["loaded"].sum()),
-                "pass": int(part["pass"].sum()),
-                "samples": list(part["sample_id"]),
-            }
-        if gate is not None:
-            page["gate"] = _gate(gate[gate["lot_id"] == name], name)
-        if contaminants is not None:
-            part = contaminants[(contaminants["lot_id"] == name) & (contaminants["n_cells"] > 0)]
-            page["contaminants"] = part.sort_values("fraction", ascending=False).head(5).to_dict("records")
-        if composition is not None:
-            page["composition"] = _composition(composition, name)
-        if summary is not None:
-            page["scores"] = _scores(summary[summary["lot_id"] == name], dataset.tables.get("signatures"), name)
+        own = {key: tables[key][tables[key]["lot_id"] == name] for key in tables if "lot_id" in tables[key]}
+        facts = [(label, lot[key]) for key, label in FACTS.items() if lot.get(key) not in (None, "", "unknown")]
+        page = {"lot": lot, "facts": facts, "groups": _groups(lot["attributes"])}
+        if "accounting" in own:
+            part = own["accounting"]
+            page["cells"] = {"loaded": int(part["loaded"].sum()), "pass": int(part["pass"].sum())}
+            page["samples"] = list(part["sample_id"])
+        if "gate_table" in own:
+            page["gate"] = _gate(own["gate_table"], limits, name)
+        if "contaminants" in own:
+            part = own["contaminants"]
+            part = part[part["n_cells"] > 0].sort_values("fraction", ascending=False)
+            page["contaminants"] = part.head(5).to_dict("records")
+        if "composition" in own:
+            page["composition"] = _composition(
+                own["composition"], natural(tables["composition"]["cluster"].unique()), name
+            )
+        if "score_summary" in own:
+            page["scores"] = _scores(own["score_summary"], tables.get("signatures"), name)
         result.append(page)
     return result
 
 
-def _gate(part, name: str):
+def _groups(attributes: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Attributes by group, groups in the order of their first attribute."""
+    groups: dict[str, list[dict]] = {}
+    for attribute in attributes:
+        groups.setdefault(attribute.get("group") or "attributes", []).append(attribute)
+    return list(groups.items())
+
+
+def _gate(part: pd.DataFrame, limits: dict[str, float], name: str) -> list[tuple]:
     figures = []
-    for kind, limit in (("positive", 0.95), ("negative", 0.02)):
-        rows = [
-            Interval(
-                r.criterion,
-                finite(r.estimate),
-                finite(r.low),
-                finite(r.high),
-                MEETS.get(r.verdict, ""),
-                finite(getattr(r, "detected_fraction", None)),
+    for kind, limit in limits.items():
+        rows = []
+        for row in part[part["kind"] == kind].to_dict("records"):
+            ends = [finite(row[key]) for key in ("estimate", "low", "high")]
+            rows.append(
+                Interval(row["criterion"], *ends, MEETS.get(row["verdict"], ""), finite(row.get("detected_fraction")))
             )
-            for r in part[part["kind"] == kind].itertuples(index=False)
-        ]
         if rows:
-            figures.append(
-                (kind, charts.fractions(rows, kind=kind, limit=limit, title=f"{kind} markers of lot {name}"))
-            )
+            title = f"{kind} markers of lot {name}"
+            figures.append((kind, charts.fractions(rows, kind=kind, limit=limit, title=title)))
     return figures
 
 
-def _composition(table, name: str):
-    names = natural(table["cluster"].unique())
+def _composition(part: pd.DataFrame, names: list[str], name: str) -> dict | None:
     palette = dict(zip(names, colours.categories(names), strict=True))
-    part = table[table["lot_id"] == name].set_index("cluster")["fraction"]
-    shares = [(c, float(part.get(c, 0.0)), palette[c]) for c in names]
+    fractions = part.drop_duplicates("cluster").set_index("cluster")["fraction"]
+    shares = [(c, float(fractions.get(c, 0.0)), palette[c]) for c in names]
     if not sum(share for _, share, _ in shares):
         return None
-    return {"svg": charts.stacks([("this lot", shares)], title=f"Sub-populations of lot {name}", axis="share of clustered cells (%)"),
-            "largest": sorted(shares, key=lambda s: -s[1])[:6]}  # fmt: skip
+    title = f"Sub-populations of lot {name}"
+    return {
+        "svg": charts.stacks([("this lot", shares)], title=title, axis="% of clustered cells"),
+        "largest": sorted(shares, key=lambda s: -s[1])[:6],
+    }
 
 
-def _scores(part, signatures, name: str):
-    """Forest of the lot's signature scores: those on the immunoregulatory, senescence and trilineage axes first."""
-    part = part[part["z"].notna()]
+def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
+    """Draw the lot's z of the signatures on the immunoregulatory, senescence and trilineage axes."""
+    key = "z" if part["z"].notna().any() or "z_cells" not in part else "z_cells"
+    part = part[part[key].notna()]
     if signatures is not None:
         axis = part["signature"].map(signatures.drop_duplicates("id").set_index("id")["axis"]).fillna("").str.lower()
-        keep = axis.str.contains("immun|senesc|trilin|osteo|adipo|chondro|licens")
-        part = part[keep] if keep.any() else part
+        group = axis.map(axis_group)
+        part = part.assign(_group=group)[group < SHOWN_AXES].sort_values("_group", kind="stable")
     rows = [
-        Interval(r.signature, finite(r.z), finite(getattr(r, "low", None)), finite(getattr(r, "high", None)))
-        for r in part.head(MAX_SCORES).itertuples(index=False)
+        Interval(row["signature"].replace("_", " "), finite(row[key]), None, None) for row in part.to_dict("records")
     ]
-    return (
-        charts.forest(rows, title=f"Signature scores of lot {name}", axis="z against random gene sets")
-        if rows
-        else None
-    )
+    if not rows:
+        return None
+    title = f"Signature scores of lot {name}"
+    return charts.forest(rows[:MAX_SCORES], title=title, axis="z against random gene sets", label=190)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mscape.report import charts, colours
-from mscape.report.collect import finite, natural
+from mscape.report import colours
+from mscape.report.collect import natural
+from mscape.report.curves import curve
 from mscape.report.tables import from_frame
+from mscape.report.words import finite, shorten
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
@@ -75,7 +77,9 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
         result["stability"] = from_frame(stability, id="stability", caption=caption, columns=STABILITY)
     markers = dataset.tables.get("markers")
     if markers is not None and len(markers):
-        result["markers"] = _top(markers.sort_values("rank", kind="stable"), "markers", "Marker genes", MARKERS, max_markers)
+        result["markers"] = _top(
+            markers.sort_values("rank", kind="stable"), "markers", "Marker genes", MARKERS, max_markers
+        )
     terms = _cluster_terms(dataset)
     if terms is not None and len(terms):
         terms = terms.sort_values("fdr" if "fdr" in terms else "term", kind="stable")
@@ -103,9 +107,18 @@ def _curve(table: pd.DataFrame | None):
         mean = float(row["ari_mean"])
         low, high = (v if (v := finite(row.get(k))) is not None else mean for k in ("ari_low", "ari_high"))
         n = int(row["n_clusters"])
-        points.append((float(row["resolution"]), mean, low, high, f"{row['resolution']:g}, {n} cluster{'s' if n != 1 else ''}", bool(mark)))
+        points.append(
+            (
+                float(row["resolution"]),
+                mean,
+                low,
+                high,
+                f"{row['resolution']:g}, {n} cluster{'s' if n != 1 else ''}",
+                bool(mark),
+            )
+        )
     title = "Agreement of resampled clusterings by resolution"
-    return charts.curve(points, title=title, x_axis="Leiden resolution", y_axis="mean ARI")
+    return curve(points, title=title, x_axis="Leiden resolution", y_axis="mean ARI")
 
 
 def _overview(dataset: Dataset) -> list[dict]:
@@ -154,7 +167,9 @@ def _top(table: pd.DataFrame, key: str, caption: str, columns: tuple, limit: int
     shown = table.groupby("cluster", sort=False).head(limit)
     shown = shown.sort_values("cluster", key=lambda names: names.map(order), kind="stable")
     if "genes" in shown:
-        shown = shown.assign(genes=shown["genes"].astype(str).str.replace(";", ", ").map(lambda text: charts.shorten(text, 90)))
+        shown = shown.assign(
+            genes=shown["genes"].astype(str).str.replace(";", ", ").map(lambda text: shorten(text, 90))
+        )
     more = ""
     if len(shown) < len(table):
         more = f"{len(shown)} of {len(table)} rows: the first {limit} per sub-population. All are in {key}.tsv."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape.report import colours
-from mscape.report.collect import finite
 from mscape.report.tables import Cell, Table, from_frame, guess_columns
+from mscape.report.words import finite
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
@@ -27,7 +27,9 @@ OF_LOTS = (
     "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
     "in units of random gene sets of the same expression. It is no test between donors."
 )
-OF_CELLS = "Mean z of the lot's cells against random gene sets; with one lot there is no average of lots to compare with."
+OF_CELLS = (
+    "Mean z of the lot's cells against random gene sets; with one lot there is no average of lots to compare with."
+)
 
 
 def scores(dataset: Dataset) -> dict:
@@ -89,10 +91,15 @@ def _hints(summary: pd.DataFrame, key: str) -> dict[tuple[str, str], str]:
     for row in summary.to_dict("records"):
         parts = [f"{row['signature']} in {row['lot_id']}"]
         z, p = finite(row.get(key)), finite(row.get("pvalue"))
-        parts.append("not scored" if z is None else f"z {z:+.2f}" + (f", p {p:.2g} against random sets" if p is not None else ""))
+        parts.append(
+            "not scored" if z is None else f"z {z:+.2f}" + (f", p {p:.2g} against random sets" if p is not None else "")
+        )
         mean, low, high = (finite(row.get(k)) for k in ("mean", "low", "high"))
         if mean is not None:
-            parts.append(f"mean score {mean:+.3f}" + (f" ({low:+.3f} to {high:+.3f})" if low is not None and high is not None else ""))
+            parts.append(
+                f"mean score {mean:+.3f}"
+                + (f" ({low:+.3f} to {high:+.3f})" if low is not None and high is not None else "")
+            )
         if row.get("n_cells"):
             parts.append(f"{int(row['n_cells'])} cells")
         hints[row["lot_id"], row["signature"]] = "; ".join(parts)
@@ -177,6 +184,13 @@ def confounders(dataset: Dataset) -> dict:
             rho = finite(wide.at[signature, name])
             row.append(heat_cell(rho, RHO_LIMIT, f"{signature} with {name}: rho {rho}", digits=2))
         rows.append(row)
-    note = f"Rank correlation within lots; colours saturate at ±{RHO_LIMIT:g}. Empty where the confounder is the signature itself."
-    result["heat"] = Table("confounder-heat", "Correlation of scores with confounders, within lots", columns, rows, note=note, classes="heat")
+    note = f"Rank correlation within lots; colours saturate at ±{RHO_LIMIT:g}. n/a: the confounder is the signature."
+    result["heat"] = Table(
+        "confounder-heat",
+        "Correlation of scores with confounders, within lots",
+        columns,
+        rows,
+        note=note,
+        classes="heat",
+    )
     return result

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mscape.report import charts
-from mscape.report.answers import accounting_faults
-from mscape.report.collect import finite
-from mscape.report.tables import Cell, Table, from_frame, number
+from mscape.report.alerts import accounting_faults
+from mscape.report.tables import Cell, Table, from_frame
+from mscape.report.words import finite, number
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset

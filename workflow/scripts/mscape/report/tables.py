@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mscape.report.charts import percent
-from mscape.report.collect import finite
+from mscape.report.words import finite, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,52 +42,6 @@ class Table:
     groups: list[tuple[str, int]] = field(default_factory=list)  # spanning heads: (title, columns)
 
 
-def number(value: object, digits: int = 3) -> str:
-    """Write a number with few digits; large ones with thin spaces between thousands."""
-    value = finite(value)
-    if value is None:
-        return "n/a"
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", "\u202f")
-    if abs(value) >= 1000:
-        return f"{value:,.0f}".replace(",", "\u202f")
-    if value and abs(value) < 1e-3:
-        return f"{value:.1e}"
-    return f"{value:.{digits}g}"
-
-
-def is_fraction(unit: str) -> bool:
-    """Whether a value of this unit is a share between 0 and 1."""
-    return unit.startswith(("fraction", "share"))
-
-
-def value_text(value: object, unit: str = "") -> str:
-    """Write an attribute's value with its unit; fractions become per cent."""
-    value = finite(value)
-    if value is None:
-        return "n/a"
-    if is_fraction(unit):
-        return percent(value)
-    if unit.split(" ")[0] == "z":
-        return f"z {value:+.2f}"
-    if unit.startswith("%"):
-        return f"{number(value)} %"
-    short = unit if len(unit) <= 6 else ""
-    return f"{number(value)} {short}".strip()
-
-
-def interval_text(low: object, high: object, unit: str = "") -> str:
-    """Write an interval, or nothing where there is none."""
-    low, high = finite(low), finite(high)
-    if low is None or high is None:
-        return ""
-    if is_fraction(unit):
-        return f"{percent(low)} to {percent(high)}"
-    if unit.split(" ")[0] == "z":
-        return f"{low:+.2f} to {high:+.2f}"
-    return f"{number(low)} to {number(high)}"
-
-
 def cell(value: object, kind: str) -> Cell:
     """Make a cell of a kind: text, number, percent, p, verdict, flag."""
     if kind == "text":
@@ -115,7 +68,7 @@ def from_frame(
     note: str = "",
     more: str = "",
 ) -> Table:
-    """Make a table of the columns (name, title, kind, term) of a frame that are there; others of the frame are left out."""
+    """Make a table of those of the columns (name, title, kind, term) that the frame has."""
     there = [column for column in columns if column[0] in frame]
     rows = [
         [cell(value, kind) for value, (_, _, kind, _) in zip(values, there, strict=True)]

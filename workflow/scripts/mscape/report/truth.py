@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mscape.report.tables import Cell, Table, number
+from mscape.report.tables import Cell, Table
+from mscape.report.words import number
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset

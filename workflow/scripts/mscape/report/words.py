@@ -1,0 +1,82 @@
+"""How the report writes numbers and long names."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def finite(value: object) -> float | None:
+    """Return a number, or None where it is missing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Format a fraction as per cent; never "0 %" or "100 %" for what is merely near."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    shown = f"{value * 100:.{digits}f}"
+    if value < 1 and shown == f"{100:.{digits}f}":
+        return f"> {100 - 10**-digits:.{digits}f}\u00a0%"
+    if value > 0 and shown == f"{0:.{digits}f}":
+        return f"< {10**-digits:.{digits}f}\u00a0%"
+    return f"{shown.removesuffix('.0')}\u00a0%"
+
+
+def number(value: object, digits: int = 3) -> str:
+    """Write a number with few digits; large ones with thin spaces between thousands."""
+    value = finite(value)
+    if value is None:
+        return "n/a"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    if value and abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:.{digits}g}"
+
+
+def is_fraction(unit: str) -> bool:
+    """Whether a value of this unit is a share between 0 and 1."""
+    return unit.startswith(("fraction", "share"))
+
+
+def value_text(value: object, unit: str = "") -> str:
+    """Write an attribute's value with its unit; fractions become per cent, long units are left to the definition."""
+    value = finite(value)
+    if value is None:
+        return "n/a"
+    if is_fraction(unit):
+        return percent(value)
+    if unit.split(" ")[0] == "z":
+        return f"z {value:+.2f}"
+    if unit.startswith("%"):
+        return f"{number(value)}\u00a0%"
+    return f"{number(value)} {unit if len(unit) <= 6 else ''}".strip()
+
+
+def interval_text(low: object, high: object, unit: str = "") -> str:
+    """Write an interval, or nothing where there is none."""
+    low, high = finite(low), finite(high)
+    if low is None or high is None:
+        return ""
+    if is_fraction(unit):
+        return f"{percent(low)} to {percent(high)}"
+    if unit.split(" ")[0] == "z":
+        return f"{low:+.2f} to {high:+.2f}"
+    return f"{number(low)} to {number(high)}"
+
+
+def shorten(text: object, length: int = 15) -> str:
+    """Cut a name in its middle, where lot names differ least."""
+    text = str(text)
+    if len(text) <= length:
+        return text
+    head = (length - 1) * 2 // 3
+    return f"{text[:head]}…{text[-(length - 1 - head) :]}"
