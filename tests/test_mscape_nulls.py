@@ -109,3 +109,16 @@ def test_cells_are_chosen_by_name_whatever_their_order():
     order = np.random.default_rng(0).permutation(100)
     first = names[nulls.stable_order(names)[:10]]
     assert list(first) == list(names[order][nulls.stable_order(names[order])[:10]])
+
+
+def test_genes_that_share_one_mean_share_a_bin_and_none_is_lost():
+    mean = np.r_[np.full(900, 0.1), np.linspace(1, 2, 100), np.full(500, 3.0)]
+    reference = background.make_background(mean, np.ones(1500, bool), [f"G{i:04}" for i in range(1500)])
+    bins = nulls.make_bins(reference, np.full(1500, 0.5))
+    assert sum(members.size for members in bins.members) == 1500
+    gene_stats = nulls.GeneStats(mean, np.full(1500, 0.5), bins)
+    drawn = nulls.draw_sets(
+        scoring.GeneSet("TOY", np.array([0, 1499]), np.empty(0, int)), gene_stats, 50, np.random.default_rng(0)
+    )
+    assert (reference.mean[drawn[:, 0]] == 0.1).all()
+    assert (reference.mean[drawn[:, 1]] > 1.8).all()

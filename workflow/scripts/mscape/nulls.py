@@ -71,13 +71,14 @@ def make_bins(background: Background, detection: np.ndarray) -> Bins:
     seen = detection[background.pool]
     n_bins = int(np.clip(seen.size // (GENES_PER_BIN * DETECTION_BINS), 1, MAX_MEAN_BINS))
     splits = np.array_split(np.arange(seen.size), n_bins)
-    mean_edges = background.mean[[part[-1] for part in splits[:-1]]]
+    mean_edges = np.unique(background.mean[[part[-1] for part in splits[:-1]]])  # rare genes often share one mean
+    mean_edges = mean_edges[mean_edges < background.mean[-1]]
     row = np.searchsorted(mean_edges, background.mean, side="left")
     quantiles = np.arange(1, DETECTION_BINS) / DETECTION_BINS
-    edges = np.array([np.quantile(seen[row == i], quantiles) for i in range(n_bins)])
+    edges = np.array([np.quantile(seen[row == i], quantiles) for i in range(mean_edges.size + 1)])
     bins = Bins(np.empty(0), [], mean_edges, edges)
     of_pool = bins.of(background.mean, seen)
-    members = [np.flatnonzero(of_pool == b) for b in range(n_bins * DETECTION_BINS)]
+    members = [np.flatnonzero(of_pool == b) for b in range(len(edges) * DETECTION_BINS)]
     return Bins(of_pool, members, mean_edges, edges)
 
 
