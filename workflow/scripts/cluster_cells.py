@@ -10,6 +10,7 @@ from mscape import counts, cycle, embedding, gaps, markers, stability, step
 
 logger = logging.getLogger("mscape.cluster_cells")
 
+ENGINES = ("leidenalg", "igraph")
 TOLERANCE = 0.03  # resolutions that agree with their resamples within this of the best count as equally stable
 
 
@@ -57,7 +58,7 @@ def cluster_cells(
     *,
     engine: str = "leidenalg",
     resolution: float | None = None,
-    resolutions: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0),
+    resolutions: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5),
     n_boot: int = 20,
     max_boot_cells: int = 10_000,
     seed: int = 0,
@@ -71,7 +72,7 @@ def cluster_cells(
     data
         In which gaps are looked for.
     engine
-        ``leidenalg`` or ``igraph``; resamples always use igraph.
+        ``leidenalg`` or ``igraph``: which one's clusters are kept. The grid and the resamples are searched with igraph.
     resolution
         Fixed by the user: communities are then taken as they are, gaps or not.
     resolutions
@@ -88,57 +89,52 @@ def cluster_cells(
     jaccard
         Mean overlap of each cluster with its likeness in the subsamples.
     table
-        ``resolution n_communities n_clusters ari_mean ari_low ari_high chosen``.
+        ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high chosen``.
     record
         resolution, reason, engine, agreement of both engines, notes.
     """
-    fixed = resolution is not None
-    grid = sorted({*resolutions, resolution} if fixed else set(resolutions))
-    communities = {r: stability.leiden(graph, resolution=r, engine=engine, seed=seed) for r in grid}
+    from sklearn.metrics import adjusted_rand_score
+
+    grid = sorted(set(resolutions) | ({resolution} if resolution is not None else set()))
+    communities = {r: stability.leiden(graph, resolution=r, seed=seed) for r in grid}
     found = {r: gaps.find_clusters(data, labels) for r, labels in communities.items()}
     partitions = {r: labels for r, (labels, _) in found.items()}
     samples = stability.draws(len(data.rep), n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
-    resampled = stability.resample_best(graph, data, partitions, samples=samples, seed=seed)
+    few = {r for r, (_, notes) in found.items() if gaps.FEW_MARKERS in notes}
+    again = stability.resample_best(graph, data, partitions, samples=samples, with_values=few, seed=seed)
+    ari = {r: stability.compare_samples(partitions[r], samples, again[r])[0] for r in grid}
     table = pd.DataFrame(
         {
             "resolution": grid,
             "n_communities": [int(communities[r].max()) + 1 for r in grid],
             "n_clusters": [int(partitions[r].max()) + 1 for r in grid],
-            "n_resamples": [len(resampled[r][0]) for r in grid],
-            "ari_mean": [resampled[r][0].mean() for r in grid],
-            "ari_low": [np.quantile(resampled[r][0], 0.05) for r in grid],
-            "ari_high": [np.quantile(resampled[r][0], 0.95) for r in grid],
+            "n_resamples": [len(ari[r]) for r in grid],
+            "ari_mean": [ari[r].mean() for r in grid],
+            "ari_low": [np.quantile(ari[r], 0.05) for r in grid],
+            "ari_high": [np.quantile(ari[r], 0.95) for r in grid],
         }
     )
-    if fixed:
-        chosen, clusters = resolution, communities[resolution]
-        supported = int(partitions[resolution].max()) + 1
-        reason = (
-            f"resolution {resolution:g} as configured: {clusters.max() + 1} clusters, of which gaps support {supported}"
-        )
-        overlap = stability.leiden_jaccard(graph, clusters, resolution=resolution, samples=samples, seed=seed)
-    else:
-        chosen, reason = choose_resolution(table)
-        clusters = partitions[chosen] if chosen else np.zeros(len(data.rep), dtype=int)
-        overlap = resampled[chosen][1] if chosen else np.ones(1)
-    other = "igraph" if engine == "leidenalg" else "leidenalg"
-    record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
-    record |= compare_engines(graph, data, clusters, resolution=chosen, other=other, fixed=fixed, seed=seed)
-    record["notes"] = "; ".join(sorted({note for _, notes in found.values() for note in notes}))
+    chosen, reason = choose_resolution(table) if resolution is None else (resolution, "")
+    clusters = np.zeros(len(data.rep), dtype=int)
+    overlap, agreement = np.ones(1), 1.0
+    if chosen:
+        both = {}
+        for name in ENGINES:
+            labels = stability.leiden(graph, resolution=chosen, engine=name, seed=seed)
+            both[name] = labels if resolution is not None else gaps.find_clusters(data, labels)[0]
+        agreement = float(adjusted_rand_score(*both.values()))
+        clusters = both[engine]
+        if resolution is None:
+            overlap = stability.compare_samples(clusters, samples, again[chosen])[1]
+        else:
+            overlap = stability.leiden_jaccard(graph, clusters, resolution=chosen, samples=samples, seed=seed)
+            supported = int(partitions[chosen].max()) + 1
+            reason = f"resolution {chosen:g} as configured: {clusters.max() + 1} clusters; gaps support {supported}"
     table["chosen"] = table["resolution"] == chosen
+    record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
+    record["agreement"] = agreement
+    record["notes"] = "; ".join(sorted({note for _, notes in found.values() for note in notes}))
     return clusters, overlap, table, record
-
-
-def compare_engines(graph, data: gaps.Data, clusters, *, resolution: float, other: str, fixed: bool, seed: int) -> dict:
-    """Run the other engine at the chosen resolution: the adjusted Rand index of the results of both."""
-    from sklearn.metrics import adjusted_rand_score
-
-    if not resolution:
-        return {"other_engine": other, "agreement": 1.0}
-    again = stability.leiden(graph, resolution=resolution, engine=other, seed=seed)
-    if not fixed:
-        again, _ = gaps.find_clusters(data, again)
-    return {"other_engine": other, "agreement": float(adjusted_rand_score(clusters, again))}
 
 
 def describe_clusters(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mscape.axes import Axes
 from mscape.distinct import Profiles
 from mscape.modes import hump_pvalue
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 BATCHES_APART = "a split that only sets batches apart"
+FEW_MARKERS = "a gap with fewer marker genes than asked for"
 NEAR = 3  # clusters that each cluster is tested against, by distance of the centres
-SHRINKAGE = 0.1  # of the covariance towards a sphere: steadies the axis where cells are few
+ROUGH = 0.4  # share of min_match below which a first look ends the test
 
 
 @dataclass
@@ -72,57 +74,6 @@ def make_data(rep: np.ndarray, batch: np.ndarray, *, seed: int = 0, **options) -
     return Data(np.asarray(rep, dtype=np.float64), batch, fold, **options)
 
 
-class Axes:
-    """Axes from the rest of some cells to a group of them, for many groups of the same cells.
-
-    Parameters
-    ----------
-    rep
-        Shape (n_cells, n_dims).
-    fold
-        0 or 1, shape (n_cells,).
-    """
-
-    def __init__(self, rep: np.ndarray, fold: np.ndarray) -> None:
-        self.halves = [np.flatnonzero(fold == half) for half in (0, 1)]
-        self.parts = [rep[cells] for cells in self.halves]
-        self.sums = [part.sum(0) for part in self.parts]
-        self.grams = [part.T @ part for part in self.parts]
-
-    def scores(self, group: np.ndarray) -> np.ndarray | None:
-        """Place each cell on the axis from the rest (0) to the group (1), drawn without the cell's own half.
-
-        The axis is Fisher's linear discriminant with a shrunken covariance.
-
-        Parameters
-        ----------
-        group
-            Membership, bool, shape (n_cells,).
-
-        Returns
-        -------
-        Shape (n_cells,), or None when a half lacks three cells of either side.
-        """
-        scores = np.empty(len(group))
-        for train, test in ((0, 1), (1, 0)):
-            inside = group[self.halves[train]]
-            n, n_in = len(inside), int(inside.sum())
-            if min(n_in, n - n_in) < 3:
-                return None
-            far = inside @ self.parts[train]
-            near = (self.sums[train] - far) / (n - n_in)
-            far /= n_in
-            within = self.grams[train] - n_in * np.outer(far, far) - (n - n_in) * np.outer(near, near)
-            sphere = np.trace(within) / len(near)
-            within = (1 - SHRINKAGE) * within + (SHRINKAGE * sphere + 1e-9) * np.eye(len(near))
-            axis = np.linalg.solve(within, far - near)
-            length = axis @ (far - near)
-            if not length > 0:
-                return None
-            scores[self.halves[test]] = (self.parts[test] - near) @ axis / length
-        return scores
-
-
 def test_gap(data: Data, group: np.ndarray) -> Gap:
     """Test for a gap between a group of cells and all others.
 
@@ -142,7 +93,7 @@ def test_gap(data: Data, group: np.ndarray) -> Gap:
     -------
     p-value and overlap; p = 1 with the reason in ``untested`` if the test cannot be made.
     """
-    match, tail, untested = _far_side(data, group, Axes(data.rep, data.fold))
+    match, tail, untested = _far_side(data, group, Axes(data.rep, data.fold, data.batch))
     return Gap(hump_pvalue(tail) if len(tail) else 1.0, match, untested)
 
 
@@ -153,29 +104,29 @@ def _far_side(data: Data, group: np.ndarray, axes: Axes) -> tuple[float, np.ndar
     scores = axes.scores(group) if group.sum() >= data.min_cells else None
     if scores is None:
         return 0.0, np.empty(0), "too few cells"
-    if data.batch.max(initial=0) > 0:
-        scores, use = _align(scores, group, data.batch)
-        scores, group = scores[use], group[use]
-    n = int(group.sum())
-    if min(n, len(group) - n) < data.min_cells:
-        return 0.0, np.empty(0), BATCHES_APART
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(group[order])
-    match = float((hits / (np.arange(1, len(group) + 1) + n - hits)).max())
-    return match, scores[order[: 2 * n]] if match >= data.min_match else np.empty(0), ""
+    use = axes.comparable(group)
+    for exact in (False, True):  # a first look with means ends most tests
+        aligned, inside = axes.aligned(scores, group, exact=exact)[use], group[use]
+        n = int(inside.sum())
+        if min(n, len(inside) - n) < data.min_cells:
+            return 0.0, np.empty(0), BATCHES_APART
+        rough = _rough_match(aligned, inside)
+        if rough < ROUGH * data.min_match:
+            return rough, np.empty(0), ""
+    order = np.argsort(-aligned, kind="stable")
+    hits = np.cumsum(inside[order])
+    match = float((hits / (np.arange(1, len(inside) + 1) + n - hits)).max())
+    return match, aligned[order[: 2 * n]] if match >= data.min_match else np.empty(0), ""
 
 
-def _align(scores: np.ndarray, group: np.ndarray, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scores = scores.copy()
-    use = np.zeros(len(scores), dtype=bool)
-    for name in np.unique(batch):
-        cells = batch == name
-        outside = cells & ~group
-        # Cells of a whole batch drawn by the boundary leave a few stragglers outside: they are no reference.
-        if outside.sum() >= max(5, 0.02 * cells.sum()):
-            scores[cells] -= np.median(scores[outside])
-            use |= cells
-    return scores, use
+def _rough_match(scores: np.ndarray, group: np.ndarray) -> float:
+    """Jaccard overlap of a group with the cells beyond the middle between both means."""
+    n = group.sum()
+    inside = scores @ group
+    middle = (inside / n + (scores.sum() - inside) / (len(group) - n)) / 2
+    beyond = scores > middle
+    both = np.count_nonzero(beyond & group)
+    return both / max(np.count_nonzero(beyond) + n - both, 1)
 
 
 def find_clusters(data: Data, labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -239,7 +190,7 @@ def _pair_pvalue(data: Data, clusters: np.ndarray, a: int, b: int, profiles: Pro
     cells = np.flatnonzero((clusters == a) | (clusters == b))
     pvalue = test_gap(data.subset(cells), clusters[cells] == b).pvalue
     if pvalue <= data.alpha and profiles is not None and profiles.count_distinct(a, b) < data.min_markers:
-        notes.add("a gap with fewer marker genes than asked for")
+        notes.add(FEW_MARKERS)
         return 1.0
     return pvalue
 
@@ -248,7 +199,7 @@ def _split(data: Data, cells: np.ndarray, labels: np.ndarray, notes: set[str]) -
     """Split a set of cells at its clearest gap, and each part again."""
     here, labels_here = data.subset(cells), np.unique(labels[cells], return_inverse=True)[1]
     candidates = _candidates(here.rep, labels_here)
-    axes = Axes(here.rep, here.fold) if candidates else None
+    axes = Axes(here.rep, here.fold, here.batch) if candidates else None
     tails = []
     for members in candidates:
         group = np.isin(labels_here, list(members))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,42 +103,70 @@ def draws(n_cells: int, *, n_boot: int = 20, max_cells: int = 10_000, seed: int 
 def resample(
     graph: igraph.Graph,
     data: Data,
-    partitions: dict[float, np.ndarray],
+    resolutions: list[float],
     *,
     samples: list[np.ndarray],
+    with_values: set[float] = frozenset(),
     seed: int = 0,
-) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+) -> dict[float, list[np.ndarray]]:
     """Find clusters again in subsamples by the whole procedure, Leiden and gaps, at each resolution.
 
     Parameters
     ----------
     graph, data
         Of all cells; a subsample keeps the edges among its cells.
-    partitions
-        Resolution -> clusters found in all cells, integers from 0.
+    resolutions
+        To run.
     samples
         Cells of each subsample.
+    with_values
+        Resolutions at which markers are counted again (they cost time, and decide only where a gap lacked them).
     seed
         Of the engine (igraph, for speed).
 
     Returns
     -------
-    Resolution -> adjusted Rand index of each subsample with the clusters of all cells, shape (n_samples,); and the mean
-    Jaccard overlap of each cluster with its likeness in the subsamples, shape (n_clusters,).
+    Resolution -> the clusters of each subsample, integers from 0, shape (len(sample),).
+    """
+    found: dict[float, list[np.ndarray]] = {resolution: [] for resolution in resolutions}
+    for number, cells in enumerate(samples):
+        part = graph.induced_subgraph(cells)
+        here = data.subset(cells, values=bool(with_values & set(resolutions)))
+        bare = replace(here, values=None)
+        for resolution in resolutions:
+            again = leiden(part, resolution=resolution, seed=seed + number)
+            found[resolution].append(find_clusters(here if resolution in with_values else bare, again)[0])
+    return found
+
+
+def compare_samples(
+    clusters: np.ndarray, samples: list[np.ndarray], again: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Agreement of clusters with those of subsamples.
+
+    Parameters
+    ----------
+    clusters
+        Of all cells, integers from 0.
+    samples, again
+        Cells of each subsample, and the clusters found in it.
+
+    Returns
+    -------
+    ari
+        Adjusted Rand index of each subsample, shape (len(again),).
+    overlap
+        Mean Jaccard overlap of each cluster with its likeness, shape (n_clusters,); NaN for clusters never drawn.
     """
     from sklearn.metrics import adjusted_rand_score
 
-    ari = {resolution: np.zeros(len(samples)) for resolution in partitions}
-    found = {r: np.full((len(samples), clusters.max() + 1), np.nan) for r, clusters in partitions.items()}
-    for number, cells in enumerate(samples):
-        part, here = graph.induced_subgraph(cells), data.subset(cells, values=True)
-        for resolution, clusters in partitions.items():
-            again = leiden(part, resolution=resolution, seed=seed + number)
-            again, _ = find_clusters(here, again)
-            one = jaccard(clusters[cells], again)
-            ari[resolution][number] = adjusted_rand_score(clusters[cells], again)
-            found[resolution][number, : len(one)] = one
-    return {resolution: (ari[resolution], _column_means(found[resolution])) for resolution in partitions}
+    found = np.full((len(again), clusters.max() + 1), np.nan)
+    ari = np.zeros(len(again))
+    for number, (cells, labels) in enumerate(zip(samples, again, strict=False)):
+        ari[number] = adjusted_rand_score(clusters[cells], labels)
+        one = jaccard(clusters[cells], labels)
+        found[number, : len(one)] = one
+    return ari, _column_means(found)
 
 
 def resample_best(
@@ -146,16 +175,22 @@ def resample_best(
     partitions: dict[float, np.ndarray],
     *,
     samples: list[np.ndarray],
+    with_values: set[float] = frozenset(),
     seed: int = 0,
-) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+) -> dict[float, list[np.ndarray]]:
     """As `resample`, with all samples for the resolutions that can be chosen, and the first few for the others.
 
     A resolution can be chosen if it has several clusters and the first samples agree with it within 0.1 of the best.
     """
-    first = resample(graph, data, partitions, samples=samples[:SCREEN], seed=seed)
-    several = {r: first[r][0].mean() for r, clusters in partitions.items() if clusters.max() > 0}
-    close = {r: partitions[r] for r, mean in several.items() if mean >= max(several.values()) - 0.1}
-    return first | resample(graph, data, close, samples=samples, seed=seed)
+    first = resample(graph, data, list(partitions), samples=samples[:SCREEN], with_values=with_values, seed=seed)
+    several = {
+        r: compare_samples(clusters, samples, first[r])[0].mean()
+        for r, clusters in partitions.items()
+        if clusters.max() > 0
+    }
+    close = [r for r, mean in several.items() if mean >= max(several.values()) - 0.1]
+    rest = resample(graph, data, close, samples=samples[SCREEN:], with_values=with_values, seed=seed + SCREEN)
+    return {r: first[r] + rest.get(r, []) for r in partitions}
 
 
 def leiden_jaccard(
