@@ -33,8 +33,8 @@ LINEAGES = {
     "chondrogenic": ("MSC_CHONDROGENIC_CORE",),
 }
 
-# Thresholds of a lot's z. Its unit is the spread of random gene sets, which knows nothing of genes that move together or
-# of donors: primed cord MSC reach 3.6 for the adipogenic core, differentiating cells 5 to 12 for the osteogenic one.
+# Thresholds of z of a lot. Its unit is the spread of random gene sets, which knows nothing of genes that move together
+# or of donors: primed cord MSC reach 3.6 for the adipogenic core, osteogenic cultures 5 to 12 for the osteogenic one.
 STANDS_OUT = 3.0
 LEANS = 4.0
 
