@@ -22,5 +22,5 @@ if (passports.length) {
   $("#passport-next").addEventListener("click", () => step(1));
   $("#print-one").addEventListener("click", () => printOnly("only-passports", "one-passport"));
   $("#print-all").addEventListener("click", () => printOnly("only-passports"));
-  for (const link of $$("[data-passport]")) link.addEventListener("click", () => showPassport(link.dataset.passport));
+  for (const link of $$('a[href^="#passport-"]')) link.addEventListener("click", () => showPassport(link.hash.slice(1)));
 }

@@ -110,7 +110,7 @@ def passport_table(dataset: Dataset) -> Table:
         ]
         verdict = lot.get("verdict", "NOT ASSESSABLE")
         row = [
-            Cell(lot["lot_id"], link=f"passport-{index}", note=" · ".join(about)),
+            Cell(lot["lot_id"], link=f"#passport-{index}", note=" · ".join(about)),
             Cell(verdict, sort=ORDER.index(verdict), verdict=verdict),
         ]
         row += [_attribute_cell(by_name.get(name)) for name in names]

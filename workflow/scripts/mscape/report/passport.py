@@ -36,10 +36,7 @@ def pages(dataset: Dataset) -> list[dict]:
     """Return one page a lot, in the order of the passports."""
     tables = dataset.tables
     panel = dataset.stage("gate", "gate_msc")
-    limits = {
-        kind: finite(panel.get(key)) for kind, key in (("positive", "min_positive"), ("negative", "max_negative"))
-    }
-    limits = {kind: value or LIMITS[kind] for kind, value in limits.items()}
+    limits = {kind: finite(panel.get(key)) or default for kind, (key, default) in LIMITS.items()}
     result = []
     for lot in dataset.passports["lots"]:
         name = lot["lot_id"]
