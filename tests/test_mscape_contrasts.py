@@ -178,6 +178,26 @@ def test_precise_lots_weigh_more():
     assert weighted == pytest.approx(1, abs=0.01)
 
 
+def test_donors_that_agree_by_chance_are_no_surer_than_their_counts():
+    design = contrasts.build_design(lots(UNPAIRED), QUESTION)
+    values, variance = np.array([0.0, 0, 0, 1, 1, 1])[:, None], np.full((6, 1), 0.03)
+    for weighted in (True, False):
+        row = contrasts.fit_linear(values, design, variance=variance, weighted=weighted).iloc[0]
+        assert row["statistic"] == pytest.approx(1 / np.sqrt(2 * 0.03 / 3))
+
+
+def test_one_share_that_grows_does_not_shrink_the_others():
+    from mscape import composition
+
+    design = contrasts.build_design(lots(UNPAIRED), QUESTION)
+    table = np.tile([100.0, 200, 300, 400], (6, 1))
+    table[3:, 0] *= 4
+    ratios = composition.centred_log_ratio(table, pseudocount=0)
+    plain, relative = (contrasts.fit_linear(ratios, design, relative=r)["estimate"].to_numpy() for r in (False, True))
+    assert plain == pytest.approx([1.5, -0.5, -0.5, -0.5])
+    assert relative == pytest.approx([2, 0, 0, 0])
+
+
 def test_a_missing_value_gives_no_estimate_and_others_are_untouched():
     design = contrasts.build_design(lots(UNPAIRED), QUESTION)
     values = np.column_stack([[1.0, 2, 3, 4, 6, 8], [np.nan, 2, 3, 4, 6, 8]])

@@ -71,20 +71,34 @@ def test_the_verdict_is_the_worst_of_what_decides_and_scores_never_do(attributes
     ("given", "expected"),
     [("meets", PASS), ("fails", FAIL), ("inconclusive", WARN), ("not_assessable", NOT_ASSESSABLE)],
 )
-def test_the_gate_s_verdicts_are_translated(settings, given, expected):
-    found = passport.judge_criterion(row("positive", given, "" if given == "meets" else "LOW_EXPOSURE"), settings)
+def test_the_gate_s_verdicts_are_translated(given, expected):
+    found = passport.judge_criterion(
+        row("positive", given, "" if given == "meets" else "LOW_EXPOSURE"), passport.PANEL_LIMITS
+    )
     assert found.verdict == expected
     assert (found.next_action == "") == (expected == PASS)
 
 
-def test_licensing_turns_a_failed_hla_dr_into_a_warning(settings):
-    found = passport.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), settings)
+def test_what_fails_is_blamed_on_contaminants_only_if_they_account_for_it():
+    lost = row("positive", "fails", "MISSING_CD73", 0.8)
+    assert "CD73 is missing" in passport.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.05).reason
+    assert "Cells of other lineages" in passport.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.15).reason
+
+
+def test_a_group_of_markers_is_named_in_words():
+    group = row("negative", "inconclusive", "AMBIGUOUS", 0.02)
+    group["criterion"] = "CD14|CD11b"
+    assert "of cells carry CD14 or CD11b:" in passport.judge_criterion(group, passport.PANEL_LIMITS).reason
+
+
+def test_licensing_turns_a_failed_hla_dr_into_a_warning():
+    found = passport.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), passport.PANEL_LIMITS)
     assert found.verdict == WARN
     assert "interferon" in found.reason
 
 
-def test_a_mouse_is_not_assessable(settings):
-    found = passport.judge_criterion(row("overall", "not_assessable", "SPECIES_NOT_COVERED"), settings)
+def test_a_mouse_is_not_assessable():
+    found = passport.judge_criterion(row("overall", "not_assessable", "SPECIES_NOT_COVERED"), passport.PANEL_LIMITS)
     assert found.verdict == NOT_ASSESSABLE
     assert found.reason == "The ISCT phenotype is defined for human cells."
 

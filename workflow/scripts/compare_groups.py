@@ -99,13 +99,13 @@ def compare_composition(table: pd.DataFrame, design: Design, *, confidence: floa
 
     Returns
     -------
-    One row a cluster; the estimate is the log2 ratio of its share, relative to the other clusters. Empty with one
-    cluster.
+    One row a cluster; the estimate is the log2 ratio of its share, relative to the median cluster: one cluster that
+    grows does not make all others shrink (the idea of LinDA, doi:10.1186/s13059-022-02655-5). Empty with one cluster.
     """
     if table.shape[1] < 2:
         return pd.DataFrame()
     values, spread = _mix(shares.centred_log_ratio(table.to_numpy()), shares.clr_variance(table.to_numpy()), design)
-    result = contrasts.fit_linear(values, design, variance=spread, confidence=confidence)
+    result = contrasts.fit_linear(values, design, variance=spread, confidence=confidence, relative=True)
     return result.assign(feature=table.columns.astype(str), unit="log2 ratio of shares (CLR)")
 
 

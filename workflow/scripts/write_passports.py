@@ -71,6 +71,14 @@ def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
     }
 
 
+def find_limits(gate: dict) -> dict[str, float]:
+    """Find the limits of the panel that the gate used: as it says, else from the registry, else those of ISCT 2006."""
+    from mscape.markers import load_markers
+
+    panel = load_markers().panels.get(str(gate.get("panel")), {})
+    return {key: float(gate.get(key, panel.get(key, limit))) for key, limit in passport.PANEL_LIMITS.items()}
+
+
 def validate(document: dict) -> None:
     """Check the passports against their schema.
 
@@ -105,6 +113,7 @@ def main(input, output, params):
     }
     run = json.loads(Path(input.run).read_text(encoding="utf-8"))
     settings = params.settings
+    limits = find_limits(counts.read_light(input.gate, obs=[]).uns["mscape"]["gate_msc"])
 
     lots = []
     accounting = tables["accounting"]
@@ -127,6 +136,7 @@ def main(input, output, params):
             signatures=signatures,
             organism=params.organism,
             culture=params.culture,
+            limits=limits,
         )
         record = write_lot(evidence, settings)
         lots.append(record | describe_lot(own, culture=params.culture))
@@ -140,7 +150,7 @@ def main(input, output, params):
         "organism": params.organism,
         "statement": STATEMENT,
         "verdict_rule": passport.VERDICT_RULE,
-        "thresholds": settings,
+        "thresholds": settings | limits,
         "reporting": REPORTING,
         "lots": lots,
     }

@@ -24,6 +24,7 @@ UNKNOWN = "unknown"
 RESTING = ("control", "ctrl", "untreated", "unprimed", "unstimulated", "naive", "resting", "baseline", "vehicle")
 RESTING += ("none", "standard", "basal", "normal", "healthy")
 FULL_LEVERAGE = 1 - 1e-9
+MIN_DF = 2  # residual degrees of freedom that adjusting must leave: with one, an interval is 13 standard errors wide
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ def build_design(
         left = len(units) - wider.shape[1] - 1
         if wider.shape[1] == base.shape[1]:
             continue
-        if left < 1 or _in_span(target, wider.to_numpy()):
+        if left < MIN_DF or _in_span(target, wider.to_numpy()):
             said.append(f"Not adjusted for {name}: there are too few lots.")
             continue
         base = wider
@@ -325,13 +326,20 @@ def build_design(
 
 
 def fit_linear(
-    values: np.ndarray, design: Design, *, variance: np.ndarray | None = None, confidence: float = 0.95
+    values: np.ndarray,
+    design: Design,
+    *,
+    variance: np.ndarray | None = None,
+    weighted: bool = True,
+    confidence: float = 0.95,
+    relative: bool = False,
 ) -> pd.DataFrame:
     """Estimate a contrast of each column by a linear model of the units.
 
     With sampling variances the units are weighted by 1 / (between + sampling variance), the between-donor variance
     estimated by moments; the scale is estimated from the residuals and intervals are Student's t (Knapp and Hartung
-    2003, doi:10.1002/sim.1482).
+    2003, doi:10.1002/sim.1482). The standard error is never less than the sampling error alone: three donors that
+    happen to agree do not make counts more certain than they are.
 
     Parameters
     ----------
@@ -341,8 +349,12 @@ def fit_linear(
         From :func:`build_design`.
     variance
         Sampling variance of each value, same shape.
+    weighted
+        Whether units are weighted by their variance; if not, it only bounds the standard error.
     confidence
         Coverage of the interval.
+    relative
+        Whether estimates are taken relative to the median feature: for shares, which cannot all rise.
 
     Returns
     -------
@@ -355,13 +367,20 @@ def fit_linear(
     result = np.full((values.shape[1], 4), np.nan)
     complete = ~np.isnan(values).any(axis=0)
     if design.estimable and complete.any():
-        if variance is None:
+        if variance is None or not weighted:
             result[complete, :2] = _least_squares(X, values[:, complete], np.ones(len(X)), coefficient, df)
         else:
             for j in np.flatnonzero(complete):
                 weights = _weights(X, values[:, j], variance[:, j], df)
                 result[j, :2] = _least_squares(X, values[:, [j]], weights, coefficient, df)
+                result[j, 2] = _sampling_error(X, weights, variance[:, [j]], coefficient)[0]
+        if variance is not None:
+            if not weighted:
+                result[complete, 2] = _sampling_error(X, np.ones(len(X)), variance[:, complete], coefficient)
+            result[:, 1] = np.where(np.isnan(result[:, 1]), np.nan, np.fmax(result[:, 1], result[:, 2]))
     estimate, error = result[:, 0], result[:, 1]
+    if relative and complete.any():
+        estimate = estimate - np.nanmedian(estimate)
     half = stats.t.ppf(0.5 + confidence / 2, df) * error if df > 0 else np.full_like(error, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / error
@@ -474,6 +493,13 @@ def _weights(X: np.ndarray, y: np.ndarray, variance: np.ndarray, df: int) -> np.
     between = max(0.0, (rss - float((variance * (1 - np.diag(hat))).sum())) / df)
     total = between + variance
     return np.ones(len(y)) if (total <= 0).any() else total.min() / total
+
+
+def _sampling_error(X: np.ndarray, weights: np.ndarray, variance: np.ndarray, coefficient: int) -> np.ndarray:
+    """Give the standard error of one coefficient if sampling were all that varies, shape (n_features,)."""
+    root = np.sqrt(weights)[:, None]
+    row = np.linalg.pinv(X * root)[coefficient] * root[:, 0]
+    return np.sqrt(row**2 @ variance)
 
 
 def _least_squares(X: np.ndarray, Y: np.ndarray, weights: np.ndarray, coefficient: int, df: int) -> np.ndarray:

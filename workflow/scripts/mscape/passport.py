@@ -24,6 +24,7 @@ PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
 SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
 DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
 OF_GATE = {"meets": PASS, "inconclusive": WARN, "fails": FAIL, "not_assessable": NOT_ASSESSABLE}
+PANEL_LIMITS = {"min_positive": 0.95, "max_negative": 0.02}  # ISCT 2006, doi:10.1080/14653240600855905
 UNNAMED = ("unresolved", "stromal", "MSC-like")
 VERDICT_RULE = (
     "FAIL if the phenotype or the purity fails; else NOT ASSESSABLE if one of them cannot be judged; else WARN if one "
@@ -60,6 +61,8 @@ class Evidence:
         signatures.tsv of the dataset, index = id.
     organism, culture
         Of the dataset.
+    limits
+        ``min_positive`` and ``max_negative`` of the gate's panel.
     """
 
     lot_id: str
@@ -76,6 +79,13 @@ class Evidence:
     signatures: pd.DataFrame
     organism: str = "human"
     culture: str = "unknown"
+    limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
+
+    @property
+    def foreign(self) -> float:
+        """Fraction of cells that belong to a named other lineage."""
+        named = self.contaminants[~self.contaminants["identity"].isin(UNNAMED)]
+        return float(named["n_cells"].sum() / len(self.cells)) if len(self.cells) else 0.0
 
     @property
     def msc(self) -> pd.DataFrame:
@@ -185,7 +195,7 @@ def _gate_rule(criterion: str, kind: str) -> Rule:
         if rows.empty:
             reason = "The lot has no cells that pass quality control."
             return Finding(NOT_ASSESSABLE, reason, next_action=ACTIONS["lost"], n=0)
-        return judge_criterion(rows.iloc[0], settings)
+        return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign)
 
     if kind == "overall":
         return Rule(
@@ -202,34 +212,51 @@ def _gate_rule(criterion: str, kind: str) -> Rule:
     presence = "present" if kind == "positive" else "present, where it should be absent,"
     return Rule(
         f"criterion_{criterion}",
-        f"{criterion} {'present' if kind == 'positive' else 'absent'}",
+        f"{_plain_marker(criterion)} {'present' if kind == 'positive' else 'absent'}",
         "identity",
         "fraction of cells with it",
         DESCRIBES,
-        f"Mean probability that the RNA of {criterion} is {presence} in a cell, with a bootstrap interval over "
-        "neighbourhoods of cells. It enters the verdict through the phenotype.",
+        f"Mean probability that the RNA of {_plain_marker(criterion)} is {presence} in a cell, with a bootstrap "
+        "interval over neighbourhoods of cells. It enters the verdict through the phenotype.",
         judge,
     )
 
 
-def judge_criterion(row: pd.Series, settings: dict) -> Finding:
-    """Translate a row of the gate's table."""
+def judge_criterion(row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0) -> Finding:
+    """Translate a row of the gate's table.
+
+    Parameters
+    ----------
+    row
+        The row.
+    limits
+        Those of the gate's panel.
+    foreign
+        Fraction of the lot's cells that belong to another lineage: where they account for most of what fails, they are
+        named as the cause.
+    """
     verdict = OF_GATE[row["verdict"]]
     code = _text(row.get("reason"))
     limit = {
-        "positive": f"at least {settings['min_positive']:.0%}",
-        "negative": f"at most {settings['max_negative']:.0%}",
-        "overall": f"at least {settings['min_positive']:.0%}, and every criterion",
+        "positive": f"at least {limits['min_positive']:.0%}",
+        "negative": f"at most {limits['max_negative']:.0%}",
+        "overall": f"at least {limits['min_positive']:.0%}, and every criterion",
     }[row["kind"]]
     said, action = _explain(code)
     share = _share(row["estimate"], row["low"], row["high"])
-    subject = "cells agree with the phenotype" if row["kind"] == "overall" else f"cells carry {row['criterion']}"
+    marker = _plain_marker(row["criterion"])
+    subject = "cells agree with the phenotype" if row["kind"] == "overall" else f"cells carry {marker}"
     if verdict == NOT_ASSESSABLE:
         reason = said or "It could not be assessed."
     else:
-        words = {PASS: "within the limit", WARN: "the limit lies inside the interval", FAIL: "outside the limit"}[
+        words = {PASS: "within the limit", FAIL: "outside the limit", WARN: "the limit lies inside the interval"}[
             verdict
         ]
+        if code == "HIDDEN_MIXTURE":
+            words = "within the limit by pooled counts, but not settled"
+        failing = row["estimate"] if row["kind"] == "negative" else 1 - row["estimate"]
+        if verdict == FAIL and foreign >= failing / 2:
+            said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
         reason = f"{share} of {subject}: {words}." + (f" {said}" if said else "")
     if row["kind"] == "negative" and code == "HLADR_INDUCED" and verdict == FAIL:
         verdict = WARN
@@ -416,8 +443,12 @@ def _explain(code: str) -> tuple[str, str]:
     for key in (code, code.split("_")[0]):
         if key in REASONS:
             tail = code.split("_", 1)[1] if "_" in code else ""
-            return REASONS[key].format(tail=tail), ACTIONS.get(key, "")
+            return REASONS[key].format(tail=_plain_marker(tail)), ACTIONS.get(key, "")
     return "", ""
+
+
+def _plain_marker(criterion: str) -> str:
+    return criterion.replace("|", " or ")
 
 
 def _share(value: float, low: float, high: float) -> str:

@@ -75,6 +75,12 @@ def log_cpm(units: np.ndarray, totals: np.ndarray) -> np.ndarray:
     return np.log2(units / np.maximum(totals, 1)[:, None] * 1e6 + PRIOR_CPM)
 
 
+def log_cpm_variance(units: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Poisson variance of :func:`log_cpm` by the delta method; a gene without counts is taken to have had one."""
+    prior = np.maximum(PRIOR_CPM * totals[:, None] / 1e6, 1.0)
+    return np.maximum(units, 1) / (units + prior) ** 2 / np.log(2) ** 2
+
+
 def compare_genes(
     units: np.ndarray,
     design: Design,
@@ -106,7 +112,8 @@ def compare_genes(
     One row a gene: ``feature estimate low high statistic pvalue``; estimates are log2 ratios.
     """
     if not design.testable:
-        table = contrasts.fit_linear(log_cpm(units, totals), design, confidence=confidence)
+        values, variance = log_cpm(units, totals), log_cpm_variance(units, totals)
+        table = contrasts.fit_linear(values, design, variance=variance, weighted=False, confidence=confidence)
         return table.assign(feature=genes)
     return _fit_deseq(units, design, genes, confidence)
 

@@ -1,0 +1,191 @@
+"""Donor-label permutation: how often tests of donors and tests of cells call a difference that is not there.
+
+Donors differ, the arms do not: donors are dealt to two arms at random, then a tenth of the genes is changed in one arm.
+Printed are the share of untouched features with p < 0.05, the empirical false discovery rate at 5 % (Benjamini and
+Hochberg) and the share of changed features found. Run from the repository:
+
+    python benchmarks/statistics/run.py --replicates 20 --write
+"""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from mscape import composition, contrasts, pseudobulk  # noqa: E402
+from mscape.contrasts import Contrast, Design  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "statistics.md"
+MARK = "<!-- benchmarks/statistics/run.py -->"
+N_GENES, CELLS, RAISED, FOLD = 800, 150, 0.1, 2.0
+LEVEL = 0.05
+
+
+def deal_donors(n_per_arm: int, rng: np.random.Generator) -> tuple[np.ndarray, Design]:
+    """Permute donors over two arms."""
+    arm = rng.permutation(np.repeat([0, 1], n_per_arm))
+    lots = pd.DataFrame(
+        {
+            "donor_id": [f"D{i:02d}" for i in range(len(arm))],
+            "condition": np.where(arm == 1, "primed", "control"),
+            "n_cells": CELLS,
+        },
+        index=[f"L{i:02d}" for i in range(len(arm))],
+    )
+    return arm, contrasts.build_design(lots, Contrast("condition", "control", "primed"))
+
+
+def simulate_cells(arm: np.ndarray, donor_sd: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Negative-binomial cells of donors that differ by ``donor_sd`` (log scale); a tenth of the genes changed in arm 1.
+
+    Returns
+    -------
+    Counts, shape (n_donors, n_cells, n_genes), and which genes were raised.
+    """
+    base = rng.lognormal(0, 1.2, N_GENES)
+    base *= 3000 / base.sum()
+    raised = rng.random(N_GENES) < RAISED
+    fold = np.where(raised, np.where(rng.random(N_GENES) < 0.5, FOLD, 1 / FOLD), 1)
+    counts = np.empty((len(arm), CELLS, N_GENES), dtype=np.int32)
+    for donor, side in enumerate(arm):
+        rate = base * rng.lognormal(0, donor_sd, N_GENES) * (fold if side == 1 else 1)
+        size = rng.lognormal(0, 0.4, (CELLS, 1))
+        counts[donor] = rng.poisson(rate * size * rng.gamma(5, 0.2, (CELLS, N_GENES)))
+    return counts, raised
+
+
+def judge_genes(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """P-values of genes by method, and which were raised."""
+    arm, design = deal_donors(n_per_arm, rng)
+    counts, raised = simulate_cells(arm, donor_sd, rng)
+    flat = counts.reshape(-1, N_GENES)
+    logs = np.log1p(flat / flat.sum(axis=1, keepdims=True) * 1e4)
+    side = np.repeat(arm, CELLS) == 1
+    units = counts.sum(axis=1).astype(np.int64)[
+        np.argsort([design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))])
+    ]
+    names = np.array([f"G{i}" for i in range(N_GENES)])
+    deseq = pseudobulk.compare_genes(units, design, genes=names, totals=units.sum(axis=1))
+    linear = contrasts.fit_linear(pseudobulk.log_cpm(units, units.sum(axis=1)), design)
+    return {
+        "genes, cells: Wilcoxon": (stats.mannwhitneyu(logs[side], logs[~side]).pvalue, raised),
+        "genes, cells: t-test": (stats.ttest_ind(logs[side], logs[~side], equal_var=False).pvalue, raised),
+        "genes, **donors: PyDESeq2**": (deseq["pvalue"].to_numpy(), raised),
+        "genes, donors: linear model of log CPM": (linear["pvalue"].to_numpy(), raised),
+    }
+
+
+def judge_scores(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """P-values of 400 scores with cell noise 1 and donor noise ``donor_sd``; a tenth raised by 1."""
+    n = 400
+    arm, design = deal_donors(n_per_arm, rng)
+    raised = rng.random(n) < RAISED
+    cells = np.maximum(rng.lognormal(np.log(CELLS), 0.7, len(arm)).astype(int), 20)
+    donor = rng.normal(0, donor_sd, (len(arm), n)) + np.where(raised & (arm == 1)[:, None], 1.0, 0)
+    values = [centre + rng.normal(0, 1, (k, n)) for centre, k in zip(donor, cells, strict=True)]
+    means = np.array([v.mean(axis=0) for v in values])
+    variance = np.array([v.var(axis=0, ddof=1) / len(v) for v in values])
+    order = [design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))]
+    fit = contrasts.fit_linear(means[np.argsort(order)], design, variance=variance[np.argsort(order)])
+    one, other = (np.concatenate([v for v, side in zip(values, arm, strict=True) if side == s]) for s in (0, 1))
+    return {
+        "scores, cells: t-test": (stats.ttest_ind(other, one, equal_var=False).pvalue, raised),
+        "scores, **donors: weighted linear model**": (fit["pvalue"].to_numpy(), raised),
+    }
+
+
+def judge_shares(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """P-values of the shares of 8 clusters, repeated 40 times; the first cluster's odds raised three times."""
+    parts, cell_parts, raised = [], [], np.tile(np.arange(8) == 0, 40)
+    for _ in range(40):
+        arm, design = deal_donors(n_per_arm, rng)
+        logits = rng.normal(0, 0.6, 8) + rng.normal(0, donor_sd, (len(arm), 8))
+        logits[arm == 1, 0] += np.log(3)
+        share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        table = np.array([rng.multinomial(CELLS * 4, row) for row in share])
+        order = np.argsort([design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))])
+        values, variance = composition.centred_log_ratio(table[order]), composition.clr_variance(table[order])
+        parts.append(contrasts.fit_linear(values, design, variance=variance, relative=True)["pvalue"].to_numpy())
+        pooled = np.array([table[arm == s].sum(axis=0) for s in (0, 1)])
+        rest = pooled.sum(axis=1, keepdims=True) - pooled
+        cell_parts += [stats.chi2_contingency([pooled[:, j], rest[:, j]]).pvalue for j in range(8)]
+    return {
+        "shares, cells: chi-squared": (np.array(cell_parts), raised),
+        "shares, **donors: CLR linear model**": (np.concatenate(parts), raised),
+    }
+
+
+def measure(runs: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> pd.DataFrame:
+    """Error rates of each method over replicates."""
+    rows = []
+    for method in runs[0]:
+        null, fdp, power = [], [], []
+        for run in runs:
+            p, raised = run[method]
+            known = ~np.isnan(p)
+            found = np.nan_to_num(contrasts.adjust_pvalues(p), nan=1.0) < LEVEL
+            null.append((p[known & ~raised] < LEVEL).mean())
+            fdp.append((found & ~raised).sum() / max(found.sum(), 1))
+            power.append(found[raised].mean())
+        error = np.std(fdp, ddof=1) / np.sqrt(len(fdp)) if len(fdp) > 1 else np.nan
+        rows.append(
+            {"method": method, "null": np.mean(null), "fdr": np.mean(fdp), "se": error, "power": np.mean(power)}
+        )
+    return pd.DataFrame(rows)
+
+
+def write_table(results: list[tuple[int, float, pd.DataFrame]], replicates: int, seed: int) -> str:
+    """Set the results as Markdown."""
+    lines = [
+        f"{replicates} permutations a line, seed {seed}; {N_GENES} genes, {CELLS} cells a donor, a tenth of the "
+        f"features changed ({FOLD:g}-fold up or down for genes, 1 standard deviation of cells for scores, three-fold odds "
+        "for one share).",
+        "",
+        "| donors per arm | donor SD | method | null p < 0.05 | empirical FDR at 0.05 (± s.e.) | changed found |",
+        "|---|---|---|---|---|---|",
+    ]
+    for n, sd, table in results:
+        lines += [
+            f"| {n} | {sd:g} | {row.method} | {row.null:.3f} | {row.fdr:.3f} ± {row.se:.3f} | {row.power:.2f} |"
+            for row in table.itertuples()
+        ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the grid, print the table, write it into the document if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--donors", type=int, nargs="+", default=[3, 5])
+    parser.add_argument("--write", action="store_true", help="write the table into docs/statistics.md")
+    options = parser.parse_args()
+    logging.getLogger().setLevel(logging.ERROR)
+    start, results = time.perf_counter(), []
+    threadpool_limits(1, "blas")  # as in the workflow; the matrices are small
+    for n in options.donors:
+        for sd in (0.15, 0.4):
+            for kind, test in enumerate((judge_genes, judge_scores, judge_shares)):
+                seeds = [
+                    np.random.default_rng([options.seed, n, int(sd * 100), kind, r]) for r in range(options.replicates)
+                ]
+                results.append((n, sd, measure([test(n, sd, rng) for rng in seeds])))
+                print(results[-1][2].assign(donors=n, sd=sd).to_string(header=False), flush=True)
+    text = write_table(results, options.replicates, options.seed)
+    print(text, f"\n{time.perf_counter() - start:.0f} s")
+    if options.write:
+        before, _, after = DOCUMENT.read_text(encoding="utf-8").split(MARK)
+        DOCUMENT.write_text(f"{before}{MARK}\n\n{text}\n\n{MARK}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
