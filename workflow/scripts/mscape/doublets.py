@@ -24,7 +24,8 @@ PER_THOUSAND = 0.008  # doublets per 1,000 cells recovered, as the manual of dro
 MAX_RATE = 0.25
 SCORED_SIMULATED = 4000
 MAX_SIMULATED = 60_000
-BLOCK = 1024
+BLOCK = 512
+NEIGHBOURHOODS = (0.5, 1.0, 2.0)  # times the root of the number of cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def find_doublets(
     expected_rate: float | None = None,
     simulated_per_cell: float = 2.0,
     n_genes: int = 2000,
-    n_pcs: int = 30,
+    n_pcs: int = 20,
     seed: int = 0,
 ) -> Doublets:
     """Score each cell of a sample.
@@ -111,10 +112,11 @@ def find_doublets(
     embedded = np.vstack([cells @ axes, doublets @ axes]) - mean @ axes
 
     n_scored = min(SCORED_SIMULATED, n_simulated)
-    k = round(np.sqrt(n_cells))
-    k = max(1, round(k * (1 + n_simulated / n_cells)))
-    near = _count_simulated(embedded, n_cells, n_cells + n_scored, k)
-    posterior = _posterior(near, k, n_simulated / n_cells, rate)
+    ratio = n_simulated / n_cells
+    sizes = np.unique([max(1, round(part * np.sqrt(n_cells) * (1 + ratio))) for part in NEIGHBOURHOODS])
+    sizes = np.minimum(sizes, len(embedded) - 1)
+    share = _share_simulated(embedded, n_cells, n_cells + n_scored, sizes)
+    posterior = _posterior(share, ratio, rate)
     score, simulated = posterior[:n_cells], posterior[n_cells:]
     threshold = choose_threshold(score, simulated, rate)
     return Doublets(
@@ -194,29 +196,35 @@ def _principal_axes(cells: sp.csr_matrix, n_pcs: int) -> tuple[np.ndarray, np.nd
     return mean.astype(np.float32), axes[:, ::-1].astype(np.float32)
 
 
-def _count_simulated(points: np.ndarray, n_cells: int, n_queries: int, k: int) -> np.ndarray:
-    """Count simulated doublets (rows from ``n_cells`` on) among the k nearest of each of the first ``n_queries`` rows."""
+def _share_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes: np.ndarray) -> np.ndarray:
+    """Share of simulated doublets (rows from ``n_cells`` on) around each of the first ``n_queries`` rows.
+
+    The mean over neighbourhoods of several sizes: small ones see rare kinds of cells, large ones are less
+    noisy.
+    """
     length = np.einsum("ij,ij->i", points, points)
-    near = np.empty(n_queries, dtype=np.int64)
+    largest = int(sizes.max())
+    share = np.empty(n_queries)
     for start, stop in _spans(n_queries):
         distance = points[start:stop] @ points.T
         distance *= -2
         distance += length
         rows = np.arange(stop - start)
         distance[rows, np.arange(start, stop)] = np.inf  # no point is its own neighbour
-        nearest = np.argpartition(distance, k - 1, axis=1)[:, :k]
-        near[start:stop] = (nearest >= n_cells).sum(axis=1)
-    return near
+        nearest = np.argpartition(distance, largest - 1, axis=1)[:, :largest]
+        order = np.argsort(np.take_along_axis(distance, nearest, axis=1), axis=1, kind="stable")
+        simulated = np.cumsum(np.take_along_axis(nearest, order, axis=1) >= n_cells, axis=1)
+        share[start:stop] = np.mean([(simulated[:, size - 1] + 1) / (size + 2) for size in sizes], axis=0)
+    return share
 
 
-def _posterior(near: np.ndarray, k: int, ratio: float, rate: float) -> np.ndarray:
-    """Turn the number of simulated neighbours into the probability of a doublet, by Bayes' rule.
+def _posterior(share: np.ndarray, ratio: float, rate: float) -> np.ndarray:
+    """Turn the share of simulated neighbours into the probability of a doublet, by Bayes' rule.
 
     Where doublets make up a share ``rate`` of a sample and ``ratio`` simulated ones are added for each cell,
     the densities of cells and of simulated doublets around a point give the share of doublets among the cells
     there.
     """
-    share = (near + 1) / (k + 2)
     density = share / ratio / (1 - share)  # of doublets, relative to that of cells of any kind
     return np.clip(rate * density, 0, 1)
 
