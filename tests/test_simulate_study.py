@@ -28,8 +28,9 @@ SETTINGS = {
 
 def make(folder, settings, sample):
     output = SimpleNamespace(h5ad=folder / f"{sample}.h5ad", truth=folder / f"{sample}.parquet")
-    params = SimpleNamespace(settings=settings, sample=sample, markers=REGISTRY, genes=GENES)
-    simulate_study.main(SimpleNamespace(), output, params)
+    input = SimpleNamespace(markers=REGISTRY, genes=GENES)
+    params = SimpleNamespace(settings=settings, sample=sample)
+    simulate_study.main(input, output, params)
     return anndata.read_h5ad(output.h5ad), pd.read_parquet(output.truth)
 
 

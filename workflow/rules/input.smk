@@ -10,6 +10,9 @@ def counts_source(wildcards) -> str:
 
 rule simulate_study:
     """Draw the counts of one simulated lot, and keep what is true of them in a file of its own."""
+    input:
+        markers=MARKERS,
+        genes=GENES,
     output:
         h5ad="data/{dataset}/{sample}/simulated.h5ad",
         truth="data/{dataset}/{sample}/truth.parquet",
@@ -25,8 +28,6 @@ rule simulate_study:
         settings=section("simulate"),
         sample="{sample}",
         dataset="{dataset}",
-        markers=MARKERS,
-        genes=GENES,
         code=code("simulate_study"),
     script:
         "../scripts/simulate_study.py"

@@ -61,8 +61,8 @@ def main(input, output, params):
     """Draw the lot ``params.sample`` of ``params.settings`` and write counts and truth, block by block."""
     lot = choose_lot(params.settings, params.sample)
     seed = lot["seed"]
-    gene_table = pd.read_csv(params.genes, sep="\t", dtype=str)
-    rates = draw_rates(load_markers(params.markers), gene_table, seed=seed, genes=lot["genes"])
+    gene_table = pd.read_csv(input.genes, sep="\t", dtype=str)
+    rates = draw_rates(load_markers(input.markers), gene_table, seed=seed, genes=lot["genes"])
     truth = draw_cells(lot, seed=seed, **{key: lot[key] for key in CELL_KEYS if key in lot})
     panel = []
 

@@ -199,7 +199,7 @@ def append(
     shell.write_h5ad(path, **zstd)
     parts = iter(parts)
     first = next(parts)
-    first.indptr = first.indptr.astype(np.int64)  # the whole may hold more than 2^31 values
+    first = sp.csr_matrix((first.data, first.indices, first.indptr.astype(np.int64)), shape=first.shape)
     with h5py.File(path, "r+") as file:
         if "X" in file:
             del file["X"]
@@ -208,6 +208,10 @@ def append(
         for part in parts:
             matrix.append(part)
         rows = int(matrix.shape[0])
+        if file["X/indptr"][-1] < 2**31:  # both index arrays of one type, as readers expect
+            pointers = file["X/indptr"][:].astype(np.int32)
+            del file["X/indptr"]
+            file["X"].create_dataset("indptr", data=pointers, **zstd)
     if rows != len(obs):
         msg = f"{path}: {rows} rows of counts were written for {len(obs)} cells."
         raise ValueError(msg)
