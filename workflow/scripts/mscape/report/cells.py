@@ -184,6 +184,7 @@ def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:
     frame = scores.obsm[key]
     frame = frame.loc[:, frame.notna().any()].reindex(dataset.obs.index)
     unit = "z" if key == "score_z" else "score"
+    ids = sorted(frame.columns, key=lambda id: "__" in id)  # variants last: they are the first to go
     return [
         number(
             frame[id].to_numpy(float)[at],
@@ -193,7 +194,7 @@ def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:
             unit=unit,
             help="score_z",
         )
-        for id in list(frame.columns)[:limit]
+        for id in ids[:limit]
     ]
 
 

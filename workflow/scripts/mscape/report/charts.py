@@ -126,7 +126,8 @@ class RowChart:
 def svg(parts: Sequence[str], title: str, width: float, height: float) -> Markup:
     """Join parts, which are escaped already, into an image with a name."""
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {size} role="img" aria-label="{escape(title)}">'
+    name = f'role="img" aria-label="{escape(title)}" style="max-width:{1.2 * width:g}px"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {size} {name}>'
     return Markup(head + "".join(parts) + "</svg>")
 
 

@@ -34,7 +34,10 @@ TABLES = {  # input: columns that the report cannot do without
     "composition": ("lot_id", "cluster", "fraction"),
     "accounting": ("sample_id", "lot_id", "loaded", "pass"),
 }
-TEXT = ("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast")
+TEXT = (  # columns that stay text, also where they look like numbers or hold nothing
+    *("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast"),
+    *("reason", "note", "unit", "genes", "protein"),
+)
 LIGHT = ("embedding", "embedding_msc", "gate", "clusters", "scores")
 
 

@@ -48,9 +48,9 @@ def _endless():
         step += 1
 
 
-def ramp_bin(value: float | None, limit: float) -> int | None:
-    """Bin of a value on the diverging ramp, which is symmetric about zero and saturates at ``limit``."""
+def ramp_bin(value: float | None, edges: tuple[float, ...]) -> int | None:
+    """Bin of a value on the diverging ramp; ``edges`` are where the colour deepens, the same on both sides of zero."""
     if value is None:
         return None
-    share = max(-1.0, min(1.0, value / limit))
-    return round((share + 1) / 2 * (len(DIVERGING) - 1))
+    step = sum(abs(value) >= edge for edge in edges)
+    return len(DIVERGING) // 2 + (step if value > 0 else -step)

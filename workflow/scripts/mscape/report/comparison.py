@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from mscape.report import charts, colours
 from mscape.report.charts import Interval
 from mscape.report.collect import natural
+from mscape.report.populations import TERMS
 from mscape.report.tables import from_frame
-from mscape.report.words import finite
+from mscape.report.words import finite, signature_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mscape.report.collect import Dataset
+    from mscape.report.tables import Table
 
-MAX_FIGURES = 24
-MAX_FEATURES = 25
+MAX_FEATURES = 18
+MAX_TERMS = 12
 MAX_ROWS = 100
-NAMES = 190  # pixels for the names of signatures
-WORDS = {"score": "signature scores", "composition": "sub-populations", "gene": "genes"}
+NAMES = 220  # pixels for the names of signatures
+WORDS = {"score": "Signature scores", "composition": "Sub-populations", "gene": "Genes"}
 UNITS = {"score": "difference of z", "gene": "log2 fold change", "composition": "difference"}
 CONTRASTS = (
     ("contrast", "Contrast", "text", "contrast"),
@@ -46,21 +48,31 @@ COMPOSITION = (
 
 
 def compared(dataset: Dataset) -> dict:
-    """Contrasts as forest charts and a table, with what each rests on; composition of the lots as bars."""
-    result: dict = {"missing": dataset.missing.get("contrasts", ""), "figures": [], "designs": []}
+    """Gather what each contrast rests on, its forest charts and enriched terms; composition of the lots as bars."""
+    result: dict = {"missing": dataset.missing.get("contrasts", ""), "contrasts": []}
     table = dataset.tables.get("contrasts")
     if table is not None:
-        designs = table[table["kind"] == "design"]
-        result["designs"] = [_design(row) for row in designs.to_dict("records")]
-        table = table[(table["kind"] != "design") & table["estimate"].notna()]
-        ranked = _rank(table)
-        result["figures"] = _forests(ranked)
-        if len(table):
+        designs = table[table["kind"] == "design"].drop_duplicates("contrast").set_index("contrast").to_dict("index")
+        ranked = _rank(table[(table["kind"] != "design") & table["estimate"].notna()])
+        for name in dict.fromkeys(table["contrast"]):
+            design = designs.get(name, {})
+            donors = [int(v) for key in ("n_reference", "n_other") if (v := finite(design.get(key))) is not None]
+            figures = _forests(ranked[ranked["contrast"] == name])
+            terms = _terms(dataset.tables.get("enrichment"), name)
+            entry = {
+                "name": name,
+                "donors": donors,
+                "note": design.get("note") or "",
+                "figures": figures,
+                "terms": terms,
+            }
+            result["contrasts"].append(entry)
+        if len(ranked):
             shown = ranked.groupby(["contrast", "kind"], sort=False).head(MAX_ROWS)
             more = ""
-            if len(shown) < len(table):
+            if len(shown) < len(ranked):
                 more = (
-                    f"{len(shown)} of {len(table)} rows: the first {MAX_ROWS} of each kind. All are in contrasts.tsv."
+                    f"{len(shown)} of {len(ranked)} rows: the first {MAX_ROWS} of each kind. All are in contrasts.tsv."
                 )
             caption = "Contrasts between groups of donors"
             result["table"] = from_frame(shown, id="contrasts", caption=caption, columns=CONTRASTS, more=more)
@@ -80,39 +92,44 @@ def compared(dataset: Dataset) -> dict:
     return result
 
 
-def _design(row: dict) -> dict:
-    """Say what a contrast rests on."""
-    donors = [int(v) if (v := finite(row.get(key))) is not None else 0 for key in ("n_reference", "n_other")]
-    return {"contrast": row["contrast"], "donors": donors, "note": row.get("note") or ""}
-
-
 def _rank(table: pd.DataFrame) -> pd.DataFrame:
-    """Order features within contrast and kind: by p where there is one, else by size of the difference."""
+    """Order features within contrast and kind: by p where there is one, then by the test statistic, then by size."""
     ranked = table.assign(_size=-table["estimate"].abs())
-    keys = ["pvalue", "_size"] if "pvalue" in table else ["_size"]
+    if "statistic" in table:
+        ranked["_statistic"] = -table["statistic"].abs()
+    keys = [key for key in ("pvalue", "_statistic", "_size") if key in ranked]
     order = {key: i for i, key in enumerate(dict.fromkeys(zip(table["contrast"], table["kind"], strict=True)))}
     place = [order[key] for key in zip(table["contrast"], table["kind"], strict=True)]
     return ranked.assign(_place=place).sort_values(["_place", *keys], kind="stable")
 
 
 def _forests(ranked: pd.DataFrame) -> list[dict]:
+    """Draw the first features of each kind of one contrast; variants of signatures are left to the table."""
     figures = []
-    for (contrast, kind), part in ranked.groupby(["contrast", "kind"], sort=False):
-        if len(figures) >= MAX_FIGURES:
-            break
+    for kind, part in ranked.groupby("kind", sort=False):
+        part = part[~part["feature"].str.contains("__", regex=False)] if kind == "score" else part
         rows = []
         for row in part.head(MAX_FEATURES).to_dict("records"):
             ends = [finite(row.get(key)) for key in ("estimate", "low", "high")]
-            rows.append(Interval(row["feature"].replace("_", " "), *ends, "", None, row.get("note") or ""))
-        title = f"{contrast}: {WORDS.get(kind, kind)}"
+            rows.append(Interval(signature_name(row["feature"]), *ends, "", None, row.get("note") or ""))
+        if not rows:
+            continue
+        title = WORDS.get(kind, str(kind))
         unit = part["unit"].iloc[0] if "unit" in part and part["unit"].iloc[0] else UNITS.get(kind, "difference")
-        note = f"The first {MAX_FEATURES} of {len(part)}." if len(part) > MAX_FEATURES else ""
-        figures.append(
-            {
-                "title": title,
-                "svg": charts.forest(rows, title=title, axis=unit, label=NAMES),
-                "term": "contrast",
-                "note": note,
-            }
-        )
+        note = f"The first {MAX_FEATURES} of {len(part)}, the clearest." if len(part) > MAX_FEATURES else ""
+        chart = charts.forest(rows, title=f"{title}, difference and interval", axis=unit, label=NAMES)
+        figures.append({"title": title, "svg": chart, "note": note})
     return figures
+
+
+def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:
+    """Enriched terms of a contrast, the most significant first."""
+    if enrichment is None or "scope" not in enrichment:
+        return None
+    own = enrichment[(enrichment["scope"] == "contrast") & (enrichment["cluster"] == contrast)]
+    if not len(own):
+        return None
+    own = own.sort_values("fdr", kind="stable")
+    shown = own.head(MAX_TERMS)
+    more = f"{len(shown)} of {len(own)} rows. All are in enrichment.tsv." if len(shown) < len(own) else ""
+    return from_frame(shown, id=f"terms-{contrast}", caption="Enriched gene sets", columns=TERMS[1:-1], more=more)

@@ -80,6 +80,7 @@ def _hidden(dataset: Dataset) -> dict:
         return {"hidden": None}
     order = {"hidden_mixture": 0, "none": 1, "not_assessable": 2}
     table = table.sort_values("finding", key=lambda f: f.map(order).fillna(3), kind="stable")
+    table = table.assign(finding=table["finding"].str.replace("_", " "))
     columns = (
         ("lot_id", "Lot", "text", "lot"),
         ("cluster", "Pool", "text", ""),
@@ -93,8 +94,8 @@ def _hidden(dataset: Dataset) -> dict:
     )
     return {
         "hidden": from_frame(table.head(200), id="hidden", caption="Tests for hidden mixtures", columns=columns),
-        "hidden_found": int((table["finding"] == "hidden_mixture").sum()),
-        "hidden_untested": int((table["finding"] == "not_assessable").sum()),
+        "hidden_found": int((table["finding"] == "hidden mixture").sum()),
+        "hidden_untested": int((table["finding"] == "not assessable").sum()),
         "hidden_total": len(table),
     }
 

@@ -102,7 +102,7 @@ def _composition(part: pd.DataFrame, names: list[str], name: str) -> dict | None
 def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
     """Draw the lot's z of the signatures on the immunoregulatory, senescence and trilineage axes."""
     key = "z" if part["z"].notna().any() or "z_cells" not in part else "z_cells"
-    part = part[part[key].notna()]
+    part = part[part[key].notna() & ~part["signature"].str.contains("__", regex=False)]
     if signatures is not None:
         axis = part["signature"].map(signatures.drop_duplicates("id").set_index("id")["axis"]).fillna("").str.lower()
         group = axis.map(axis_group)

@@ -10,7 +10,7 @@ from mscape.report import colours
 from mscape.report.collect import natural
 from mscape.report.curves import curve
 from mscape.report.tables import from_frame
-from mscape.report.words import finite, shorten
+from mscape.report.words import finite, shorten, signature_name
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
@@ -36,7 +36,10 @@ MARKERS = (
     ("fraction_in", "Cells with counts, in", "percent", ""),
     ("fraction_out", "and outside", "percent", ""),
     ("pvalue_adj", "Adjusted p (ranks only)", "number", "markers"),
-    ("surface", "Surface protein", "flag", ""),
+    ("n_donors_up", "Donors with it up", "number", "donors_up"),
+    ("n_donors", "of", "number", ""),
+    ("surface", "On the surface", "flag", ""),
+    ("protein", "Protein", "text", ""),
 )
 TERMS = (
     ("cluster", "Sub-population", "text", "leiden"),
@@ -156,7 +159,7 @@ def _overview(dataset: Dataset) -> list[dict]:
             if "nes" in own:
                 own = own[own["nes"].isna() | (own["nes"] > 0)]
             own = own.sort_values("fdr", kind="stable").drop_duplicates("term")
-            card["terms"] = [term.replace("_", " ") for term in own["term"].head(TOP_TERMS)]
+            card["terms"] = [signature_name(term) for term in own["term"].head(TOP_TERMS)]
         cards.append(card)
     return cards
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mscape.report import colours
 from mscape.report.tables import Cell, Table, from_frame, guess_columns
-from mscape.report.words import finite
+from mscape.report.words import finite, signature_name
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
@@ -20,8 +20,9 @@ AXES = (  # title, words in the axis name, glossary term
     ("Cycle, stress and other confounders", ("confound", "cycl", "prolif", "stress", "dissoc", "hypox"), "confounder"),
     ("Further programmes", ("",), "score_z"),
 )
-HEAT_LIMIT = 3.0  # z at which the colour saturates
-RHO_LIMIT = 0.6  # correlation at which the colour saturates
+Z_EDGES = (1.0, 2.0, 4.0, 8.0)  # z at which the colour deepens; lots differ by orders of magnitude
+RHO_EDGES = (0.1, 0.2, 0.4, 0.6)
+VARIANT = "__"  # between the id of a signature and that of its variant
 CALLED = 2.0  # a list counts as raised above this z
 OF_LOTS = (
     "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
@@ -62,7 +63,7 @@ def scores(dataset: Dataset) -> dict:
         "heats": heats,
         "table": from_frame(sets, id="signatures", caption="Signatures, their source and coverage", columns=columns),
         "unused": int((~sets["id"].isin(scored)).sum()),
-        "limit": HEAT_LIMIT,
+        "edges": Z_EDGES,
         "meaning": OF_LOTS if key == "z" else OF_CELLS,
         "cells": _stand_ins(summary),
     }
@@ -119,7 +120,7 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
     ids = list(part["id"])
     consensus = term == "senescence" and len(ids) > 1
     columns = [("Lot", "text", "lot")] + ([("Lists raised", "text", "senescence")] if consensus else [])
-    columns += [(i.replace("_", " "), "heat", "") for i in ids]
+    columns += [(signature_name(i), "heat", "") for i in ids]
     groups = [("", 2 if consensus else 1)]
     for axis in part["axis"].str.replace("_", " "):
         if groups[-1][0] == axis:
@@ -133,22 +134,31 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
         values = {i: finite(wide.at[lot, i]) for i in ids}
         row = [Cell(lot)]
         if consensus:
-            known = [z * sign[i] for i, z in values.items() if z is not None]
-            raised = sum(z > CALLED for z in known)
-            row.append(Cell(f"{raised} of {len(known)}", raised))
-        row += [heat_cell(z, HEAT_LIMIT, hints.get((lot, i), i)) for i, z in values.items()]
+            bases = [i for i in ids if VARIANT not in i and values[i] is not None]
+            raised = sum(_raised(values, sign, i) for i in bases)
+            row.append(Cell(f"{raised} of {len(bases)}", raised))
+        row += [heat_cell(z, Z_EDGES, hints.get((lot, i), i)) for i, z in values.items()]
         rows.append(row)
     note = ""
     if consensus:
-        note = f"A list counts as raised above z = {CALLED:g}, or below −{CALLED:g} where its genes fall in senescence."
+        note = (
+            f"A list counts as raised above z = {CALLED:g} (below −{CALLED:g} where its genes fall in senescence), "
+            "with and without the genes that it shares with inflammation, stress and the cell cycle (· depleted)."
+        )
     return Table(id, title, columns, rows, note=note, classes="heat", groups=groups)
 
 
-def heat_cell(value: float | None, limit: float, hint: str, digits: int = 1) -> Cell:
+def _raised(values: dict[str, float | None], sign: dict[str, float], id: str) -> bool:
+    """Whether a list, and its variant without shared genes where there is one, point to senescence."""
+    both = [values[i] * sign[i] for i in (id, f"{id}{VARIANT}DEPLETED") if values.get(i) is not None]
+    return min(both) > CALLED
+
+
+def heat_cell(value: float | None, edges: tuple[float, ...], hint: str, digits: int = 1) -> Cell:
     """Make a coloured square with its number."""
     text = "n/a" if value is None else f"{value:+.{digits}f}".replace("-", "−")
     text = text[1:] if value is not None and not text.strip("+−0.") else text
-    return Cell(text, value, bin=colours.ramp_bin(value, limit), note=hint)
+    return Cell(text, value, bin=colours.ramp_bin(value, edges), note=hint)
 
 
 def confounders(dataset: Dataset) -> dict:
@@ -176,15 +186,16 @@ def confounders(dataset: Dataset) -> dict:
     columns += [(name, "heat", "") for name in names]
     rows = []
     for signature in wide.index:
-        row = [Cell(signature.replace("_", " "))]
+        row = [Cell(signature_name(signature))]
         if shared:
             r2 = finite(shared.get(signature))
             row.append(Cell("n/a" if r2 is None else f"{r2 * 100:.0f} %", r2))
         for name in names:
             rho = finite(wide.at[signature, name])
-            row.append(heat_cell(rho, RHO_LIMIT, f"{signature} with {name}: rho {rho}", digits=2))
+            row.append(heat_cell(rho, RHO_EDGES, f"{signature} with {name}: rho {rho}", digits=2))
         rows.append(row)
-    note = f"Rank correlation within lots; colours saturate at ±{RHO_LIMIT:g}. n/a: the confounder is the signature."
+    edges = ", ".join(map(str, RHO_EDGES))
+    note = f"Rank correlation within lots; colours deepen at ±{edges}. n/a: the confounder is the signature itself."
     result["heat"] = Table(
         "confounder-heat",
         "Correlation of scores with confounders, within lots",

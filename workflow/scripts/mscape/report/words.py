@@ -55,7 +55,7 @@ def value_text(value: object, unit: str = "") -> str:
     if is_fraction(unit):
         return percent(value)
     if unit.split(" ")[0] == "z":
-        return f"z {value:+.2f}"
+        return f"z {value:+.2f}".replace("-", "−")
     if unit.startswith("%"):
         return f"{number(value)}\u00a0%"
     return f"{number(value)} {unit if len(unit) <= 6 else ''}".strip()
@@ -69,8 +69,15 @@ def interval_text(low: object, high: object, unit: str = "") -> str:
     if is_fraction(unit):
         return f"{percent(low)} to {percent(high)}"
     if unit.split(" ")[0] == "z":
-        return f"{low:+.2f} to {high:+.2f}"
+        return f"{low:+.2f} to {high:+.2f}".replace("-", "−")
     return f"{number(low)} to {number(high)}"
+
+
+def signature_name(id: str) -> str:
+    """Write a signature's id to be read; variants, such as ``__DEPLETED``, follow a dot."""
+    base, _, variant = id.partition("__")
+    name = base.replace("_", " ")
+    return f"{name} · {variant.lower().replace('_', ' ')}" if variant else name
 
 
 def shorten(text: object, length: int = 15) -> str:
