@@ -268,3 +268,23 @@ def test_a_hidden_subset_warns(settings):
         passport.judge_hidden(evidence(hidden=rows.assign(finding="not_assessable")), settings).verdict
         == NOT_ASSESSABLE
     )
+
+
+def rule_table():
+    """Write the rules as the table of docs/passport.md."""
+    gate = pd.DataFrame({"criterion": ["phenotype", "CD73", "CD45"], "kind": ["overall", "positive", "negative"]})
+    lines = ["| attribute | section | weight | value | definition |", "|---|---|---|---|---|"]
+    for rule in [*passport.gate_rules(gate), *passport.QUALITY_RULES, *passport_scores.SCORE_RULES]:
+        title = rule.title.replace("CD73", "CD73, CD90, ...").replace("CD45", "CD45, CD34, ...")
+        lines.append(f"| {title} | {rule.group} | {rule.weight} | {rule.unit} | {rule.definition} |")
+    return "\n".join(lines)
+
+
+def test_the_document_lists_every_rule(request, root):
+    path = root / "docs/passport.md"
+    before, rest = path.read_text(encoding="utf-8").split("<!-- rules -->\n")
+    after = rest.split("<!-- end of rules -->")[1]
+    expected = f"{before}<!-- rules -->\n{rule_table()}\n<!-- end of rules -->{after}"
+    if request.config.getoption("--fix"):
+        path.write_text(expected, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == expected, "pytest tests/test_mscape_passport.py --fix writes it anew"

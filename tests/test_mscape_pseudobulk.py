@@ -65,3 +65,26 @@ def test_rare_genes_are_left_out():
     units[:2, 2] = 0
     units[2:, 2] = 40
     assert list(pseudobulk.select_genes(units, design, min_cpm=5)) == [True, False, True]
+
+
+def test_the_prior_of_variances_is_found():
+    rng = np.random.default_rng(0)
+    true = 2 * 12 / rng.chisquare(12, 20000)
+    df, prior = pseudobulk.squeeze_variances(true * rng.chisquare(4, 20000) / 4, 4)
+    assert df == pytest.approx(12, rel=0.15)
+    assert prior == pytest.approx(2, rel=0.05)
+    df, prior = pseudobulk.squeeze_variances(2 * rng.chisquare(4, 20000) / 4, 4)
+    assert df > 100
+    assert prior == pytest.approx(2, rel=0.05)
+
+
+def test_errors_are_those_of_the_negative_binomial_and_grow_with_scatter():
+    X = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1.0]])
+    mean = np.full((6, 50), 100.0)
+    calm = mean + np.array([5, -5, 0, 5, -5, 0])[:, None]
+    error, df = pseudobulk.quasi_errors(calm, mean, np.full(50, 0.1), X, 1)
+    # information per unit 100 / (1 + 0.1 * 100); two arms of three
+    assert error == pytest.approx(np.sqrt(2 / 3 * 11 / 100), rel=1e-6)
+    assert df == 4 + pseudobulk.MAX_PRIOR_DF
+    wild = mean + np.array([80, -80, 0, 80, -80, 0])[:, None]
+    assert (pseudobulk.quasi_errors(wild, mean, np.full(50, 0.1), X, 1)[0] > 1.5 * error).all()

@@ -115,7 +115,8 @@ def main(input, output, params):
         if key.startswith("X_")
     }
     obsm["X_umap_msc"] = spread_rows(np.asarray(msc.obsm["X_umap"]), msc.obs_names, cells)
-    obsm |= {key: table.reindex(cells) for key, table in scores.obsm.items() if key.startswith("score_")}
+    tables = {key: table for key, table in scores.obsm.items() if key.startswith("score_")}
+    obsm |= {key: table if table.index.equals(cells) else table.reindex(cells) for key, table in tables.items()}
     run = json.loads(Path(input.run).read_text(encoding="utf-8"))
     stages = join_stages([part.uns for part in (whole, overview, msc, gate, clusters, scores)])
     stages["run"] = {
