@@ -123,6 +123,23 @@ def of_setting(name: str, key: str):
     return files
 
 
+def counts_source(wildcards) -> str:
+    """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
+    path = SHEETS[wildcards.dataset].loc[wildcards.sample, "path"]
+    remote = "://" in path or path.startswith("geo:")
+    return f"data/{wildcards.dataset}/{wildcards.sample}/fetched" if remote else path
+
+
+def gate_of_scope(wildcards):
+    """The gate's calls, where only the MSC are embedded; nothing for all cells."""
+    return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
+
+
+def truth_of(wildcards):
+    """What was found against what was put in; nothing for real cells."""
+    return f"results/{wildcards.dataset}/truth.json" if is_simulated(wildcards) else []
+
+
 # Memory --------------------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,6 @@
 # counts.h5ad -> embedding of all cells -> who is an MSC, and the embedding of those who are.
 
 
-def gate_of_scope(wildcards):
-    """The gate's calls, where only the MSC are embedded; nothing for all cells."""
-    return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
-
-
 rule embed_cells:
     """Principal components, neighbour graph and map; of all cells without the gate's genes, or of the MSC."""
     input:

@@ -1,13 +1,6 @@
 # Sample sheet, files -> counts and quality of each sample -> counts.h5ad, one a dataset.
 
 
-def counts_source(wildcards) -> str:
-    """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
-    path = SHEETS[wildcards.dataset].loc[wildcards.sample, "path"]
-    remote = "://" in path or path.startswith("geo:")
-    return f"data/{wildcards.dataset}/{wildcards.sample}/fetched" if remote else path
-
-
 rule simulate_study:
     """Draw the counts of one simulated lot, and keep what is true of them in a file of its own."""
     input:

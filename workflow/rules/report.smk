@@ -1,11 +1,6 @@
 # All stages -> passports, the assembled AnnData file, the report of each dataset, the index over all.
 
 
-def truth_of(wildcards):
-    """What was found against what was put in; nothing for real cells."""
-    return f"results/{wildcards.dataset}/truth.json" if is_simulated(wildcards) else []
-
-
 rule record_run:
     """Save the resolved config, and what makes the run: digests of the inputs, versions, seed, run id."""
     input:
