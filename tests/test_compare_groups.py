@@ -4,9 +4,11 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 from toy_study import UP, default_settings, write_study
 
 import compare_groups
+from mscape import counts
 
 
 @pytest.fixture
@@ -118,3 +120,36 @@ def test_one_condition_gives_headers_only(tmp_path, settings):
     assert table.empty
     assert list(table.columns) == compare_groups.COLUMNS
     assert len(composition) == 4
+
+
+def test_a_study_without_clustered_cells_says_so(tmp_path, settings):
+    study = write_study(tmp_path)
+    nobody = counts.read_obs(study.clusters).iloc[:0]
+    counts.write(AnnData(obs=nobody, uns={"mscape": {}}), study.clusters)
+    table, composition, bulk = run(study, tmp_path / "out", settings)
+    assert list(table["kind"]) == ["design"]
+    assert "nothing to compare" in table["note"].iloc[0]
+    assert composition.empty
+    assert bulk.n_obs == 0
+
+
+def test_cells_that_are_no_msc_are_named_and_one_cluster_has_no_shares(tmp_path, settings):
+    study = write_study(tmp_path)
+    cells = counts.read_obs(study.counts).index
+    one = pd.DataFrame({"leiden": pd.Categorical(["0"] * len(cells))}, index=cells)
+    counts.write(AnnData(obs=one, uns={"mscape": {}}), study.clusters)
+    table, _, _ = run(study, tmp_path / "out", settings | {"genes": False})
+    assert set(table["kind"]) == {"design", "score"}
+    assert "36 of 360 did not pass the MSC gate" in table["note"].iloc[0]
+
+
+def test_a_score_that_is_missing_has_no_estimate_and_a_note(tmp_path, settings):
+    study = write_study(tmp_path)
+    scores = counts.read_light(study.scores)
+    scores.obsm["score_matched"]["SET_UP"] = np.nan
+    counts.write(scores, study.scores)
+    table, _, _ = run(study, tmp_path / "out", settings | {"genes": False})
+    rows = table[table["kind"] == "score"].set_index("feature")
+    assert np.isnan(rows.at["SET_UP", "estimate"])
+    assert rows.at["SET_UP", "note"] == "Not measured in every lot of this contrast."
+    assert not np.isnan(rows.at["SET_NULL", "pvalue"])

@@ -100,6 +100,27 @@ def test_one_donor_per_arm_gives_an_effect_without_interval():
     assert np.isnan([row["low"], row["high"], row["pvalue"]]).all()
 
 
+def test_one_donor_in_both_arms_is_one_pair():
+    design = contrasts.build_design(lots(PAIRED[:2]), QUESTION)
+    assert (design.n_reference, design.n_other, design.df) == (1, 1, 0)
+    assert design.note.startswith("Fewer than 3 pairs: 1. Effect and interval only")
+    assert design.note.endswith("Paired: one donor is compared with itself.")
+
+
+def test_two_shared_donors_are_paired_where_an_unpaired_test_could_not_be_made_either():
+    design = contrasts.build_design(lots([*PAIRED[:4], ("D3", "control")]), QUESTION)
+    assert design.paired
+    assert "Not paired and left out: D3." in design.note
+
+
+def test_a_shared_donor_counts_in_the_smaller_arm_only():
+    rows = [*UNPAIRED, ("D7", "primed"), ("D1", "primed")]
+    design = contrasts.build_design(lots(rows), QUESTION)
+    assert not design.paired
+    assert (design.n_reference, design.n_other) == (3, 4)
+    assert "In both arms, and kept only in 'control': D1." in design.note
+
+
 def test_a_factor_that_changes_with_the_batch_is_confounded():
     table = lots(UNPAIRED, batch=["a", "a", "a", "b", "b", "b"])
     design = contrasts.build_design(table, QUESTION, covariates=["batch"])

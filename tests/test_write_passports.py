@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +8,11 @@ from toy_study import default_settings, write_study
 import write_passports
 
 
-def run(folder, *, organism="human", **settings):
+def run(folder, *, organism="human", empty=(), **settings):
     study = write_study(folder)
+    for name in empty:  # a table with a header only
+        path = Path(getattr(study, name))
+        path.write_text(path.read_text().splitlines()[0] + "\n")
     output = SimpleNamespace(json=str(folder / "passports.json"))
     params = SimpleNamespace(
         settings=default_settings("passport") | settings, organism=organism, culture="expanded", threads=1
@@ -116,6 +120,15 @@ def test_the_panel_s_limits_are_printed(document):
         "min_positive": 0.95,
         "max_negative": 0.1,
     }
+
+
+def test_empty_tables_are_not_assessable_and_no_exception(tmp_path):
+    tables = ("gate_table", "contaminants", "hidden", "stability", "composition", "score_summary", "signatures")
+    found = run(tmp_path, organism="mouse", empty=tables)
+    assert {lot["verdict"] for lot in found["lots"]} == {"NOT ASSESSABLE"}
+    verdicts = {name: a["verdict"] for name, a in attributes(found, "D1_control").items()}
+    assert verdicts["phenotype"] == "NOT ASSESSABLE"
+    assert verdicts["depth"] == "PASS"
 
 
 def test_a_document_that_does_not_fit_is_refused(document):

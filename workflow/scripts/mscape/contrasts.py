@@ -305,8 +305,8 @@ def build_design(
     arm = target > (target.min() + target.max()) / 2
     informative = _leverage(matrix.to_numpy()) < FULL_LEVERAGE
     n_other, n_reference = int((arm & informative).sum()), int((~arm & informative).sum())
-    if not paired:  # an arm of one donor has full leverage by itself; it still is one donor
-        n_other, n_reference = max(n_other, min(1, arm.sum())), max(n_reference, min(1, (~arm).sum()))
+    # an arm of one donor, or a single pair, has full leverage by itself; it still is one donor
+    n_other, n_reference = max(n_other, int(arm.any())), max(n_reference, int((~arm).any()))
     if min(n_reference, n_other) < min_donors:
         lost = min((~arm).sum(), arm.sum()) >= min_donors
         why = f" (after adjusting for {' and '.join(adjusted)})" if lost else ""
@@ -316,7 +316,8 @@ def build_design(
     if adjusted:
         remarks.append(f"Adjusted for {' and '.join(adjusted)}.")
     if paired:
-        remarks.append(f"Paired: each of {n_reference} donors is compared with itself.")
+        many = n_reference > 1
+        remarks.append(f"Paired: {f'each of {n_reference} donors' if many else 'one donor'} is compared with itself.")
     inflation = _inflation(target, base.to_numpy())
     if adjusted and np.isfinite(inflation) and inflation > 5:
         remarks.append(f"Partly confounded with the factors adjusted for (variance inflated {inflation:.0f} times).")
