@@ -159,12 +159,12 @@ def shortlist_surface(table: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
     Returns
     -------
     Columns ``cluster sign gene protein log2_fold_change pvalue_adj fraction_in fraction_out contrast``; ``contrast`` is
-    the difference of the detected fractions, by which the rows are ordered.
+    the difference of the detected fractions; rows differ two-fold at least and are ordered by the test's statistic.
     """
-    hits = table[table["surface"] & (table["pvalue_adj"] < 0.05) & (table["log2_fold_change"].abs() >= 0.5)].copy()
+    hits = table[table["surface"] & (table["pvalue_adj"] < 0.05) & (table["log2_fold_change"].abs() >= 1)].copy()
     hits["sign"] = np.where(hits["log2_fold_change"] > 0, "positive", "negative")
     hits["contrast"] = hits["fraction_in"] - hits["fraction_out"]
-    hits["size"] = hits["contrast"].abs()
+    hits["size"] = hits["statistic"].abs()
     hits = hits.sort_values(["cluster", "sign", "size", "gene"], ascending=[True, False, False, True])
     columns = ["cluster", "sign", "gene", "protein", "log2_fold_change", "pvalue_adj", "fraction_in", "fraction_out"]
     return hits.groupby(["cluster", "sign"], sort=False).head(n)[[*columns, "contrast"]].reset_index(drop=True)

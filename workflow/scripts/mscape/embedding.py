@@ -198,7 +198,7 @@ def add_pca(adata: AnnData, *, n_pcs: int = 30, seed: int = 0) -> None:
 def add_neighbors(
     adata: AnnData, *, use_rep: str, n_neighbors: int = 15, max_exact_cells: int = 100_000, seed: int = 0
 ) -> str:
-    """Build the neighbour graph, by exact search up to ``max_exact_cells``.
+    """Build the neighbour graph of scanpy and UMAP, by exact search up to ``max_exact_cells``.
 
     Exact search does not depend on threads or chance. Above the limit pynndescent runs with a fixed seed on one thread.
     Connectivities are rounded to 1e-5 for the same reason as the components.
@@ -206,31 +206,80 @@ def add_neighbors(
     Sets
     ----
     obsp["distances"], obsp["connectivities"]
-        CSR, shape (n_cells, n_cells).
+        CSR, float32, shape (n_cells, n_cells).
     uns["neighbors"]
-        scanpy's parameters.
+        Parameters in scanpy's layout.
 
     Returns
     -------
     ``exact`` or ``approximate``.
     """
-    import scanpy as sc
+    from sklearn.neighbors import NearestNeighbors
 
-    n_neighbors = max(2, min(n_neighbors, adata.n_obs - 1))
+    k = max(2, min(n_neighbors, adata.n_obs - 1))  # as in scanpy, a cell is its own first neighbour
+    rep = np.ascontiguousarray(adata.obsm[use_rep], dtype=np.float64)
     exact = adata.n_obs <= max_exact_cells
     if exact:
-        transformer = "sklearn"
+        distance, near = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(rep).kneighbors()
     else:
-        from pynndescent import PyNNDescentTransformer
+        from pynndescent import NNDescent
 
-        transformer = PyNNDescentTransformer(n_neighbors=n_neighbors, random_state=seed, n_jobs=1)
-    sc.pp.neighbors(adata, n_neighbors=n_neighbors, use_rep=use_rep, transformer=transformer, random_state=seed)
-    for key, digits in (("connectivities", 5), ("distances", 4)):
-        graph = sp.csr_matrix(adata.obsp[key])
-        graph.data = np.round(graph.data, digits).astype(np.float32)
-        graph.sort_indices()
-        adata.obsp[key] = graph
+        index = NNDescent(rep.astype(np.float32), n_neighbors=k, random_state=seed, n_jobs=1, compressed=False)
+        near, distance = (table[:, 1:] for table in index.neighbor_graph)
+    distance = np.round(distance, 4)
+    rows = np.repeat(np.arange(adata.n_obs), k - 1)
+    shape = (adata.n_obs, adata.n_obs)
+    adata.obsp["distances"] = _csr(distance.ravel(), rows, near.ravel(), shape)
+    weights = _csr(fuzzy_weights(distance).ravel(), rows, near.ravel(), shape).astype(np.float64)
+    both = weights + weights.T - weights.multiply(weights.T)
+    both.data = np.round(both.data, 5)
+    both.eliminate_zeros()
+    adata.obsp["connectivities"] = both.tocsr().astype(np.float32)
+    adata.uns["neighbors"] = {
+        "connectivities_key": "connectivities",
+        "distances_key": "distances",
+        "params": {
+            "n_neighbors": k,
+            "method": "umap",
+            "metric": "euclidean",
+            "use_rep": use_rep,
+            "random_state": seed,
+        },
+    }
     return "exact" if exact else "approximate"
+
+
+def fuzzy_weights(distance: np.ndarray) -> np.ndarray:
+    """Weight of each neighbour of a cell, 1 for the nearest, so that the weights of a cell sum to log2(k).
+
+    UMAP's local scale (McInnes 2018, arXiv:1802.03426, algorithm 3) for all cells at once; no compilation.
+
+    Parameters
+    ----------
+    distance
+        To the neighbours without the cell itself, ascending, shape (n_cells, k - 1).
+
+    Returns
+    -------
+    Shape of ``distance``, within (0, 1].
+    """
+    target = np.log2(distance.shape[1] + 1)
+    positive = np.where(distance > 0, distance, np.inf).min(1)
+    beyond = np.maximum(distance - np.where(np.isfinite(positive), positive, 0)[:, None], 0)
+    low, high = np.zeros(len(distance)), np.full(len(distance), np.inf)
+    scale = np.ones(len(distance))
+    for _ in range(64):
+        over = np.exp(-beyond / scale[:, None]).sum(1) > target
+        high, low = np.where(over, scale, high), np.where(over, low, scale)
+        scale = np.where(np.isinf(high), scale * 2, (low + high) / 2)
+    floor = 1e-3 * np.where(np.isfinite(positive), distance.mean(1), distance.mean())
+    return np.exp(-beyond / np.maximum(np.maximum(scale, floor), 1e-12)[:, None])
+
+
+def _csr(data: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sp.csr_matrix:
+    matrix = sp.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
+    matrix.sort_indices()
+    return matrix
 
 
 def add_umap(adata: AnnData, *, epochs: int = 200, seed: int = 0) -> None:

@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from mscape import integration
+from mscape.step import UserError
+
+
+def two_batches(*, shift, n=600, seed=0):
+    """Two populations in two batches, the second shifted."""
+    rng = np.random.default_rng(seed)
+    kind, batch = rng.integers(0, 2, n), rng.integers(0, 2, n)
+    rep = rng.normal(size=(n, 10))
+    rep[:, 0] += 12 * kind
+    rep[:, 1] += shift * batch
+    obs = pd.DataFrame({"donor_id": [f"d{b}" for b in batch], "kind": kind}, index=[str(i) for i in range(n)])
+    return AnnData(obs=obs, obsm={"X_pca": rep.astype(np.float32)})
+
+
+def test_mixing_is_zero_apart_and_one_together():
+    apart, together = two_batches(shift=30), two_batches(shift=0)
+    assert integration.mixing(apart.obsm["X_pca"], apart.obs["donor_id"]) < 0.01
+    assert integration.mixing(together.obsm["X_pca"], together.obs["donor_id"]) == pytest.approx(1, abs=0.05)
+    assert np.isnan(integration.mixing(apart.obsm["X_pca"], np.zeros(600)))
+
+
+def test_mixing_follows_the_kept_library():
+    from harmonypy import compute_lisi
+
+    ours, theirs = [], []
+    for shift in (0, 1, 2, 3, 5):
+        adata = two_batches(shift=shift)
+        ours.append(integration.mixing(adata.obsm["X_pca"], adata.obs["donor_id"]))
+        theirs.append(compute_lisi(adata.obsm["X_pca"], adata.obs, ["donor_id"]).mean())
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.98
+
+
+def test_auto_leaves_mixed_batches_alone_and_says_why():
+    record = integration.integrate(two_batches(shift=0), method="auto", batch_key="donor_id")
+    assert record["method"] == "none"
+    assert "already mix" in record["reason"]
+
+
+def test_auto_integrates_batches_that_stand_apart_and_keeps_the_populations():
+    adata = two_batches(shift=10)
+    record = integration.integrate(adata, method="auto", batch_key="donor_id")
+    assert record["method"] == "harmony"
+    assert record["mixing_before"] < 0.1
+    assert record["mixing_after"] > 0.6
+    assert record["conservation"] > 0.4
+    assert record["warning"] == ""
+    first = adata.obsm["X_harmony"][:, 0]
+    assert first[adata.obs["kind"] == 1].min() > first[adata.obs["kind"] == 0].max()
+
+
+def test_harmony_is_the_same_for_any_number_of_threads():
+    results = []
+    for threads in (1, 2):
+        adata = two_batches(shift=10)
+        integration.embed_harmony(adata, batch_key="donor_id", n_neighbors=15, seed=0, threads=threads)
+        results.append(adata.obsm["X_harmony"])
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_bent_embedding_brings_the_warning(monkeypatch):
+    def shuffle(adata, **_):
+        adata.obsm["X_bad"] = np.random.default_rng(0).permutation(adata.obsm["X_pca"])
+        return "X_bad"
+
+    monkeypatch.setitem(integration.METHODS, "harmony", shuffle)
+    record = integration.integrate(two_batches(shift=10), method="harmony", batch_key="donor_id")
+    assert record["conservation"] == pytest.approx(0, abs=0.05)
+    assert "may have removed biology" in record["warning"]
+
+
+@pytest.mark.parametrize("method", ["bbknn", "scvi"])
+def test_an_optional_method_that_is_not_installed_is_named(method, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, method, None)
+    with pytest.raises(UserError, match=f"embed.method {method} needs the package"):
+        integration.integrate(two_batches(shift=10), method=method, batch_key="donor_id")
+
+
+def test_the_batch_column_is_chosen_by_rule():
+    obs = pd.DataFrame({"batch": "unknown", "donor_id": ["a", "b"], "sample_id": ["s", "t"]})
+    assert integration.choose_batch(obs)[0] == "donor_id"
+    assert integration.choose_batch(obs.assign(batch=["x", "y"]))[0] == "batch"
+    assert integration.choose_batch(obs.iloc[:1]) == (None, "one batch")
+    assert integration.choose_batch(obs, batch_key="sample_id")[0] == "sample_id"
+    with pytest.raises(UserError, match="no column 'lane'"):
+        integration.choose_batch(obs, batch_key="lane")

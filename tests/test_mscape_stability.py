@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from mscape import gaps, stability
+
+
+@pytest.fixture
+def two_rings():
+    """Two rings of 40 cells without an edge between them."""
+    graph = sp.lil_matrix((80, 80))
+    for i in range(80):
+        start = 40 * (i // 40)
+        for step in (1, 2, 3):
+            j = start + (i - start + step) % 40
+            graph[i, j] = graph[j, i] = 1.0
+    return graph.tocsr()
+
+
+@pytest.mark.parametrize("engine", ["leidenalg", "igraph"])
+def test_leiden_finds_what_is_unconnected_and_repeats(two_rings, engine):
+    graph = stability.make_graph(two_rings)
+    assert graph.ecount() == two_rings.nnz // 2
+    labels = stability.leiden(graph, resolution=0.05, engine=engine, seed=3)
+    assert labels.tolist() == [0] * 40 + [1] * 40
+    fine = [stability.leiden(graph, resolution=2.0, engine=engine, seed=3) for _ in range(2)]
+    assert fine[0].max() > 1
+    np.testing.assert_array_equal(*fine)
+
+
+def test_jaccard_takes_the_best_likeness():
+    one = np.array([0, 0, 0, 0, 1, 1])
+    other = np.array([3, 3, 3, 1, 1, 1])
+    assert stability.jaccard(one, other).tolist() == [0.75, pytest.approx(2 / 3)]
+
+
+def test_a_cluster_that_was_not_drawn_has_no_overlap():
+    ari, overlap = stability.compare_samples(
+        np.array([0, 0, 0, 1]), [np.array([0, 1]), np.array([0, 2])], [np.array([0, 0]), np.array([0, 0])]
+    )
+    assert ari.tolist() == [1, 1]
+    assert overlap[0] == 1
+    assert np.isnan(overlap[1])
+
+
+def test_draws_are_80_percent_bounded_and_repeat():
+    draws = stability.draws(1000, n_boot=3, max_cells=500, seed=1)
+    assert [len(d) for d in draws] == [500] * 3
+    assert len(stability.draws(100, n_boot=1)[0]) == 80
+    assert all((np.diff(d) > 0).all() for d in draws)
+    np.testing.assert_array_equal(draws[0], stability.draws(1000, n_boot=3, max_cells=500, seed=1)[0])
+
+
+def test_the_whole_procedure_is_repeated_in_subsamples(two_rings):
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 40)
+    rep = rng.normal(size=(80, 4)) + 10 * truth[:, None]
+    graph, data = stability.make_graph(two_rings), gaps.make_data(rep, np.zeros(80, dtype=int))
+    samples = stability.draws(80, n_boot=8)
+    again = stability.resample_best(graph, data, {0.05: truth, 2.0: np.zeros(80, dtype=int)}, samples=samples)
+    assert len(again[0.05]) == 8
+    assert len(again[2.0]) == stability.SCREEN  # one cluster cannot be chosen: the first look is enough
+    ari, overlap = stability.compare_samples(truth, samples, again[0.05])
+    assert ari.min() == 1
+    assert overlap.tolist() == [1, 1]

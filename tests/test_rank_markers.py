@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+import scanpy as sc
+import scipy.sparse as sp
+from anndata import AnnData
+from cluster_cases import draw_counts, run_markers, write_study
+
+import rank_markers
+from mscape import counts
+
+
+def log_values(x):
+    return sp.csr_matrix(np.log1p(x / x.sum(1, keepdims=True) * 1e4).astype(np.float32))
+
+
+@pytest.fixture
+def clustered(tmp_path):
+    """Cluster 1 is 25 % of cells and has surface genes of its own; two donors."""
+    rng = np.random.default_rng(0)
+    genes = ["CD36", "MCAM", "LEPR", *(f"G{i}" for i in range(57))]
+    inside, batch = np.arange(200) < 50, np.arange(200) % 2
+    rate = np.tile(rng.lognormal(1, 0.5, 60), (200, 1))
+    rate[inside, 0] *= 6
+    rate[inside, 1] /= 6
+    rate[inside, 3:8] *= 5
+    rate[np.ix_(inside & (batch == 1), [8])] *= 8  # up in one donor only
+    study = write_study(tmp_path, rng.poisson(rate), batch=batch, genes=genes)
+    index = counts.read_obs(study.counts).index
+    leiden = pd.Categorical(np.where(inside, "1", "0"))
+    counts.write(AnnData(obs=pd.DataFrame({"leiden": leiden}, index=index)), study.clusters)
+    return study
+
+
+@pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment'")  # anndata and scanpy lag behind pandas 3.1
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_the_test_equals_scanpys_with_tie_correction():
+    x, group, _ = draw_counts(n=120, genes=80, shares=(0.5, 0.3, 0.2), depth=500)
+    x[:, 0] = 1
+    values, clusters = log_values(x), pd.Series(group.astype(str), index=[f"c{i}" for i in range(120)])
+    genes = pd.Index([f"G{i}" for i in range(80)])
+    table = rank_markers.rank_markers(values, clusters, genes)
+    adata = AnnData(
+        values, obs=pd.DataFrame({"g": pd.Categorical(clusters)}, index=clusters.index), var=pd.DataFrame(index=genes)
+    )
+    sc.tl.rank_genes_groups(adata, "g", method="wilcoxon", tie_correct=True)
+    theirs = sc.get.rank_genes_groups_df(adata, None).set_index(["group", "names"])
+    ours = table.set_index(["cluster", "gene"])["statistic"]
+    theirs = theirs["scores"].reindex(ours.index)
+    np.testing.assert_allclose(ours, theirs, atol=0.02)  # illico corrects for continuity
+
+
+def test_markers_surface_and_donors(clustered):
+    table, surface = run_markers(clustered)
+    own = table[table["cluster"] == "1"].set_index("gene")
+    assert table.groupby("cluster")["rank"].apply(lambda r: r.tolist() == list(range(1, 61))).all()
+    assert set(own.index[:6]) >= {"CD36", "G0", "G1"}
+    assert own.loc["CD36", "surface"]
+    assert own.loc["CD36", "protein"] == "CD36"
+    assert not own.loc["G0", "surface"]
+    assert own.loc["CD36", "log2_fold_change"] == pytest.approx(
+        np.log2(5), abs=0.5
+    )  # six-fold, less what it takes from the total
+    assert own.loc["CD36", "n_donors"] == 2
+    assert own.loc["CD36", "n_donors_up"] == 2
+    assert own.loc["G5", "n_donors_up"] < 2
+    listed = surface[surface["cluster"] == 1].set_index("gene")
+    assert listed.loc["CD36", "sign"] == "positive"
+    assert listed.loc["MCAM", "sign"] == "negative"
+    assert listed.loc["MCAM", "protein"] == "CD146"
+    assert "LEPR" not in listed.index
+
+
+def test_threads_do_not_change_the_table(clustered):
+    one, _ = run_markers(clustered, threads=1)
+    two, _ = run_markers(clustered, threads=2)
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_one_cluster_gives_empty_tables_and_a_sentence(clustered, caplog):
+    index = counts.read_obs(clustered.counts).index
+    counts.write(AnnData(obs=pd.DataFrame({"leiden": pd.Categorical(["0"] * 200)}, index=index)), clustered.clusters)
+    with caplog.at_level("INFO"):
+        table, surface = run_markers(clustered)
+    assert len(table) == len(surface) == 0
+    assert table.columns.tolist()[:6] == ["cluster", "gene", "rank", "statistic", "log2_fold_change", "pvalue"]
+    assert "nothing to set apart" in caplog.text
+
+
+def test_large_data_are_sampled_and_small_clusters_kept_whole():
+    clusters = pd.Series(["0"] * 9000 + ["1"] * 300)
+    kept = rank_markers.sample_cells(clusters, max_cells=2000, seed=1)
+    assert (kept >= 9000).sum() == 300
+    assert len(kept) < 2400
+    np.testing.assert_array_equal(kept, rank_markers.sample_cells(clusters, max_cells=2000, seed=1))
+
+
+def test_the_surface_table_names_its_source_and_no_gene_twice(root):
+    table = pd.read_csv(root / "resources/surface_proteins.tsv", sep="\t", comment="#")
+    genes = pd.read_csv(root / "resources/genes.tsv", sep="\t", comment="#")
+    assert table["gene"].is_unique
+    assert len(table) > 400
+    assert table.notna().all().all()
+    assert set(table["gene"]) <= set(genes["symbol"])
+    protein = table.set_index("gene")["protein"]
+    assert protein[["NT5E", "THY1", "ENG", "MCAM", "PTPRC"]].tolist() == ["CD73", "CD90", "CD105", "CD146", "CD45"]
