@@ -54,9 +54,9 @@ def test_log_probabilities_agree_with_scipy_up_to_the_same_constant():
 def test_pool_grows_until_the_exposure_is_enough():
     points = np.arange(400.0)[:, None]
     pools, _ = pool(points, toy_features(np.zeros(400)), np.full(400, 10_000))
-    # 6 / 20 CPM = 300,000 counts = 30 cells of 10,000
-    assert set(pools.size[:, 0]) == {30}
-    assert set(pools.exposure[:, 0]) == {300_000}
+    # 12 / 20 CPM = 600,000 counts = 60 cells of 10,000
+    assert set(pools.size[:, 0]) == {60}
+    assert set(pools.exposure[:, 0]) == {600_000}
 
 
 def test_pool_has_a_floor_a_ceiling_and_stays_in_its_group():
@@ -69,7 +69,7 @@ def test_pool_has_a_floor_a_ceiling_and_stays_in_its_group():
     groups = np.repeat([0, 1], 200)
     apart, _ = pool(points, toy_features(x, kind=gate_panels.POSITIVE), np.full(400, 10_000), groups)
     assert np.all(apart.count[:200] == 0)
-    assert np.all(apart.count[200:, 0] == 5 * apart.size[200:, 0])
+    assert np.all(apart.plain[200:, 0] == 5 * apart.size[200:, 0])
 
 
 def test_neighbours_are_exact_and_ordered():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import (
@@ -30,7 +31,8 @@ DEFAULTS = {
     "max_neighbours": 300,
     "min_neighbours": 8,
     "exposure_positive": 20.0,
-    "exposure_other": 6.0,
+    "exposure_negative": 12.0,
+    "exposure_lineage": 6.0,
     "resolution": 0.5,
     "dispersion": 0.3,
     "default_ambient": 0.05,
@@ -63,6 +65,14 @@ def pool_clusters(embedding: AnnData, *, resolution: float = 0.5, seed: int = 0)
     return np.asarray(part.membership)
 
 
+def cluster_shares(connectivities, clusters: np.ndarray) -> sp.csr_matrix:
+    """Share of each cell's graph neighbours (by weight) in each cluster, shape (n_cells, n_clusters)."""
+    member = sp.csr_matrix((np.ones(len(clusters)), (np.arange(len(clusters)), clusters)))
+    shares = sp.csr_matrix(connectivities) @ member
+    total = np.asarray(shares.sum(axis=1)).ravel()
+    return sp.csr_matrix(sp.diags(1 / np.maximum(total, 1e-12)) @ shares)
+
+
 def ambient_rates(features: gate_panels.Features, totals: np.ndarray, libraries: np.ndarray) -> np.ndarray:
     """Ambient rate of each feature for each cell: the mean profile of its library, shape (n_cells, n_features)."""
     codes, names = pd.factorize(libraries)
@@ -86,11 +96,13 @@ def gate_cells(
     clusters: np.ndarray,
     *,
     ambient_fraction: dict | None = None,
+    membership=None,
     min_probability: float = 0.9,
     max_neighbours: int = 300,
     min_neighbours: int = 8,
     exposure_positive: float = 20.0,
-    exposure_other: float = 6.0,
+    exposure_negative: float = 12.0,
+    exposure_lineage: float = 6.0,
     dispersion: float = 0.3,
     default_ambient: float = 0.05,
     min_depth: float = 1000,
@@ -112,6 +124,8 @@ def gate_cells(
         their cluster and lot, so that a lot's answer does not depend on which other lots are in the study.
     ambient_fraction
         Sample id -> ambient fraction or NaN.
+    membership
+        Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
 
     Returns
     -------
@@ -126,17 +140,15 @@ def gate_cells(
     groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
     rho = ambient_fractions(libraries, ambient_fraction or {}, default_ambient)
     ambient = ambient_rates(features, totals, libraries)
-    pools, _ = gate_pools.pool(
-        points,
-        groups,
-        totals,
-        features,
-        gate_posterior.background(features.tau, ambient, rho[:, None]),
-        max_neighbours=max_neighbours,
-        min_neighbours=min_neighbours,
-        exposure_positive=exposure_positive,
-        exposure_other=exposure_other,
-    )
+    thresholds = gate_posterior.background(features.tau, ambient, rho[:, None])
+    pooling = {
+        "max_neighbours": max_neighbours,
+        "min_neighbours": min_neighbours,
+        "exposure_positive": exposure_positive,
+        "exposure_negative": exposure_negative,
+        "exposure_lineage": exposure_lineage,
+    }
+    pools, _ = gate_pools.pool(points, groups, totals, features, thresholds, **pooling)
     median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
     doublet = obs["predicted_doublet"].to_numpy(bool) if "predicted_doublet" in obs else np.zeros(len(obs), bool)
     evidence = gate_calls.Evidence(
@@ -150,12 +162,27 @@ def gate_cells(
         dispersion=gate_posterior.dispersion_within(features, totals, groups, default=dispersion)[groups],
         doublet=doublet,
         deep_enough=median >= min_depth,
+        lots=pd.factorize(lots)[0],
+        clusters=clusters,
+        membership=membership,
+    )
+    groups = regroup(
+        evidence,
+        points,
+        groups,
+        thresholds,
+        min_probability=min_probability,
+        dispersion=dispersion,
+        **pooling,
     )
     calls, p = gate_calls.call_cells(evidence, min_probability=min_probability)
     lineage_fail = calls["reason"].str.startswith(("LINEAGE_", "NEG_")).to_numpy()
-    hidden = gate_mixture.find_hidden_mixtures(
+    hidden, alive = gate_mixture.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=hidden_min_mean_count, seed=seed
     )
+    if (hidden["finding"] == "hidden_mixture").any():
+        evidence.alive = alive
+        calls, p = gate_calls.call_cells(evidence, min_probability=min_probability)
     rows = []
     for lot in pd.unique(lots):
         cells = np.flatnonzero(lots == lot)
@@ -179,6 +206,53 @@ def gate_cells(
     return SimpleNamespace(
         calls=calls, p=p, table=table, contaminants=contaminants, hidden=hidden, evidence=evidence, panel=panel
     )
+
+
+def regroup(
+    evidence: gate_calls.Evidence,
+    points: np.ndarray,
+    groups: np.ndarray,
+    thresholds: np.ndarray,
+    *,
+    min_probability: float,
+    dispersion: float,
+    **pooling,
+) -> np.ndarray:
+    """Pool the markers a second time, cells of a lineage that fails apart from the others.
+
+    Four T cells among MSC say nothing about CD45 of the MSC, and the MSC nothing about CD90 of the T cells. Cells that
+    a lineage panel names pool with their like in the lot, the others in their cluster without them. The markers'
+    columns of ``evidence.pools`` and ``evidence.dispersion``, ``clusters`` and ``membership`` are replaced.
+
+    Returns
+    -------
+    The new groups, shape (n_cells,).
+    """
+    lineages = gate_calls.Lineages(evidence, gate_calls.probabilities(evidence), min_probability)
+    hit = lineages.any_fails
+    if not hit.any():
+        return groups
+    n_clusters = int(evidence.clusters.max()) + 1
+    clusters = np.where(hit, n_clusters + lineages.best, evidence.clusters)
+    new = pd.factorize(pd.MultiIndex.from_arrays([evidence.lots, clusters]), sort=True)[0]
+    changed = np.flatnonzero(np.isin(groups, np.unique(groups[hit])))
+    markers = np.flatnonzero(evidence.features.kind != gate_panels.LINEAGE)
+    part = evidence.features.part(changed, markers)
+    totals = evidence.totals
+    pools, _ = gate_pools.pool(
+        points[changed], new[changed], totals[changed], part, thresholds[np.ix_(changed, markers)], **pooling
+    )
+    for name in ("count", "exposure", "size", "plain", "mixing", "near"):
+        getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
+    within = gate_posterior.dispersion_within(evidence.features, totals, new, default=dispersion)[new]
+    evidence.dispersion[:, markers] = within[:, markers]
+    if evidence.membership is not None:
+        member = sp.diags(np.where(hit, 0.0, 1.0)) @ evidence.membership
+        evidence.membership = sp.csr_matrix(
+            (member.data, member.indices, member.indptr), shape=(len(hit), int(clusters.max()) + 1)
+        )
+    evidence.clusters = clusters
+    return new
 
 
 def read_inputs(path: str, embedding_path: str) -> tuple[AnnData, AnnData]:
@@ -236,6 +310,7 @@ def main(input, output, params):
         np.asarray(embedding.obsm["X_pca"]),
         clusters,
         ambient_fraction=stage.get("ambient_fraction", {}),
+        membership=cluster_shares(embedding.obsp["connectivities"], clusters),
         seed=seed,
         **options,
     )

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.gate_panels import LINEAGE
+from mscape.gate_panels import LINEAGE, POSITIVE
 from mscape.gate_pools import MIXED_SHARE
-from mscape.gate_posterior import background, marker_probabilities, own_missing, rate_above
+from mscape.gate_posterior import background, marker_probabilities, own_too_few, rate_above
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from mscape.gate_panels import Features, Lineage, Panel
     from mscape.gate_pools import Pools
 
+MIN_OWN_SHARE = 0.8
+MIN_CLUSTER = 20
 CALLS = ("pass", "fail", "indeterminate")
+MAX_LONELINESS = 3.0  # fewer than one in a thousand cells of a homogeneous culture lie farther from their neighbours
+MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
 MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
 REASONS = {
     "MISSING_*": "the rate of this positive marker is below its threshold",
@@ -27,6 +33,7 @@ REASONS = {
     "LINEAGE_UNSUPPORTED": "a negative marker is present without the genes of a lineage that carries it",
     "HLADR_INDUCED": "HLA-DR is present with an interferon response and without a blood or endothelial lineage",
     "CD34_ALLOWED_SVF": "CD34 is present, which this panel allows",
+    "HIDDEN_MIXTURE": "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
     "CELL_UNRESOLVED": "the cell is unlike its neighbours and too shallow to be judged by itself",
     "LOW_EXPOSURE": "too few counts, pooled over all comparable neighbours, to tell the rate from its threshold",
     "AMBIGUOUS": "the rate is too near its threshold to tell the side",
@@ -41,7 +48,9 @@ class Evidence:
     """Everything that a call is made from; arrays of shape (n_cells, n_features) unless stated.
 
     ``rho`` (n_cells,) is the ambient fraction of the cell's library, ``ambient`` its rate per feature; ``doublet`` and
-    ``deep_enough`` (is the cell's lot deep enough to be judged?) are of shape (n_cells,).
+    ``deep_enough`` (is the cell's lot deep enough to be judged?), ``lots`` and ``clusters`` (codes) are of shape
+    (n_cells,); ``membership`` is the share of a cell's graph neighbours in each cluster, ``alive`` the
+    result of :func:`mscape.gate_mixture.find_hidden_mixtures`.
     """
 
     panel: Panel
@@ -54,13 +63,50 @@ class Evidence:
     dispersion: np.ndarray
     doublet: np.ndarray
     deep_enough: np.ndarray
+    lots: np.ndarray
+    clusters: np.ndarray
+    membership: sp.csr_matrix | None = None
+    alive: np.ndarray | None = None
 
 
 def probabilities(evidence: Evidence, *, rho_scale: float = 1.0) -> np.ndarray:
     """Probability per cell and feature at a multiple of the ambient fraction, shape (n_cells, n_features)."""
     rho = np.minimum(evidence.rho * rho_scale, 0.9)
     e = evidence
-    return marker_probabilities(e.features, e.totals, e.pools, rho, e.ambient, e.dispersion)
+    p = marker_probabilities(e.features, e.totals, e.pools, rho, e.ambient, e.dispersion)
+    if e.membership is not None:
+        for f in np.flatnonzero(e.features.kind == POSITIVE):
+            p[:, f] = blend(p[:, f], e.membership, e.lots, e.clusters)
+    return p if e.alive is None else p * e.alive
+
+
+def blend(p: np.ndarray, membership: sp.csr_matrix, lots: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Mix a probability over the clusters that a cell may belong to.
+
+    Clusters are cut hard, and in shallow data some cells end on the wrong side. A cell less than four fifths of whose
+    graph neighbours are in its own cluster gets the mean of the clusters around it (of its own lot), by their share.
+
+    Parameters
+    ----------
+    p
+        Probability by the cell's own pool, shape (n_cells,).
+    membership
+        Share of each cell's graph neighbours in each cluster, shape (n_cells, n_clusters).
+    lots, clusters
+        Codes from 0, shape (n_cells,).
+    """
+    n_clusters = membership.shape[1]
+    key = lots * n_clusters + clusters
+    known = ~np.isnan(p)
+    total = np.bincount(key[known], p[known], (lots.max() + 1) * n_clusters)
+    number = np.bincount(key[known], minlength=len(total))
+    mean = np.where(number >= MIN_CLUSTER, total / np.maximum(number, 1), np.nan)
+    edges = membership.tocoo()
+    own = np.bincount(edges.row, edges.data * (edges.col == clusters[edges.row]), len(p))
+    other = (edges.col != clusters[edges.row]) & (own[edges.row] < MIN_OWN_SHARE)
+    row, col, share = edges.row[other], edges.col[other], edges.data[other]
+    step = mean[lots[row] * n_clusters + col] - p[row]
+    return p + np.bincount(row, share * np.nan_to_num(step), len(p)).astype(p.dtype)
 
 
 def group_probabilities(p: np.ndarray, evidence: Evidence) -> pd.DataFrame:
@@ -116,7 +162,7 @@ def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataF
     negative = groups[list(panel.negative)].to_numpy()
     positive = p[:, features.columns(panel.positive)]
     expected = (evidence.pools.exposure * features.tau)[:, features.columns(panel.positive)]
-    lineage = _Lineages(evidence, p, min_probability)
+    lineage = Lineages(evidence, p, min_probability)
 
     absent = (positive <= low) & (expected >= MIN_EXPECTED)
     present = negative >= min_probability
@@ -132,6 +178,9 @@ def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataF
     reason = np.full(n_cells, "AMBIGUOUS", dtype=object)
     starved = (positive < min_probability) & (expected < MIN_EXPECTED)
     reason[starved.any(axis=1) | lineage.starved(negative, panel) | ~evidence.deep_enough] = "LOW_EXPOSURE"
+    if evidence.alive is not None:
+        hidden = (evidence.alive < min_probability) & (p < min_probability)
+        reason[hidden.any(axis=1)] = "HIDDEN_MIXTURE"
     reason[foreign] = "CELL_UNRESOLVED"
     unsupported = present & ~supported
     reason[unsupported.any(axis=1)] = "LINEAGE_UNSUPPORTED"
@@ -168,7 +217,7 @@ def clear_of_missing(positive: np.ndarray, negative: np.ndarray, min_probability
     return fine.all(axis=1) & (np.isnan(negative) | (negative <= 1 - min_probability)).all(axis=1)
 
 
-class _Lineages:
+class Lineages:
     """What the lineage panels say about each cell."""
 
     def __init__(self, evidence: Evidence, p: np.ndarray, min_probability: float):
@@ -221,18 +270,20 @@ class _Lineages:
         return able[self.best] & self.any_fails[:, None]
 
     def foreign(self) -> np.ndarray:
-        """Cells whose own stromal RNA does not fit their pool: absent in a stromal pool, or present in another one."""
-        if "STROMAL" not in self.ids:
-            return np.zeros(len(self.p), bool)
+        """Find cells that are not like their pool: far from their neighbours, or poor in the stroma's RNA among stroma.
+
+        Both say that the neighbours' counts are no evidence about this cell. Stromal genes have rates at which a single
+        cell can be judged; a kind of cell that has no panel is found by what it lacks.
+        """
         e = self.evidence
+        lonely = e.pools.loneliness > MAX_LONELINESS
+        if "STROMAL" not in self.ids:
+            return lonely
         f = e.features.names.index("STROMAL")
         x, n = e.features.x[:, f], e.totals.astype(float)
-        others = np.maximum(e.pools.exposure[:, f] - n, 1)
-        rate = (e.pools.plain[:, f] - x) / others
-        tau, added = e.features.tau[f], e.rho * e.ambient[:, f]
-        lacks = own_missing(x, n, rate, added, tau) >= self.min_probability
-        stromal_pool = rate > 2 * tau
-        return lacks & stromal_pool
+        rate = (e.pools.plain[:, f] - x) / np.maximum(e.pools.exposure[:, f] - n, 1)
+        poor = own_too_few(x, n, rate, e.dispersion[:, f]) < MAX_POOR
+        return lonely | (poor & (rate > 2 * e.features.tau[f]))
 
     def starved(self, negative: np.ndarray, panel: Panel) -> np.ndarray:
         """Cells with a negative group left open because the pooled exposure is too small."""

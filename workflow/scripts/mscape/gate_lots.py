@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mscape.gate_calls import Evidence
     from mscape.gate_panels import Panel
 
+MIN_ALONE = 6  # counts that a cell should show at its neighbours' rate to be judged by itself
+SHARED_POOL = 300  # cells of a cluster up to this size have one pool in common
 CRITERIA_COLUMNS = [
     "lot_id",
     "criterion",
@@ -30,6 +32,7 @@ CRITERIA_COLUMNS = [
     "gene_rate_cpm",
     "min_detectable_fraction",
     "resolved_fraction",
+    "seen_alone_fraction",
     "ambient_fraction",
     "median_counts",
 ]
@@ -70,11 +73,12 @@ def bootstrap_fraction(
 ) -> tuple[float, float, float]:
     """Mean probability and its interval.
 
-    Three sources of error are joined in each draw. Which neighbourhoods a cluster holds: its blocks are drawn with
-    replacement. What the cells are: one uniform u a block decides for all its cells, present where p > u, because they
-    share one pool. How many cells of each kind came into the sample: a last draw from Beta(k + 1/2, n - k + 1/2).
-    Blocks are drawn inside clusters, so that a contaminant that is a cluster of two blocks is not lost in every
-    seventh draw.
+    Three sources of error are joined in each draw. Which neighbourhoods a cluster holds: its blocks are drawn
+    with replacement. What the cells are: one uniform u a block (a cluster, where it is no larger than a pool)
+    decides for all its cells, present where p > u, because they share one pool. How many cells of each kind
+    came into the sample: a last draw from Beta(k + 1/2, n - k + 1/2). Blocks are drawn inside clusters, so that
+    a contaminant that is a cluster of two blocks is not lost in every seventh draw. The ends are rounded
+    outwards to whole cells.
 
     Parameters
     ----------
@@ -102,6 +106,10 @@ def bootstrap_fraction(
         own = np.flatnonzero(strata == stratum)
         drawn[:, own] = rng.choice(own, (n_bootstrap, len(own)))
     u = rng.random((n_bootstrap, len(blocks)))
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        if size[own].sum() <= SHARED_POOL:
+            u[:, own] = u[:, own[:1]]
     present = np.zeros((n_bootstrap, len(blocks)))
     for b, values in enumerate(ordered):
         mask = drawn == b
@@ -110,6 +118,7 @@ def bootstrap_fraction(
     share = rng.beta(share * n + 0.5, (1 - share) * n + 0.5)
     low, high = np.quantile(share, [(1 - level) / 2, (1 + level) / 2])
     estimate = float(p.mean())
+    low, high = np.floor(low * n) / n, np.ceil(high * n) / n
     return estimate, float(min(low, estimate)), float(max(high, estimate))
 
 
@@ -200,6 +209,7 @@ def judge_lot(
                 min_detectable_fraction(len(cells), median, features.tau[c]) for c in columns
             ),
             "resolved_fraction": float(settled[ok].mean()) if ok.any() else 0.0,
+            "seen_alone_fraction": np.nan,
             "estimate": np.nan,
             "low": np.nan,
             "high": np.nan,
@@ -213,6 +223,8 @@ def judge_lot(
             prob[ok].astype(float), kept, strata, n_bootstrap=n_bootstrap, seed=seed
         )
         row |= {"estimate": estimate, "low": low, "high": high}
+        alone = (evidence.pools.plain / evidence.pools.exposure)[np.ix_(cells, columns)][:, 0] * totals >= MIN_ALONE
+        row["seen_alone_fraction"] = float(alone.mean())
         rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth))
     rows.append(
         _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
@@ -232,6 +244,8 @@ def _verdict(row: dict, panel: Panel, hidden: set[str], min_determinate: float, 
     if verdict == "meets" and row["genes"] in hidden:
         return {"verdict": "inconclusive", "reason": "HIDDEN_MIXTURE"}
     reason = ""
+    if verdict == "meets" and row["kind"] == "positive" and row["seen_alone_fraction"] < 0.5:
+        reason = "CELL_UNRESOLVED"  # holds if the cells of a neighbourhood are alike, which single cells cannot show
     if verdict == "inconclusive":
         reason = "AMBIGUOUS"
     elif verdict == "fails":
@@ -255,6 +269,7 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         "detected_fraction": float(np.all([*naive, *none], axis=0).mean()),
         "min_detectable_fraction": max(r["min_detectable_fraction"] for r in rows),
         "resolved_fraction": float(1 - undecided.mean()),
+        "seen_alone_fraction": np.nan,
         "estimate": np.nan,
         "low": np.nan,
         "high": np.nan,
@@ -283,7 +298,7 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         reason = open_[0]["reason"] if open_ else "AMBIGUOUS"
         return row | {"verdict": "inconclusive", "reason": reason}
     verdict = verdict_of("positive", row["low"], row["high"], panel.min_positive)
-    reason = ""
+    reason = "CELL_UNRESOLVED" if any(r["reason"] == "CELL_UNRESOLVED" for r in judged) else ""
     if verdict == "inconclusive" and undecided.any():
         reason = calls["reason"][cells][undecided].mode().iloc[0]
     return row | {"verdict": verdict, "reason": reason}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import chi2
 
 from mscape.gate_panels import POSITIVE
@@ -23,11 +23,18 @@ MAX_CELLS = 1500
 
 @dataclass(frozen=True)
 class MixtureFit:
-    """Likelihood ratio (twice the log), hidden fraction, p value."""
+    """Likelihood ratio (twice the log), hidden fraction, p value; rate and shape of the others."""
 
     lr: float
     fraction: float
     pvalue: float
+    rate: float
+    shape: float
+
+    def alive(self, x, n, null) -> np.ndarray:
+        """Give the probability that each cell is not of the hidden class, by its own count."""
+        other = log_negative_binomial(x, n * self.rate, self.shape) - log_poisson(x, n * null)
+        return expit(other - logit(self.fraction))
 
 
 def _single(theta, x, n, _null):
@@ -84,7 +91,8 @@ def mixture_test(x, n, null, *, n_bootstrap: int = 39, seed: int = 0) -> Mixture
         ]
         exceed = sum(value >= lr for value in null_lr)
         pvalue = max(pvalue, (1 + exceed) / (1 + n_bootstrap))
-    return MixtureFit(lr=lr, fraction=float(expit(two[2])), pvalue=pvalue)
+    rate, shape = np.exp(two[:2])
+    return MixtureFit(lr=lr, fraction=float(expit(two[2])), pvalue=pvalue, rate=float(rate), shape=float(shape))
 
 
 def find_hidden_mixtures(
@@ -98,7 +106,7 @@ def find_hidden_mixtures(
     min_fraction: float = 0.05,
     max_pvalue: float = 0.05,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Test each positive marker in each cluster of each lot.
 
     Parameters
@@ -120,10 +128,15 @@ def find_hidden_mixtures(
 
     Returns
     -------
-    Columns ``COLUMNS``; ``finding`` is ``hidden_mixture``, ``none`` or ``not_assessable``.
+    table
+        Columns ``COLUMNS``; ``finding`` is ``hidden_mixture``, ``none`` or ``not_assessable``.
+    alive
+        Where a mixture was found, the probability by its own count that a cell is not of the hidden class; else 1.
+        Shape (n_cells, n_features).
     """
     rng = np.random.default_rng(seed)
     features, rows = evidence.features, []
+    alive = np.ones(features.x.shape, np.float32)
     key = pd.MultiIndex.from_arrays([lots, clusters], names=["lot_id", "cluster"])
     codes, names = pd.factorize(key, sort=True)
     genes = np.flatnonzero(features.kind == POSITIVE)
@@ -143,12 +156,15 @@ def find_hidden_mixtures(
                 row["reason"] = f"mean count below {min_mean_count:g}: single cells cannot show it"
             else:
                 null = float((evidence.rho[cells] * evidence.ambient[cells, f]).mean() + 0.1 * features.tau[f])
+                all_x, all_n = x, n
                 if len(cells) > MAX_CELLS:
                     pick = np.sort(rng.choice(len(cells), MAX_CELLS, replace=False))
                     x, n = x[pick], n[pick]
                 fit = mixture_test(x, n, null, seed=seed)
                 found = fit.pvalue <= max_pvalue and fit.fraction >= min_fraction
+                if found:
+                    alive[cells, f] = fit.alive(all_x, all_n, null)
                 row |= {"hidden_fraction": fit.fraction, "lr": fit.lr, "pvalue": fit.pvalue}
                 row |= {"finding": "hidden_mixture" if found else "none", "reason": "HIDDEN_MIXTURE" if found else ""}
             rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS), alive

@@ -87,6 +87,18 @@ class Features:
     distinct: np.ndarray
     measured: np.ndarray
 
+    def part(self, cells: np.ndarray, features: np.ndarray) -> Features:
+        """Pick some cells and some features."""
+        pick = np.ix_(cells, features)
+        return Features(
+            [self.names[f] for f in features],
+            self.kind[features],
+            self.tau[features],
+            self.x[pick],
+            self.distinct[pick],
+            self.measured[pick],
+        )
+
     def columns(self, names: Iterable[str]) -> list[int]:
         """Positions of some features."""
         return [self.names.index(name) for name in names]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mscape.gate_panels import LINEAGE, POSITIVE
+from mscape.gate_panels import LINEAGE, NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_LEAF = 8_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
 MIXED_SHARE = 0.85  # a pool in which fewer cells carry a lineage is mixed
+N_NEAR = 8  # neighbours by which a cell's isolation is judged
 CHUNK_VALUES = 12_000_000  # distances held at a time (float32)
 
 
@@ -26,9 +27,9 @@ class Pools:
     Attributes
     ----------
     count
-        Pooled count. For negative markers and lineages no cell speaks for its pool: a cell counts at most
-        ``max(2, 4 n tau)`` (tau with the ambient rate), so that one macrophage among ten MSC does not make them all
-        HLA-DR positive.
+        Pooled count. No cell speaks for its pool: a cell counts at most
+        ``max(2, 4 n tau)`` (tau with the ambient rate), so that one macrophage among ten MSC does not make them
+        all HLA-DR positive, and one doublet does not make a T cell CD90 positive.
     exposure
         Pooled total counts.
     size
@@ -39,6 +40,9 @@ class Pools:
         Estimated share of the pool's cells that carry the marker (1 where it cannot be told); lineages only.
     near
         Pooled plain count of the cell and its four nearest neighbours, ``near_exposure`` (n_cells,) their total.
+    loneliness
+        Distance to the eighth neighbour over the median of that distance among these neighbours, shape (n_cells,);
+        1 for a cell in the midst of its like.
     """
 
     count: np.ndarray
@@ -48,6 +52,7 @@ class Pools:
     mixing: np.ndarray
     near: np.ndarray
     near_exposure: np.ndarray
+    loneliness: np.ndarray
 
 
 def split(points: np.ndarray, members: np.ndarray, max_size: int) -> list[np.ndarray]:
@@ -122,7 +127,8 @@ def pool(
     max_neighbours: int = 300,
     min_neighbours: int = 8,
     exposure_positive: float = 20.0,
-    exposure_other: float = 6.0,
+    exposure_negative: float = 12.0,
+    exposure_lineage: float = 6.0,
 ) -> tuple[Pools, np.ndarray]:
     """Grow the pool of each cell and feature until its exposure is enough, inside the cell's group.
 
@@ -140,9 +146,10 @@ def pool(
         Observed rate at the threshold, ambient RNA included, shape (n_cells, n_features).
     max_neighbours, min_neighbours
         Bounds of the number of neighbours.
-    exposure_positive, exposure_other
-        Wanted exposure times threshold, that is the count expected at the threshold: positives need 20 to tell twice
-        the threshold from the threshold; zero counts at 3 already exclude it, so 6 is enough for the others.
+    exposure_positive, exposure_negative, exposure_lineage
+        Wanted exposure times threshold, that is the count expected at the threshold. Positives need 20 to tell twice
+        the threshold from the threshold. Zero counts at 3 already exclude it, but ambient RNA may add a fifth of the
+        threshold to a negative marker, which 12 can still tell.
 
     Returns
     -------
@@ -154,12 +161,15 @@ def pool(
     n_cells, n_features = features.x.shape
     totals = totals.astype(float)
     cap = np.maximum(2, np.ceil(4 * totals[:, None] * np.maximum(thresholds, features.tau))).astype(np.int32)
-    capped = np.where(features.kind == POSITIVE, features.x, np.minimum(features.x, cap)).T.copy()
+    capped = np.minimum(features.x, cap).T.copy()
     plain = features.x.T.copy()
-    need = np.where(features.kind == POSITIVE, exposure_positive, exposure_other) / features.tau
+    wanted = {POSITIVE: exposure_positive, NEGATIVE: exposure_negative, LINEAGE: exposure_lineage}
+    need = np.array([wanted[kind] for kind in features.kind]) / features.tau
     out = {name: np.zeros((n_cells, n_features), np.float32) for name in ("count", "exposure", "size", "plain", "near")}
     out["mixing"] = np.ones((n_cells, n_features), np.float32)
     near_exposure = np.zeros(n_cells)
+    reach = np.zeros(n_cells)
+    nearest = np.tile(np.arange(n_cells)[:, None], (1, N_NEAR))
     leaf = np.zeros(n_cells, np.int64)
     n_leaves = 0
     order = np.argsort(groups, kind="stable")
@@ -171,8 +181,12 @@ def pool(
                 cells = members[rows]
                 index = members[local]
                 near_exposure[cells] = totals[index[:, :5]].sum(axis=1)
+                close = index[:, 1 : N_NEAR + 1]
+                nearest[cells, : close.shape[1]] = close
+                reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
                 _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out)
-    return Pools(**out, near_exposure=near_exposure), leaf
+    loneliness = reach / np.maximum(np.median(reach[nearest], axis=1), 1e-12)
+    return Pools(**out, near_exposure=near_exposure, loneliness=loneliness), leaf
 
 
 def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out) -> None:
@@ -189,9 +203,6 @@ def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbou
         raw = plain[f][use]
         out["plain"][cells, f] = total = np.cumsum(raw, axis=1)[rows, last]
         out["near"][cells, f] = raw[:, :5].sum(axis=1)
-        if features.kind[f] == POSITIVE:
-            out["count"][cells, f] = total
-            continue
         out["count"][cells, f] = np.cumsum(capped[f][use], axis=1)[rows, last]
         if features.kind[f] == LINEAGE:
             inside = np.arange(use.shape[1]) < size[:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, gammaincc, gammaln, logit
+from scipy.special import betainc, expit, gammaincc, gammaln, logit
 
 from mscape.gate_panels import LINEAGE, NEGATIVE, POSITIVE
 from mscape.gate_pools import MIXED_SHARE
@@ -71,7 +71,7 @@ def dispersion_within(
 
     Returns
     -------
-    Shape (n_groups, n_features), between 0.1 and 2.
+    Shape (n_groups, n_features), between 0.02 and 2.
     """
     n_groups = int(groups.max()) + 1
     out = np.full((n_groups, features.x.shape[1]), default)
@@ -84,7 +84,7 @@ def dispersion_within(
         excess = np.bincount(groups, (x - mean) ** 2 - mean, n_groups)
         weight = np.bincount(groups, mean**2, n_groups)
         out[:, f] = (excess + default * 100) / (weight + 100)
-    return np.clip(out, 0.1, 2.0)
+    return np.clip(out, 0.02, 2.0)
 
 
 def marker_probabilities(
@@ -113,7 +113,9 @@ def marker_probabilities(
         tau, x = features.tau[f], features.x[:, f]
         added = rho * ambient[:, f]
         count, exposure, size = pools.count[:, f], pools.exposure[:, f], pools.size[:, f]
-        p = rate_above(count, exposure, size, background(tau, ambient[:, f], rho), dispersion=dispersion[:, f])
+        p = rate_above(
+            count, exposure, size, background(tau, ambient[:, f], rho), dispersion=np.maximum(dispersion[:, f], 0.1)
+        )
         others = np.maximum(pools.exposure[:, f] - n, 1)
         neighbour_rate = (pools.plain[:, f] - x) / others
         if features.kind[f] == POSITIVE:
@@ -140,25 +142,27 @@ def _own_positive(p, x, n, neighbour_rate, tau, added) -> np.ndarray:
 
 def _own_negative(p, x, n, null_rate, tau, added, *, min_count) -> np.ndarray:
     """Raise the probability of a cell whose counts neither its neighbours nor the ambient RNA explain."""
-    ratio = log_negative_binomial(x, n * (5 * tau + added), 2.0) - log_poisson(x, n * null_rate)
-    own = np.minimum(update(p, ratio), rate_above(x, n, 1, tau + added))
-    return np.where(x >= min_count, np.maximum(p, own), p)
+    some = np.flatnonzero(x >= min_count)
+    out, prior, x, n, added = p.copy(), p[some], x[some], n[some], added[some]
+    ratio = log_negative_binomial(x, n * (5 * tau + added), 2.0) - log_poisson(x, n * null_rate[some])
+    out[some] = np.maximum(prior, np.minimum(update(prior, ratio), rate_above(x, n, 1, tau + added)))
+    return out
 
 
 def _own_of_mixed(p, x, n, pool_rate, share, size, tau, added) -> np.ndarray:
     """In a pool that only part of the cells share, the cell's own count decides whether it belongs to that part."""
-    rate = np.maximum(pool_rate / np.maximum(share, 0.02), 2 * tau)
+    some = np.flatnonzero(share < MIXED_SHARE)
+    out, x, n, share, size, added = p.copy(), x[some], n[some], share[some], size[some], added[some]
+    rate = np.maximum(pool_rate[some] / np.maximum(share, 0.02), 2 * tau)
     ratio = log_negative_binomial(x, n * (rate + added), 2.0) - log_poisson(x, n * (added + 0.1 * tau))
     prior = (share * size + 0.5) / (size + 1)
     member = expit(logit(prior) + np.clip(ratio, -50, 50))
-    return np.where(share < MIXED_SHARE, p * member, p)
+    out[some] *= member
+    return out
 
 
-def own_missing(x, n, neighbour_rate, added, tau) -> np.ndarray:
-    """Probability that a cell lacks what its neighbours express: own count near the ambient rate, not the pool's.
-
-    Prior odds of one to a hundred that a cell is foreign to its pool.
-    """
-    rate = np.maximum(neighbour_rate - added, tau)
-    ratio = log_poisson(x, n * (added + 0.1 * rate)) - log_negative_binomial(x, n * (rate + added), 1 / 0.3)
-    return expit(logit(0.01) + np.clip(ratio, -50, 50))
+def own_too_few(x, n, neighbour_rate, dispersion) -> np.ndarray:
+    """Find the probability of a count this low or lower at the neighbours' rate (negative binomial)."""
+    shape = 1 / dispersion
+    mean = np.maximum(n * neighbour_rate, 1e-9)
+    return betainc(shape, x + 1.0, shape / (shape + mean))
