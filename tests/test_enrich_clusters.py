@@ -119,11 +119,12 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
     (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
     settings = default_settings("compare")
-    settings["enrichment"] |= {"permutation_num": 100, "gene_sets": [str(tmp_path / "own.gmt")]}
+    settings["enrichment"] |= {"permutation_num": 100}
     files = SimpleNamespace(
         markers=str(tmp_path / "markers.tsv"), contrasts=str(tmp_path / "contrasts.tsv"), markers_yaml=str(REGISTRY)
     )
-    params = SimpleNamespace(settings=settings, organism="human", seed=0, threads=1)
+    own = [str(tmp_path / "own.gmt")]
+    params = SimpleNamespace(settings=settings, signature_files=own, organism="human", seed=0, threads=1)
     enrich_clusters.main(files, SimpleNamespace(table=str(tmp_path / "out.tsv")), params)
     found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype={"cluster": str}).query("method == 'prerank'")
     found = found.set_index(["cluster", "term"])

@@ -269,7 +269,7 @@ def main(input, output, params):
     from mscape.markers import load_markers
 
     settings = dict(params.settings["enrichment"]) | {"seed": params.seed}
-    registry = load_markers(input.markers_yaml, extra=settings.pop("gene_sets"))
+    registry = load_markers(input.markers_yaml, extra=getattr(params, "signature_files", ()))
     reading = {"sep": "\t", "keep_default_na": False, "na_values": [""]}
     markers = pd.read_csv(input.markers, dtype={"cluster": str, "gene": str}, **reading)
     table = pd.read_csv(input.contrasts, dtype={"feature": str, "contrast": str}, **reading)
