@@ -161,6 +161,16 @@ def test_scores_do_not_follow_depth(result):
     assert (table.loc[["RAISED", "FLAT", "DOWN"], "depth_rho_after"].abs() < 0.1).all()
 
 
+def test_the_methods_agree_and_the_map_of_scorers_is_kept(result):
+    adata, tables = result
+    table = tables["table"].set_index("id")
+    assert table.loc["RAISED", "agreement_scanpy"] > 0.8
+    assert table.loc["RAISED", "agreement_rank"] > 0.2  # noise only: no cell of a lot differs from another
+    agreement = adata.uns["mscape"]["score_programs"]["senescence_agreement"]
+    assert list(agreement.index) == ["TIROSH_S", "TIROSH_G2M"]
+    assert agreement.loc["TIROSH_S", "TIROSH_S"] == pytest.approx(1)
+
+
 def test_confounders_are_tabulated_and_none_is_its_own(result):
     _, tables = result
     related = tables["confounders"].set_index(["signature", "confounder"])

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import background, consensus, contract, counts, genesets, nulls, step
+from mscape import background, confounding, consensus, contract, counts, genesets, nulls, step
 from mscape import score_tables as tables
 from mscape.markers import SCORED, GeneIndex, load_markers
-from mscape.score_passes import GROWS_WITH_CYCLE, measure_genes, score_dataset
+from mscape.score_passes import CORRELATED_CELLS, GROWS_WITH_CYCLE, measure_genes, score_dataset
 
 CONFOUNDERS = {
     "S phase": "TIROSH_S",
@@ -50,6 +50,15 @@ def confounders_of(obs: pd.DataFrame, totals: np.ndarray, z: pd.DataFrame) -> pd
         if signature in z:
             table[name] = z[signature].astype(float)
     return table
+
+
+def agreement_map(z: pd.DataFrame, lots: pd.Series) -> pd.DataFrame:
+    """Correlate the senescence scorers and the cycle with each other: Spearman within lots, signatures x signatures."""
+    names = [*consensus.SENESCENCE.values(), "MSC_SENESCENCE_DOWN", "TIROSH_S", "TIROSH_G2M"]
+    names = [name for name in names if name in z and z[name].notna().all()]
+    some = nulls.stable_order(z.index)[:CORRELATED_CELLS]
+    values, codes = z[names].to_numpy()[some], lots.astype("category").cat.codes.to_numpy()[some]
+    return pd.DataFrame(confounding.within_lot_rho(values, values, codes), index=names, columns=names)
 
 
 def own_confounders(table: pd.DataFrame) -> dict[str, set[str]]:
@@ -122,6 +131,7 @@ def main(input, output, params):
     result.uns["mscape"] = {
         "score_programs": {
             "missing": table[table["id"].isin(columns) & ~table["used"]].set_index("id")["reason"].to_dict(),
+            "senescence_agreement": agreement_map(frames["z"], lots),
             "parameters": {key: value for key, value in settings.items() if value is not None},
         }
     }

@@ -202,7 +202,8 @@ def remove_depth_trends(
 
     Returns
     -------
-    Per set: depth_rho (matched score), depth_rho_rank, depth_rho_scanpy, depth_adjusted, depth_rho_after.
+    Per set: depth_rho (matched score), depth_rho_rank, depth_rho_scanpy, depth_adjusted, depth_rho_after, and the
+    Spearman correlation within lots of the matched score with the others: agreement_rank, agreement_scanpy.
     """
     some = order[:CORRELATED_CELLS]
 
@@ -219,6 +220,9 @@ def remove_depth_trends(
         scored[key][np.ix_(order, strong)] = adjusted
         table["depth_adjusted"] |= strong
     table["depth_rho_after"] = rho(scored["matched"])
+    for other in ("rank", "scanpy"):
+        pairs = confounding.within_lot_rho(scored["matched"][some], scored[other][some], lots[some])
+        table[f"agreement_{other}"] = np.diag(pairs)
     return table
 
 
