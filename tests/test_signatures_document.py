@@ -9,10 +9,10 @@ HEAD = """# Signatures
 <!-- Generated from resources/markers.yaml by: pytest tests/test_signatures_document.py --fix -->
 
 {n} gene sets, {scored} of them scored. **Use**: `score` and `confounder` sets are averaged, the others
-(`annotate`, `control`) reported gene by gene. **Evidence**: A, the whole list read from its source; B, members named in a
-source; C, curated here, to be checked against the literature before anyone rests a claim on it. `__SIGNED`: minus its opposite set.
-`__DEPLETED`: without the genes shared with the sets named. Own sets (`score.signature_files`: GMT or YAML) are scored
-beside them.
+(`annotate`, `control`) reported gene by gene. **Evidence**: A, the whole list read from its source; B, members
+named in a source; C, curated here, to be checked against the literature before anyone rests a claim on it.
+`__SIGNED`: minus its opposite set. `__DEPLETED`: without the genes shared with the sets named. Own sets
+(`score.signature_files`: GMT or YAML) are scored beside them.
 
 Attribution: MSigDB (Broad Institute, MIT and Regents of the University of California, CC BY 4.0), Gene Ontology
 (CC BY 4.0), Mouse Genome Informatics (CC BY 4.0; `resources/orthologs_mouse.tsv`). Mouse genes are the 1:1 orthologs of
