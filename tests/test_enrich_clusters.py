@@ -3,9 +3,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
+from anndata import AnnData
 from toy_study import default_settings
 
 import enrich_clusters
+from mscape import counts
 from mscape.markers import REGISTRY, load_markers
 
 GENES = [f"G{i:04d}" for i in range(600)]
@@ -73,19 +76,6 @@ def test_a_short_list_gets_over_representation_only():
     assert set(table["method"]) == {"ora"}
 
 
-def test_ties_are_split_by_name_and_keep_the_order():
-    ranked = enrich_clusters.rank_genes(pd.Series({"b": 1.0, "a": 1.0, "c": 2.0, "d": np.nan, "e": np.inf}))
-    assert list(ranked.index) == ["c", "a", "b"]
-    assert ranked.is_monotonic_decreasing
-    assert ranked.is_unique
-    assert ranked.to_numpy() == pytest.approx([2, 1, 1])
-
-
-def test_a_gene_that_stands_twice_keeps_its_stronger_value():
-    ranked = enrich_clusters.rank_genes(pd.Series([1.0, -3.0, 2.0], index=["a", "a", "b"]))
-    assert ranked.to_dict() == {"b": 2.0, "a": -3.0}
-
-
 def test_contrasts_are_ranked_by_effect_where_there_is_no_test():
     table = pd.DataFrame(
         {
@@ -131,6 +121,14 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     assert found.at[("0", "SENMAYO"), "nes"] > 2
     assert found.at[("0", "SENMAYO"), "n_genes"] == len(set(wanted))
     assert found.at[("1", "OWN"), "nes"] > 2
+
+
+def test_lots_are_summed_over_their_clusters(tmp_path):
+    obs = pd.DataFrame({"lot_id": ["B", "A", "B"], "cluster": ["0", "0", "1"]}, index=["x", "y", "z"])
+    bulk = AnnData(sp.csr_matrix([[1, 2], [3, 4], [5, 6]]), obs=obs, var=pd.DataFrame(index=["G1", "G2"]))
+    counts.write(bulk, tmp_path / "bulk.h5ad")
+    sums = enrich_clusters._read_lots(tmp_path / "bulk.h5ad")
+    assert sums.to_dict("index") == {"A": {"G1": 3, "G2": 4}, "B": {"G1": 6, "G2": 8}}
 
 
 def test_empty_tables_give_a_header(tmp_path):

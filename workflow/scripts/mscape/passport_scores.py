@@ -36,7 +36,7 @@ def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
         return _missing(evidence, list(consensus.SENESCENCE.values()), limit)
     named = found["senescence_scorers"].replace(";", " and ") or "none"
     said = {
-        "agree": f"The scorers agree ({named} stand out): senescent cells are more than in the other lots.",
+        "agree": f"The scorers agree ({named} stand out): the lot looks more senescent than the others.",
         "arrest only": "Only the arrest core stands out: cells have stopped, without the secretome of senescence.",
         "secretory only": f"Only {named} stands out, without arrest: inflammation or priming can do this.",
         "none": "No scorer stands out.",
