@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from scipy.special import gammaincc
 from scipy.stats import binom, nbinom, poisson
 
-from mscape import gate_calibrate, gate_lots, gate_mixture, gate_panels, gate_pools, gate_posterior
+from mscape import gate_calibrate, gate_intervals, gate_mixture, gate_panels, gate_pools, gate_posterior
 from mscape.step import UserError
 
 
@@ -144,11 +144,11 @@ def test_dispersion_is_found_and_defaults_without_information():
 
 def test_bootstrap_interval_of_certain_and_uncertain_cells():
     blocks = np.array_split(np.arange(1000), 40)
-    estimate, low, high = gate_lots.bootstrap_fraction(np.ones(1000), blocks, np.zeros(40))
+    estimate, low, high = gate_intervals.bootstrap_fraction(np.ones(1000), blocks, np.zeros(40))
     assert (estimate, high) == (1.0, 1.0) or high > 0.999
     assert low > 0.99
     p = np.full(1000, 0.5)
-    estimate, low, high = gate_lots.bootstrap_fraction(p, blocks, np.zeros(40))
+    estimate, low, high = gate_intervals.bootstrap_fraction(p, blocks, np.zeros(40))
     assert estimate == pytest.approx(0.5)
     assert high - low > 0.2  # forty blocks, each present or absent as a whole
 
@@ -156,7 +156,7 @@ def test_bootstrap_interval_of_certain_and_uncertain_cells():
 def test_bootstrap_interval_of_independent_cells_covers_the_binomial():
     rng = np.random.default_rng(3)
     p = (rng.random(2000) < 0.9).astype(float)
-    _, low, high = gate_lots.bootstrap_fraction(p, np.array_split(np.arange(2000), 40), np.zeros(40))
+    _, low, high = gate_intervals.bootstrap_fraction(p, np.array_split(np.arange(2000), 40), np.zeros(40))
     a, b = binom.ppf([0.025, 0.975], 2000, 0.9) / 2000
     assert low <= p.mean() <= high
     assert high - low >= 0.8 * (b - a)
@@ -174,18 +174,18 @@ def test_bootstrap_interval_of_independent_cells_covers_the_binomial():
     ],
 )
 def test_verdict_by_the_side_of_the_interval(kind, low, high, verdict):
-    assert gate_lots.verdict_of(kind, low, high, 0.95 if kind == "positive" else 0.02) == verdict
+    assert gate_intervals.verdict_of(kind, low, high, 0.95 if kind == "positive" else 0.02) == verdict
 
 
 def test_wilson_interval_of_a_textbook_case():
-    low, high = gate_lots.wilson(np.array([10.0]), np.array([100.0]))
+    low, high = gate_intervals.wilson(np.array([10.0]), np.array([100.0]))
     assert (low[0], high[0]) == (pytest.approx(0.0552, abs=5e-4), pytest.approx(0.1744, abs=5e-4))
 
 
 def test_min_detectable_fraction_follows_the_rule_of_three():
-    assert gate_lots.min_detectable_fraction(1000, 5000, 20e-6) == pytest.approx(30 / 1000)
-    assert gate_lots.min_detectable_fraction(1000, 5000, 4e-6) == pytest.approx(150 / 1000)
-    assert gate_lots.min_detectable_fraction(100, 500, 4e-6) == 1.0
+    assert gate_intervals.min_detectable_fraction(1000, 5000, 20e-6) == pytest.approx(30 / 1000)
+    assert gate_intervals.min_detectable_fraction(1000, 5000, 4e-6) == pytest.approx(150 / 1000)
+    assert gate_intervals.min_detectable_fraction(100, 500, 4e-6) == 1.0
 
 
 def test_hidden_mixture_is_found_and_a_uniform_cluster_is_not():

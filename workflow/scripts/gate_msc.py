@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import (
     counts,
     gate_calibrate,
     gate_calls,
+    gate_groups,
+    gate_intervals,
     gate_lots,
     gate_mixture,
     gate_panels,
@@ -41,50 +42,6 @@ DEFAULTS = {
     "hidden_min_mean_count": 3.0,
     "n_bootstrap": 400,
 }
-
-
-def pool_clusters(embedding: AnnData, *, resolution: float = 0.5, seed: int = 0) -> np.ndarray:
-    """Leiden clusters (igraph's engine) in which cells are pooled, integers from 0, shape (n_cells,).
-
-    Source: doi:10.1038/s41598-019-41695-z.
-    """
-    import random
-
-    import igraph
-
-    graph = embedding.obsp["connectivities"].tocoo()
-    upper = graph.row < graph.col
-    edges = np.column_stack([graph.row[upper], graph.col[upper]])
-    if len(edges) == 0:
-        return np.zeros(embedding.n_obs, int)
-    net = igraph.Graph(n=embedding.n_obs, edges=edges)
-    igraph.set_random_number_generator(random.Random(seed))
-    part = net.community_leiden(
-        objective_function="modularity", weights=graph.data[upper].tolist(), resolution=resolution, n_iterations=4
-    )
-    return np.asarray(part.membership)
-
-
-def cluster_shares(connectivities, clusters: np.ndarray) -> sp.csr_matrix:
-    """Share of each cell's graph neighbours (by weight) in each cluster, shape (n_cells, n_clusters)."""
-    member = sp.csr_matrix((np.ones(len(clusters)), (np.arange(len(clusters)), clusters)))
-    shares = sp.csr_matrix(connectivities) @ member
-    total = np.asarray(shares.sum(axis=1)).ravel()
-    return sp.csr_matrix(sp.diags(1 / np.maximum(total, 1e-12)) @ shares)
-
-
-def ambient_rates(features: gate_panels.Features, totals: np.ndarray, libraries: np.ndarray) -> np.ndarray:
-    """Ambient rate of each feature for each cell: the mean profile of its library, shape (n_cells, n_features)."""
-    codes, names = pd.factorize(libraries)
-    total = np.bincount(codes, totals, len(names))
-    rates = np.column_stack([np.bincount(codes, x, len(names)) / total for x in features.x.T.astype(float)])
-    return rates[codes]
-
-
-def ambient_fractions(libraries: np.ndarray, measured: dict, default: float) -> np.ndarray:
-    """Ambient fraction of each cell's library, the default where it was not measured; shape (n_cells,)."""
-    known = {name: float(rho) for name, rho in measured.items() if rho is not None and np.isfinite(float(rho))}
-    return np.array([min(max(known.get(name, default), 0.0), 0.5) for name in libraries])
 
 
 def gate_cells(
@@ -138,8 +95,8 @@ def gate_cells(
     totals = np.maximum(obs["total_counts"].to_numpy(float), 1)
     lots, libraries = obs["lot_id"].astype(str).to_numpy(), obs["sample_id"].astype(str).to_numpy()
     groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
-    rho = ambient_fractions(libraries, ambient_fraction or {}, default_ambient)
-    ambient = ambient_rates(features, totals, libraries)
+    rho = gate_groups.ambient_fractions(libraries, ambient_fraction or {}, default_ambient)
+    ambient = gate_groups.ambient_rates(features, totals, libraries)
     thresholds = gate_posterior.background(features.tau, ambient, rho[:, None])
     pooling = {
         "max_neighbours": max_neighbours,
@@ -166,7 +123,7 @@ def gate_cells(
         clusters=clusters,
         membership=membership,
     )
-    groups = regroup(
+    groups = gate_groups.regroup(
         evidence,
         points,
         groups,
@@ -193,7 +150,7 @@ def gate_cells(
             evidence,
             p,
             calls,
-            *gate_lots.blocks_of(points, groups, cells),
+            *gate_intervals.blocks_of(points, groups, cells),
             hidden=set(found["gene"]),
             min_probability=min_probability,
             min_determinate=min_determinate,
@@ -206,53 +163,6 @@ def gate_cells(
     return SimpleNamespace(
         calls=calls, p=p, table=table, contaminants=contaminants, hidden=hidden, evidence=evidence, panel=panel
     )
-
-
-def regroup(
-    evidence: gate_calls.Evidence,
-    points: np.ndarray,
-    groups: np.ndarray,
-    thresholds: np.ndarray,
-    *,
-    min_probability: float,
-    dispersion: float,
-    **pooling,
-) -> np.ndarray:
-    """Pool the markers a second time, cells of a lineage that fails apart from the others.
-
-    Four T cells among MSC say nothing about CD45 of the MSC, and the MSC nothing about CD90 of the T cells. Cells that
-    a lineage panel names pool with their like in the lot, the others in their cluster without them. The markers'
-    columns of ``evidence.pools`` and ``evidence.dispersion``, ``clusters`` and ``membership`` are replaced.
-
-    Returns
-    -------
-    The new groups, shape (n_cells,).
-    """
-    lineages = gate_calls.Lineages(evidence, gate_calls.probabilities(evidence), min_probability)
-    hit = lineages.any_fails
-    if not hit.any():
-        return groups
-    n_clusters = int(evidence.clusters.max()) + 1
-    clusters = np.where(hit, n_clusters + lineages.best, evidence.clusters)
-    new = pd.factorize(pd.MultiIndex.from_arrays([evidence.lots, clusters]), sort=True)[0]
-    changed = np.flatnonzero(np.isin(groups, np.unique(groups[hit])))
-    markers = np.flatnonzero(evidence.features.kind != gate_panels.LINEAGE)
-    part = evidence.features.part(changed, markers)
-    totals = evidence.totals
-    pools, _ = gate_pools.pool(
-        points[changed], new[changed], totals[changed], part, thresholds[np.ix_(changed, markers)], **pooling
-    )
-    for name in ("count", "exposure", "size", "plain", "mixing", "near"):
-        getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
-    within = gate_posterior.dispersion_within(evidence.features, totals, new, default=dispersion)[new]
-    evidence.dispersion[:, markers] = within[:, markers]
-    if evidence.membership is not None:
-        member = sp.diags(np.where(hit, 0.0, 1.0)) @ evidence.membership
-        evidence.membership = sp.csr_matrix(
-            (member.data, member.indices, member.indptr), shape=(len(hit), int(clusters.max()) + 1)
-        )
-    evidence.clusters = clusters
-    return new
 
 
 def read_inputs(path: str, embedding_path: str) -> tuple[AnnData, AnnData]:
@@ -297,7 +207,7 @@ def main(input, output, params):
     if settings["calibrate_from"]:
         panel, calibrated = _calibrate(panel, settings["calibrate_from"], matrix, genes, measured, cells)
     features = gate_panels.make_features(panel, lineages, matrix, genes, measured)
-    clusters = pool_clusters(embedding, resolution=settings["resolution"], seed=seed)
+    clusters = gate_groups.pool_clusters(embedding, resolution=settings["resolution"], seed=seed)
     stage = cells.uns.get("mscape", {}).get("merge_samples", {})
     options = {
         key: settings[key] for key in DEFAULTS if key not in ("panel", "panel_files", "calibrate_from", "resolution")
@@ -310,7 +220,7 @@ def main(input, output, params):
         np.asarray(embedding.obsm["X_pca"]),
         clusters,
         ambient_fraction=stage.get("ambient_fraction", {}),
-        membership=cluster_shares(embedding.obsp["connectivities"], clusters),
+        membership=gate_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
         seed=seed,
         **options,
     )

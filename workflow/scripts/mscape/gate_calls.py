@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.gate_panels import LINEAGE, POSITIVE
-from mscape.gate_pools import MIXED_SHARE
-from mscape.gate_posterior import background, marker_probabilities, own_too_few, rate_above
+from mscape.gate_lineages import MIN_EXPECTED, Lineages
+from mscape.gate_panels import POSITIVE
+from mscape.gate_posterior import marker_probabilities
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 MIN_OWN_SHARE = 0.8
 MIN_CLUSTER = 20
 CALLS = ("pass", "fail", "indeterminate")
-MAX_LONELINESS = 3.0  # fewer than one in a thousand cells of a homogeneous culture lie farther from their neighbours
-MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
-MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
 REASONS = {
     "MISSING_*": "the rate of this positive marker is below its threshold",
     "NEG_*": "this negative criterion is broken, and a lineage that can break it is present",
@@ -215,92 +212,3 @@ def clear_of_missing(positive: np.ndarray, negative: np.ndarray, min_probability
     """Tell the cells that would pass by the markers that are measured."""
     fine = np.isnan(positive) | (positive >= min_probability)
     return fine.all(axis=1) & (np.isnan(negative) | (negative <= 1 - min_probability)).all(axis=1)
-
-
-class Lineages:
-    """What the lineage panels say about each cell."""
-
-    def __init__(self, evidence: Evidence, p: np.ndarray, min_probability: float):
-        self.evidence, self.min_probability = evidence, min_probability
-        self.columns = np.flatnonzero(evidence.features.kind == LINEAGE)
-        self.lineages = evidence.lineages
-        self.p = np.nan_to_num(p[:, self.columns], nan=0.0)
-        self.ids = np.array([x.id for x in self.lineages], dtype=object)
-        self.fails = np.array([x.fails for x in self.lineages], bool)
-        hit = (self.p >= min_probability) & self.fails
-        pools, features = evidence.pools, evidence.features
-        near = pools.near[:, self.columns] / pools.near_exposure[:, None]
-        near = near + features.x[:, self.columns] / evidence.totals[:, None]
-        near = near - 2 * evidence.rho[:, None] * evidence.ambient[:, self.columns]
-        strength = np.where(hit, np.maximum(near, 1e-9) / features.tau[self.columns], 0)
-        self.hit, self.any_fails = hit, hit.any(axis=1)
-        self.best = strength.argmax(axis=1) if len(self.lineages) else np.zeros(len(p), int)
-        self.best_id = np.where(self.any_fails, self.ids[self.best], "")
-        group = np.array([x.group for x in self.lineages], dtype=object)
-        other = np.where(group[None] != group[self.best][:, None], strength, 0).max(axis=1)
-        self.ambiguous = self.any_fails & (other > strength.max(axis=1) / 3)
-        share = pools.mixing[:, self.columns]
-        pooled = rate_above(
-            pools.count[:, self.columns],
-            pools.exposure[:, self.columns],
-            pools.size[:, self.columns],
-            background(features.tau[self.columns], evidence.ambient[:, self.columns], evidence.rho[:, None]),
-        )
-        shared = (pooled >= min_probability) & (share < MIXED_SHARE) & self.fails
-        self.mixed = shared.any(axis=1) & ~self.any_fails & (self._stromal() >= 0.5)
-        self.backing = np.where((self._stromal() < 0.5)[:, None], shared | hit, hit)
-
-    def has(self, lineage_id: str) -> np.ndarray:
-        """Cells in which a lineage (or state) is present."""
-        hit = self.p[:, self.ids == lineage_id]
-        return (hit >= self.min_probability).any(axis=1)
-
-    def supports(self, group: str) -> np.ndarray:
-        """Cells, or pools without stroma, in which a lineage is present that can rightly break a negative criterion."""
-        able = np.array([group in x.supports and x.fails for x in self.lineages], bool)
-        return self.backing[:, able].any(axis=1)
-
-    def _stromal(self) -> np.ndarray:
-        column = self.p[:, self.ids == "STROMAL"]
-        return column[:, 0] if column.shape[1] else np.ones(len(self.p))
-
-    def best_supports(self, groups: list[str]) -> np.ndarray:
-        """Can the lineage that a cell is named after break the criterion? Shape (n_cells, n_groups)."""
-        able = np.array([[group in x.supports for group in groups] for x in self.lineages], bool)
-        return able[self.best] & self.any_fails[:, None]
-
-    def foreign(self) -> np.ndarray:
-        """Find cells that are not like their pool: far from their neighbours, or poor in the stroma's RNA among stroma.
-
-        Both say that the neighbours' counts are no evidence about this cell. Stromal genes have rates at which a single
-        cell can be judged; a kind of cell that has no panel is found by what it lacks.
-        """
-        e = self.evidence
-        lonely = e.pools.loneliness > MAX_LONELINESS
-        if "STROMAL" not in self.ids:
-            return lonely
-        f = e.features.names.index("STROMAL")
-        x, n = e.features.x[:, f], e.totals.astype(float)
-        rate = (e.pools.plain[:, f] - x) / np.maximum(e.pools.exposure[:, f] - n, 1)
-        poor = own_too_few(x, n, rate, e.dispersion[:, f]) < MAX_POOR
-        return lonely | (poor & (rate > 2 * e.features.tau[f]))
-
-    def starved(self, negative: np.ndarray, panel: Panel) -> np.ndarray:
-        """Cells with a negative group left open because the pooled exposure is too small."""
-        e = self.evidence
-        expected = e.pools.exposure * e.features.tau
-        least = np.column_stack([expected[:, e.features.columns(g)].min(axis=1) for g in panel.negative.values()])
-        is_open = (negative > 1 - self.min_probability) & (negative < self.min_probability)
-        return (is_open & (least < MIN_EXPECTED)).any(axis=1)
-
-    def name(self) -> np.ndarray:
-        """Name of each cell that is not called MSC-like."""
-        names = np.array([x.name for x in self.lineages], dtype=object)
-        out = np.full(len(self.p), "unresolved", dtype=object)
-        out[self.has("STROMAL")] = "stromal"
-        for x in self.lineages:
-            if not x.fails and x.group == "stromal" and x.id != "STROMAL":
-                out[self.has(x.id)] = x.name
-        out[self.any_fails] = names[self.best][self.any_fails]
-        out[self.ambiguous] = "unresolved"
-        return out
