@@ -15,7 +15,8 @@ import scipy.stats
 
 MIN_CELLS = 10  # of a lineage, to count as present
 MIN_EXPECTED = 50.0  # counts that would be seen if all RNA were ambient
-HIGHEST = 0.5
+HIGHEST = 0.5  # ambient share at which a cell's own RNA must still stand out
+CREDIBLE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Ambient:
     Parameters
     ----------
     fraction
-        Between 0 and 0.5; NaN if it could not be estimated.
+        Between 0 and 0.3; NaN if it could not be estimated.
     source
         What the estimate rests on, or why there is none.
     """
@@ -65,11 +66,17 @@ def estimate_ambient(panels: dict[str, np.ndarray], groups: dict[str, str], tota
         expected = float(totals[free].sum() * pooled[name])
         if free.sum() >= MIN_CELLS and expected >= MIN_EXPECTED:
             shares.append(float(panels[name][free].sum()) / expected)
-            weights.append(expected)
+            weights.append(min(expected, 20 * MIN_EXPECTED))
             used.append(f"{name} in {int(free.sum())} other cells")
     if not shares:
         return Ambient(fraction=np.nan, source="not assessable: too few counts of one lineage expected in another")
+    # a lineage that makes some of another's RNA itself raises its share, nothing lowers it: hence the lower quartile
     order = np.argsort(shares)
-    reached = np.cumsum(np.array(weights)[order]) >= sum(weights) / 2
-    fraction = min(shares[order[int(np.argmax(reached))]], HIGHEST)
-    return Ambient(fraction=float(fraction), source="; ".join(used))
+    reached = np.cumsum(np.array(weights)[order]) >= 0.25 * sum(weights)
+    fraction = float(shares[order[int(np.argmax(reached))]])
+    if fraction > CREDIBLE:
+        source = (
+            f"not assessable: {fraction:.2f} is no ambient share, the lineages seem to share RNA ({'; '.join(used)})"
+        )
+        return Ambient(fraction=np.nan, source=source)
+    return Ambient(fraction=fraction, source="; ".join(used))

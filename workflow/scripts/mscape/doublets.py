@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
+import scipy.sparse.linalg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,9 +162,10 @@ def choose_genes(counts: sp.csr_matrix, totals: np.ndarray, target: float, n_gen
 def choose_threshold(score: np.ndarray, simulated: np.ndarray, rate: float) -> float:
     """Choose the score above which a cell is called a doublet.
 
-    The threshold minimises the share of simulated doublets missed plus the share of cells called beyond what
-    is expected, (called - expected)^2 / expected^2, as scDblFinder weighs them (Germain 2021,
-    doi:10.12688/f1000research.73600.2).
+    The threshold minimises the share of simulated doublets missed, plus the share of cells called, plus the
+    square of the excess of called over expected cells, relative to the expected ones; scDblFinder weighs them
+    alike (Germain 2021, doi:10.12688/f1000research.73600.2). Fewer than expected are no fault: doublets of
+    one kind cannot be told.
     """
     candidates = np.unique(np.concatenate([score, simulated]))
     candidates = candidates[:-1] if candidates.size > 1 else candidates
@@ -172,8 +173,8 @@ def choose_threshold(score: np.ndarray, simulated: np.ndarray, rate: float) -> f
         candidates = np.unique(np.quantile(candidates, np.linspace(0, 1, 500), method="nearest"))
     called = 1 - np.searchsorted(np.sort(score), candidates, side="right") / score.size
     missed = np.searchsorted(np.sort(simulated), candidates, side="right") / simulated.size
-    expected = np.maximum(rate * (1 - missed), 1 / score.size)  # homotypic doublets cannot be found
-    cost = missed + called + ((called - expected) / np.maximum(rate, 1 / score.size)) ** 2
+    allowed = max(rate, 1 / score.size)
+    cost = missed + called + (np.maximum(called - allowed, 0) / allowed) ** 2
     return float(candidates[int(np.argmin(cost))])
 
 
@@ -184,16 +185,36 @@ def _log(counts: sp.csr_matrix, totals: np.ndarray, target: float) -> sp.csr_mat
 
 
 def _principal_axes(cells: sp.csr_matrix, n_pcs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean, shape (n_genes,), and the leading axes of the covariance, shape (n_genes, n_pcs), float32."""
+    """Return the mean, shape (n_genes,), and the leading axes of the covariance, shape (n_genes, n_pcs), float32.
+
+    The products of genes (or of cells, where there are fewer) are summed over blocks, so the matrix is never dense as a
+    whole; the start vector is fixed, so the axes are the same each time.
+    """
     n_cells, n_genes = cells.shape
     mean = np.asarray(cells.mean(axis=0, dtype=np.float64)).ravel()
-    gram = np.zeros((n_genes, n_genes))
-    for start, stop in _spans(n_cells):
-        block = cells[start:stop].toarray()
-        gram += block.T @ block
-    gram -= n_cells * np.outer(mean, mean)
-    _, axes = scipy.linalg.eigh(gram, subset_by_index=(n_genes - n_pcs, n_genes - 1))
-    return mean.astype(np.float32), axes[:, ::-1].astype(np.float32)
+    if n_cells < n_genes:
+        dense = cells.toarray() - mean
+        values, vectors = _leading(dense @ dense.T, n_pcs)
+        axes = dense.T @ (vectors / np.sqrt(np.maximum(values, 1e-12)))
+    else:
+        gram = np.zeros((n_genes, n_genes))
+        for start, stop in _spans(n_cells):
+            block = cells[start:stop].toarray()
+            gram += block.T @ block
+        gram -= n_cells * np.outer(mean, mean)
+        _, axes = _leading(gram, n_pcs)
+    return mean.astype(np.float32), axes.astype(np.float32)
+
+
+def _leading(matrix: np.ndarray, n_pcs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leading eigenvalues and eigenvectors of a symmetric matrix, largest first."""
+    if len(matrix) <= 4 * n_pcs:
+        values, vectors = np.linalg.eigh(matrix)
+    else:
+        start = np.random.default_rng(0).normal(size=len(matrix))
+        values, vectors = scipy.sparse.linalg.eigsh(matrix, k=n_pcs, v0=start)
+    order = np.argsort(-values, kind="stable")[:n_pcs]
+    return values[order], vectors[:, order]
 
 
 def _share_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes: np.ndarray) -> np.ndarray:
