@@ -2,8 +2,9 @@ import pandas as pd
 import pytest
 from toy_study import default_settings
 
-from mscape import passport, passport_scores
+from mscape import passport, passport_gate, passport_quality, passport_scores
 from mscape.passport import DECIDES, DESCRIBES, FAIL, NOT_ASSESSABLE, PASS, WARN, WARNS
+from mscape.passport_words import REASONS
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_the_verdict_is_the_worst_of_what_decides_and_scores_never_do(attributes
     [("meets", PASS), ("fails", FAIL), ("inconclusive", WARN), ("not_assessable", NOT_ASSESSABLE)],
 )
 def test_the_gate_s_verdicts_are_translated(given, expected):
-    found = passport.judge_criterion(
+    found = passport_gate.judge_criterion(
         row("positive", given, "" if given == "meets" else "LOW_EXPOSURE"), passport.PANEL_LIMITS
     )
     assert found.verdict == expected
@@ -81,31 +82,33 @@ def test_the_gate_s_verdicts_are_translated(given, expected):
 
 def test_what_fails_is_blamed_on_contaminants_only_if_they_account_for_it():
     lost = row("positive", "fails", "MISSING_CD73", 0.8)
-    assert "CD73 is missing" in passport.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.05).reason
-    assert "Cells of other lineages" in passport.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.15).reason
+    assert "CD73 is missing" in passport_gate.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.05).reason
+    assert "Cells of other lineages" in passport_gate.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.15).reason
 
 
 def test_a_group_of_markers_is_named_in_words():
     group = row("negative", "inconclusive", "AMBIGUOUS", 0.02)
     group["criterion"] = "CD14|CD11b"
-    assert "of cells carry CD14 or CD11b:" in passport.judge_criterion(group, passport.PANEL_LIMITS).reason
+    assert "of cells carry CD14 or CD11b:" in passport_gate.judge_criterion(group, passport.PANEL_LIMITS).reason
 
 
 def test_licensing_turns_a_failed_hla_dr_into_a_warning():
-    found = passport.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), passport.PANEL_LIMITS)
+    found = passport_gate.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), passport.PANEL_LIMITS)
     assert found.verdict == WARN
     assert "interferon" in found.reason
 
 
 def test_a_mouse_is_not_assessable():
-    found = passport.judge_criterion(row("overall", "not_assessable", "SPECIES_NOT_COVERED"), passport.PANEL_LIMITS)
+    found = passport_gate.judge_criterion(
+        row("overall", "not_assessable", "SPECIES_NOT_COVERED"), passport.PANEL_LIMITS
+    )
     assert found.verdict == NOT_ASSESSABLE
     assert found.reason == "The ISCT phenotype is defined for human cells."
 
 
 def test_every_code_of_the_gate_has_a_sentence_and_an_action():
-    for code in passport.REASONS:
-        said, action = passport._explain(f"{code}_CD45" if code in {"MISSING", "NEG", "LINEAGE"} else code)
+    for code in REASONS:
+        said, action = passport_gate._explain(f"{code}_CD45" if code in {"MISSING", "NEG", "LINEAGE"} else code)
         assert said.endswith(".")
         assert action.endswith(".")
 
@@ -113,7 +116,7 @@ def test_every_code_of_the_gate_has_a_sentence_and_an_action():
 def test_purity_follows_the_interval(settings):
     def judge(k, n):
         table = pd.DataFrame({"identity": ["T cell", "unresolved"], "n_cells": [k, 50]})
-        return passport.judge_purity(evidence(n, contaminants=table), settings).verdict
+        return passport_quality.judge_purity(evidence(n, contaminants=table), settings).verdict
 
     assert judge(0, 200) == PASS
     assert judge(6, 200) == WARN  # 3 %
@@ -126,30 +129,30 @@ def test_depth_has_three_answers(settings):
     for depth, expected in ((8000, PASS), (3000, WARN), (500, NOT_ASSESSABLE)):
         own = evidence()
         own.cells["total_counts"] = float(depth)
-        assert passport.judge_depth(own, settings).verdict == expected
+        assert passport_quality.judge_depth(own, settings).verdict == expected
 
 
 def test_a_lot_without_cells_is_never_an_exception(settings):
     own = evidence(0, gate=pd.DataFrame(columns=["criterion", "kind"]), loaded=0, doublets=0, ambient=[])
-    rules = [*passport.gate_rules(own.gate), *passport.QUALITY_RULES, *passport_scores.SCORE_RULES]
+    rules = [*passport_gate.gate_rules(own.gate), *passport_quality.QUALITY_RULES, *passport_scores.SCORE_RULES]
     attributes = [passport.write_attribute(rule, own, settings) for rule in rules]
     assert passport.judge_lot(attributes)[0] == NOT_ASSESSABLE
     assert {a["verdict"] for a in attributes} <= {NOT_ASSESSABLE, WARN}
 
 
 def test_cycling_is_counted_in_msc(settings):
-    found = passport.judge_cycling(evidence(), settings)
+    found = passport_quality.judge_cycling(evidence(), settings)
     assert found.value == pytest.approx(0.25)
     assert found.verdict == PASS
     resting = evidence()
     resting.cells["phase"] = "G1"
-    assert passport.judge_cycling(resting, settings).verdict == WARN
+    assert passport_quality.judge_cycling(resting, settings).verdict == WARN
 
 
 def test_missing_mitochondrial_genes_are_not_zero(settings):
     own = evidence()
     own.cells["pct_counts_mt"] = float("nan")
-    assert passport.judge_mitochondria(own, settings).verdict == NOT_ASSESSABLE
+    assert passport_quality.judge_mitochondria(own, settings).verdict == NOT_ASSESSABLE
 
 
 def test_isbt_names_are_for_culture_adapted_cells():
@@ -260,12 +263,12 @@ def test_a_hidden_subset_warns(settings):
     rows = pd.DataFrame(
         {"cluster": "0", "gene": ["THY1", "ENG"], "hidden_fraction": [0.2, 0.0], "finding": ["hidden_mixture", "none"]}
     )
-    found = passport.judge_hidden(evidence(hidden=rows), settings)
+    found = passport_quality.judge_hidden(evidence(hidden=rows), settings)
     assert found.verdict == WARN
     assert found.reason.startswith("THY1 in cluster 0: about 20% of cells")
-    assert passport.judge_hidden(evidence(hidden=rows.iloc[1:]), settings).verdict == PASS
+    assert passport_quality.judge_hidden(evidence(hidden=rows.iloc[1:]), settings).verdict == PASS
     assert (
-        passport.judge_hidden(evidence(hidden=rows.assign(finding="not_assessable")), settings).verdict
+        passport_quality.judge_hidden(evidence(hidden=rows.assign(finding="not_assessable")), settings).verdict
         == NOT_ASSESSABLE
     )
 
@@ -274,7 +277,7 @@ def rule_table():
     """Write the rules as the table of docs/passport.md."""
     gate = pd.DataFrame({"criterion": ["phenotype", "CD73", "CD45"], "kind": ["overall", "positive", "negative"]})
     lines = ["| attribute | section | weight | value | definition |", "|---|---|---|---|---|"]
-    for rule in [*passport.gate_rules(gate), *passport.QUALITY_RULES, *passport_scores.SCORE_RULES]:
+    for rule in [*passport_gate.gate_rules(gate), *passport_quality.QUALITY_RULES, *passport_scores.SCORE_RULES]:
         title = rule.title.replace("CD73", "CD73, CD90, ...").replace("CD45", "CD45, CD34, ...")
         lines.append(f"| {title} | {rule.group} | {rule.weight} | {rule.unit} | {rule.definition} |")
     return "\n".join(lines)

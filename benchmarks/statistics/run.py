@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from mscape import composition, contrasts, pseudobulk  # noqa: E402
+from mscape import composition, contrasts, linear, pseudobulk  # noqa: E402
 from mscape.contrasts import Contrast, Design  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "statistics.md"
@@ -78,13 +78,13 @@ def judge_genes(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> di
     ]
     names = np.array([f"G{i}" for i in range(N_GENES)])
     quasi = pseudobulk.compare_genes(units, design, genes=names, totals=units.sum(axis=1))
-    linear = contrasts.fit_linear(pseudobulk.log_cpm(units, units.sum(axis=1)), design)
+    logcpm = linear.fit_linear(pseudobulk.log_cpm(units, units.sum(axis=1)), design)
     return {
         "genes, cells: Wilcoxon": (stats.mannwhitneyu(logs[side], logs[~side]).pvalue, raised),
         "genes, cells: t-test": (stats.ttest_ind(logs[side], logs[~side], equal_var=False).pvalue, raised),
         "genes, donors: PyDESeq2, its Wald test": (test_wald(pseudobulk.fit_deseq(units, design, names)), raised),
         "genes, **donors: PyDESeq2, quasi-likelihood t**": (quasi["pvalue"].to_numpy(), raised),
-        "genes, donors: linear model of log CPM": (linear["pvalue"].to_numpy(), raised),
+        "genes, donors: linear model of log CPM": (logcpm["pvalue"].to_numpy(), raised),
     }
 
 
@@ -108,7 +108,7 @@ def judge_scores(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> d
     means = np.array([v.mean(axis=0) for v in values])
     variance = np.array([v.var(axis=0, ddof=1) / len(v) for v in values])
     order = [design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))]
-    fit = contrasts.fit_linear(means[np.argsort(order)], design, variance=variance[np.argsort(order)])
+    fit = linear.fit_linear(means[np.argsort(order)], design, variance=variance[np.argsort(order)])
     one, other = (np.concatenate([v for v, side in zip(values, arm, strict=True) if side == s]) for s in (0, 1))
     return {
         "scores, cells: t-test": (stats.ttest_ind(other, one, equal_var=False).pvalue, raised),
@@ -127,7 +127,7 @@ def judge_shares(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> d
         table = np.array([rng.multinomial(CELLS * 4, row) for row in share])
         order = np.argsort([design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))])
         values, variance = composition.centred_log_ratio(table[order]), composition.clr_variance(table[order])
-        parts.append(contrasts.fit_linear(values, design, variance=variance, relative=True)["pvalue"].to_numpy())
+        parts.append(linear.fit_linear(values, design, variance=variance, relative=True)["pvalue"].to_numpy())
         pooled = np.array([table[arm == s].sum(axis=0) for s in (0, 1)])
         rest = pooled.sum(axis=1, keepdims=True) - pooled
         cell_parts += [stats.chi2_contingency([pooled[:, j], rest[:, j]]).pvalue for j in range(8)]
@@ -145,7 +145,7 @@ def measure(runs: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> pd.DataFram
         for run in runs:
             p, raised = run[method]
             known = ~np.isnan(p)
-            found = np.nan_to_num(contrasts.adjust_pvalues(p), nan=1.0) < LEVEL
+            found = np.nan_to_num(linear.adjust_pvalues(p), nan=1.0) < LEVEL
             null.append((p[known & ~raised] < LEVEL).mean())
             fdp.append((found & ~raised).sum() / max(found.sum(), 1))
             power.append(found[raised].mean())

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import composition as shares
-from mscape import contrasts, counts, pseudobulk, step
+from mscape import contrasts, counts, linear, pseudobulk, step
 from mscape.contrasts import Contrast, Design
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def compare_scores(
     One row a signature.
     """
     values, spread = _mix(means, variances, design)
-    table = contrasts.fit_linear(values, design, variance=spread, confidence=confidence)
+    table = linear.fit_linear(values, design, variance=spread, confidence=confidence)
     return table.assign(feature=names, unit="score")
 
 
@@ -105,7 +105,7 @@ def compare_composition(table: pd.DataFrame, design: Design, *, confidence: floa
     if table.shape[1] < 2:
         return pd.DataFrame()
     values, spread = _mix(shares.centred_log_ratio(table.to_numpy()), shares.clr_variance(table.to_numpy()), design)
-    result = contrasts.fit_linear(values, design, variance=spread, confidence=confidence, relative=True)
+    result = linear.fit_linear(values, design, variance=spread, confidence=confidence, relative=True)
     return result.assign(feature=table.columns.astype(str), unit="log2 ratio of shares (CLR)")
 
 
@@ -165,7 +165,7 @@ def label_rows(table: pd.DataFrame, kind: str, design: Design) -> pd.DataFrame:
         kind=kind,
         n_reference=design.n_reference,
         n_other=design.n_other,
-        pvalue_adj=contrasts.adjust_pvalues(table["pvalue"].to_numpy()),
+        pvalue_adj=linear.adjust_pvalues(table["pvalue"].to_numpy()),
         note=note,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from mscape import contract, counts, passport, passport_scores, step
+from mscape import contract, counts, passport, passport_gate, passport_quality, passport_scores, step
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
     -------
     The lot's record without its given metadata.
     """
-    rules = [*passport.gate_rules(evidence.gate), *passport.QUALITY_RULES, *passport_scores.SCORE_RULES]
+    rules = [*passport_gate.gate_rules(evidence.gate), *passport_quality.QUALITY_RULES, *passport_scores.SCORE_RULES]
     attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
     verdict, reason = passport.judge_lot(attributes)
     return {

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from scipy import special, stats
+from threadpoolctl import threadpool_limits
 
-from mscape import contrasts, counts
+from mscape import counts, linear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +122,7 @@ def compare_genes(
     """
     if not design.testable:
         values, variance = log_cpm(units, totals), log_cpm_variance(units, totals)
-        table = contrasts.fit_linear(values, design, variance=variance, weighted=False, confidence=confidence)
+        table = linear.fit_linear(values, design, variance=variance, weighted=False, confidence=confidence)
         return table.assign(feature=genes)
     return _test_deseq(fit_deseq(units, design, genes), units, genes, confidence)
 
@@ -218,7 +219,8 @@ def fit_deseq(units: np.ndarray, design: Design, genes: np.ndarray) -> DeseqData
     matrix = design.matrix.set_axis(names, axis=1)
     frame = pd.DataFrame(units, index=matrix.index, columns=genes)
     inference = DefaultInference(n_cpus=1)
-    with warnings.catch_warnings(record=True) as said:
+    # one BLAS thread: the matrices are tiny, and threads would change the last digits
+    with threadpool_limits(1, "blas"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")  # its warnings (no parametric trend, pandas deprecations) go to the log, once
         dataset = DeseqDataSet(counts=frame, metadata=matrix.copy(), design=matrix, quiet=True, inference=inference)
         dataset.deseq2()
