@@ -84,9 +84,10 @@ def run_embed(study, *, scope="msc", seed=0, threads=1, cluster=None, **settings
 def run_cluster(study, *, seed=0, **settings):
     import cluster_cells
 
-    output = SimpleNamespace(h5ad=study.clusters, stability=study.stability, resolutions=study.resolutions)
+    names = ("stability", "resolutions", "paga", "heterogeneity")
+    output = SimpleNamespace(h5ad=study.clusters, **{name: getattr(study, name) for name in names})
     source = SimpleNamespace(h5ad=study.counts, embedding=study.embedding_msc, markers=MARKERS)
-    params = SimpleNamespace(settings=default_settings("cluster") | settings, seed=seed)
+    params = SimpleNamespace(settings=default_settings("cluster") | {"root": None} | settings, seed=seed)
     cluster_cells.main(source, output, params)
     return counts.read_light(study.clusters)
 

@@ -6,7 +6,7 @@ from cluster_cases import draw_counts, find, run_cluster, run_embed, write_study
 from sklearn.metrics import adjusted_rand_score
 
 import cluster_cells
-from mscape import gaps, markers
+from mscape import cluster_notes, gaps, markers
 
 
 def table(rows):
@@ -49,7 +49,7 @@ def test_three_populations_are_found_with_their_stability(tmp_path):
     x, group, batch = draw_counts(n=400, shares=(0.6, 0.3, 0.1), batches=2, batch_sd=0.3)
     study = write_study(tmp_path, x, batch=batch)
     run_embed(study)
-    light = run_cluster(study)
+    light = run_cluster(study, resolutions=[0.2, 0.6, 1.0])
     record = light.uns["mscape"]["cluster_cells"]
     stability = pd.read_csv(study.stability, sep="\t")
     grid = pd.read_csv(study.resolutions, sep="\t")
@@ -63,14 +63,14 @@ def test_three_populations_are_found_with_their_stability(tmp_path):
     assert record["n_clusters"] == 3
     assert record["agreement"] > 0.97
     assert record["engine"] == "leidenalg"
-    again = run_cluster(study)
+    again = run_cluster(study, resolutions=[0.2, 0.6, 1.0])
     pd.testing.assert_frame_equal(light.obs, again.obs)
 
 
 def test_a_fixed_resolution_is_obeyed_and_unstable_clusters_are_flagged(tmp_path):
     study = write_study(tmp_path, draw_counts(n=300)[0])
     run_embed(study)
-    light = run_cluster(study, resolution=1.5, engine="igraph")
+    light = run_cluster(study, resolution=1.5, engine="igraph", n_boot=5)
     stability = pd.read_csv(study.stability, sep="\t")
     record = light.uns["mscape"]["cluster_cells"]
     assert record["n_clusters"] > 2
@@ -100,7 +100,7 @@ def test_clusters_that_are_nothing_but_cycle_are_called_so(tmp_path):
     rate[300:, -60:] *= 6.0
     study = write_study(tmp_path, rng.poisson(rate), genes=genes)
     run_embed(study, n_hvg=500)
-    light = run_cluster(study)
+    light = run_cluster(study, resolutions=[0.2, 0.6], n_boot=5)
     stability = pd.read_csv(study.stability, sep="\t", keep_default_na=False).set_index("cluster")
     assert light.obs["leiden"].nunique() == 3
     cycling = light.obs["leiden"].iloc[:120].mode().astype(int).item()
@@ -118,7 +118,7 @@ def test_doublets_and_single_batches_are_named_in_the_reason():
             "predicted_doublet": [False] * 90 + [True] * 10,
         }
     )
-    described = cluster_cells.describe_clusters(
+    described = cluster_notes.describe_clusters(
         clusters, np.array([1, 0.5, 0.9]), obs, cycling={}, batch_key="donor_id", min_jaccard=0.75
     )
     assert described["stable"].tolist() == [True, False, True]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import counts, cycle, embedding, gaps, markers, stability, step
+from mscape import cluster_notes, counts, cycle, embedding, gaps, heterogeneity, markers, stability, step, trajectory
 
 logger = logging.getLogger("mscape.cluster_cells")
 
@@ -137,120 +137,8 @@ def cluster_cells(
     return clusters, overlap, table, record
 
 
-def describe_clusters(
-    clusters: np.ndarray,
-    overlap: np.ndarray,
-    obs: pd.DataFrame,
-    *,
-    cycling: dict[int, str],
-    batch_key: str = "",
-    min_jaccard: float = 0.75,
-) -> pd.DataFrame:
-    """One row a cluster: size, stability, lots, and what should keep a reader from taking it for a sub-population.
-
-    Parameters
-    ----------
-    clusters
-        Integers by size, shape (n_cells,).
-    overlap
-        Mean Jaccard overlap of each cluster in resamples.
-    obs
-        With lot_id, and predicted_doublet where known.
-    cycling
-        Clusters that are nothing but cell cycle, with the sentence.
-    batch_key
-        Column of the batches, "" for one batch.
-    min_jaccard
-        From which a cluster is called stable.
-
-    Returns
-    -------
-    Columns ``cluster n_cells jaccard stable n_lots largest_lot_fraction doublet_fraction reason``.
-    """
-    rows = []
-    lots = obs["lot_id"].astype(str).to_numpy()
-    doublets = obs["predicted_doublet"].to_numpy(dtype=float) if "predicted_doublet" in obs else None
-    for cluster in range(int(clusters.max()) + 1):
-        cells = clusters == cluster
-        share = pd.Series(lots[cells]).value_counts(normalize=True)
-        stable = bool(overlap[cluster] >= min_jaccard)
-        notes = []
-        if clusters.max() == 0:
-            notes.append("the only cluster: no sub-populations are separated by a gap")
-        if not stable:
-            notes.append(
-                f"unstable: found again with a mean overlap of {overlap[cluster]:.2f}, {min_jaccard:g} is asked for"
-            )
-        if cluster in cycling:
-            notes.append(cycling[cluster])
-        if clusters.max() > 0 and batch_key and obs[batch_key].nunique() > 1:
-            main_batch = obs.loc[cells, batch_key].astype(str).value_counts(normalize=True)
-            if main_batch.iloc[0] > 0.95:
-                notes.append(
-                    f"{main_batch.iloc[0]:.0%} from {batch_key} {main_batch.index[0]}: may be a property of it"
-                )
-        fraction = float("nan") if doublets is None else float(doublets[cells].mean())
-        if doublets is not None and fraction > max(0.3, 3 * doublets.mean()):
-            notes.append(f"{fraction:.0%} of its cells are predicted doublets")
-        rows.append(
-            {
-                "cluster": str(cluster),
-                "n_cells": int(cells.sum()),
-                "jaccard": float(overlap[cluster]),
-                "stable": stable,
-                "n_lots": len(share),
-                "largest_lot_fraction": float(share.iloc[0]),
-                "doublet_fraction": fraction,
-                "reason": "; ".join(notes),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def find_cycling(data: gaps.Data, clusters: np.ndarray, scores: np.ndarray) -> dict[int, str]:
-    """Name the clusters that are nothing but cell cycle.
-
-    A cluster is, when it scores higher for S or G2M than the cluster next to it, and the gap between the two is gone
-    once the cycle scores are regressed from the embedding.
-
-    Parameters
-    ----------
-    data
-        In which gaps were found.
-    clusters
-        Integers by size, shape (n_cells,).
-    scores
-        S and G2M scores, standardised, shape (n_cells, 2).
-
-    Returns
-    -------
-    Cluster -> sentence.
-    """
-    n = int(clusters.max()) + 1
-    if n < 2 or not scores.any():
-        return {}
-    centres = np.array([data.rep[clusters == c].mean(0) for c in range(n)])
-    means = np.array([scores[clusters == c].mean(0) for c in range(n)])
-    residual = gaps.make_data(cycle.without_cycle(data.rep, scores), data.batch, min_cells=data.min_cells)
-    residual.fold = data.fold
-    named = {}
-    for cluster in range(n):
-        distance = np.linalg.norm(centres - centres[cluster], axis=1)
-        distance[cluster] = np.inf
-        near = int(distance.argmin())
-        if (means[cluster] - means[near]).max() < 0.5:
-            continue
-        cells = np.flatnonzero((clusters == cluster) | (clusters == near))
-        if gaps.test_gap(residual.subset(cells), clusters[cells] == cluster).pvalue > data.alpha:
-            phase = ("S", "G2M")[int((means[cluster] - means[near]).argmax())]
-            named[cluster] = (
-                f"cell cycle: differs from cluster {near} by its {phase} genes, and not once the cycle is regressed out"
-            )
-    return named
-
-
 def main(input, output, params):
-    """Read the embedding and the counts of the variable genes, write clusters, their stability and the grid."""
+    """Read the embedding and the counts of the variable genes, write clusters, their stability, the grid and paths."""
     settings, seed = dict(params.settings), params.seed
     light = counts.read_light(input.embedding)
     embedded = light.uns["mscape"]["embed_cells"]
@@ -289,8 +177,8 @@ def main(input, output, params):
         max_boot_cells=settings["max_boot_cells"],
         seed=seed,
     )
-    cycling = find_cycling(data, clusters, scores)
-    described = describe_clusters(
+    cycling = cluster_notes.find_cycling(data, clusters, scores)
+    described = cluster_notes.describe_clusters(
         clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=settings["min_jaccard"]
     )
     logger.info("%s", record["reason"])
@@ -299,20 +187,25 @@ def main(input, output, params):
             logger.info("%s", note)
 
     names = [str(c) for c in range(record["n_clusters"])]
-    stable = described["stable"].to_numpy()[clusters]
-    result = AnnData(
-        obs=pd.DataFrame(
-            {"leiden": pd.Categorical(clusters.astype(str), categories=names), "leiden_stable": stable},
-            index=light.obs_names,
-        )
+    leiden = pd.Series(pd.Categorical(clusters.astype(str), categories=names), index=light.obs_names)
+    paths = trajectory.connect_clusters(light, leiden)
+    use_rep = str(embedded["use_rep"])
+    times, record["pseudotime"] = trajectory.pseudotime(
+        light, leiden, paths, use_rep=use_rep, root=settings.get("root"), seed=seed
     )
+    logger.info("%s", record["pseudotime"])
+    lots = heterogeneity.describe_lots(light.obsm["X_pca"].astype(float), clusters, scores, obs, seed=seed)
+    columns = {"leiden": leiden, "leiden_stable": described["stable"].to_numpy()[clusters], "dpt_pseudotime": times}
+    result = AnnData(obs=pd.DataFrame(columns, index=light.obs_names))
     record |= {"cells": str(embedded["cells"]), "cells_reason": str(embedded["reason"]), "seed": seed}
     result.uns["mscape"] = {
         "cluster_cells": record | {"settings": {k: v for k, v in settings.items() if v is not None}}
     }
     counts.write(result, output.h5ad)
-    for part, path in ((described, output.stability), (table, output.resolutions)):
-        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    tables = {"stability": described, "resolutions": table, "paga": paths, "heterogeneity": lots}
+    for name, part in tables.items():
+        if hasattr(output, name):
+            part.to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 
 
 if "snakemake" in globals():
