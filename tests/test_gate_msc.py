@@ -110,7 +110,7 @@ def test_isolated_contaminants_do_not_pass(tmp_path):
     assert (obs["isct_call"][~foreign] == "fail").mean() <= 0.003
 
 
-def test_a_lot_does_not_depend_on_the_other_lots_threads_or_reruns(tmp_path):
+def test_results_do_not_depend_on_threads_or_reruns(tmp_path):
     from threadpoolctl import threadpool_limits
 
     X, genes, _ = toy_cells({"MSC": 300, "T": 20})
@@ -218,6 +218,13 @@ def test_hidden_negative_subset_of_a_high_rate_marker_is_never_a_confident_meets
     result = run_gate(*write_case(tmp_path, X[np.random.default_rng(0).permutation(800)], genes))
     assert (result.hidden.query("gene == 'THY1'")["finding"] == "hidden_mixture").any()
     assert result.table.set_index("criterion").loc["CD90", "verdict"] != "meets"
+
+
+def test_a_marker_that_single_cells_cannot_show_is_met_on_an_assumption(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 500}, depth=8000)
+    row = run_gate(*write_case(tmp_path, X, genes)).table.set_index("criterion")
+    assert row.loc["CD73", ["verdict", "reason"]].tolist() == ["meets", "ALIKE_ASSUMED"]
+    assert row.loc["CD73", "seen_alone_fraction"] < 0.5
 
 
 def test_doublets_of_the_caller_are_remarked(tmp_path):

@@ -67,7 +67,7 @@ def _simulation(folder: Path, parts: list[str]) -> None:
         show = show.assign(reason=show["reason"].fillna(""))
         parts += [
             "A negative subset of 20 % that differs from the other MSC in the one marker only. CD90 has counts enough "
-            "in a cell to show it; CD73 has not, and no method can see it: the criterion says `CELL_UNRESOLVED`.",
+            "in a cell to show it; CD73 has not, and no method can see it: the criterion says `ALIKE_ASSUMED`.",
             _markdown(show.rename(columns={"depth": "UMI"})),
         ]
 
@@ -80,8 +80,8 @@ def _semireal(folder: Path, parts: list[str]) -> None:
         "### Semi-real cells",
         "Semi-real, easy, and at given thresholds: MSC and iPSC drawn around 10x sums of four donors (iPSC-derived "
         "MSC, GSE181744), HUVEC around bulk counts, real blood cells; 3 % doublets. The truth is the phenotype: the "
-        "rates of the donor's cluster beyond the thresholds by a factor of 1.5; two of the four donors are negative by RNA. "
-        "Passing is necessary, not sufficient.",
+        "rates of the donor's cluster beyond the thresholds by a factor of 1.5; two of the four donors are "
+        "negative by RNA. Passing is necessary, not sufficient.",
         _markdown(_methods(table, ["depth", "rho"]).rename(columns={"depth": "UMI", "rho": "ambient"})),
     ]
     gate = table[table["method"] == "gate"]

@@ -32,6 +32,7 @@ REASONS = {
     "CD34_ALLOWED_SVF": "CD34 is present, which this panel allows",
     "HIDDEN_MIXTURE": "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
     "CELL_UNRESOLVED": "the cell is unlike its neighbours and too shallow to be judged by itself",
+    "ALIKE_ASSUMED": "lot: met if the cells of a neighbourhood are alike; single cells have too few counts to show it",
     "LOW_EXPOSURE": "too few counts, pooled over all comparable neighbours, to tell the rate from its threshold",
     "AMBIGUOUS": "the rate is too near its threshold to tell the side",
     "AMBIENT_RISK": "the call would change with another ambient fraction",

@@ -148,7 +148,7 @@ def _verdict(row: dict, panel: Panel, hidden: set[str], min_determinate: float, 
         return {"verdict": "inconclusive", "reason": "HIDDEN_MIXTURE"}
     reason = ""
     if verdict == "meets" and row["kind"] == "positive" and row["seen_alone_fraction"] < 0.5:
-        reason = "CELL_UNRESOLVED"  # holds if the cells of a neighbourhood are alike, which single cells cannot show
+        reason = "ALIKE_ASSUMED"  # holds if the cells of a neighbourhood are alike, which single cells cannot show
     if verdict == "inconclusive":
         reason = "AMBIGUOUS"
     elif verdict == "fails":
@@ -201,7 +201,7 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         reason = open_[0]["reason"] if open_ else "AMBIGUOUS"
         return row | {"verdict": "inconclusive", "reason": reason}
     verdict = verdict_of("positive", row["low"], row["high"], panel.min_positive)
-    reason = "CELL_UNRESOLVED" if any(r["reason"] == "CELL_UNRESOLVED" for r in judged) else ""
+    reason = "ALIKE_ASSUMED" if any(r["reason"] == "ALIKE_ASSUMED" for r in judged) else ""
     if verdict == "inconclusive" and undecided.any():
         reason = calls["reason"][cells][undecided].mode().iloc[0]
     return row | {"verdict": verdict, "reason": reason}
