@@ -234,7 +234,7 @@ def test_number_column_comes_back_within_half_a_step():
     values = np.array([-3.0, 0.0, np.nan, 7.0])
     column = cells.number(values, id="x", title="x", group="g")
     codes = decode(column.data, np.uint8)
-    back = column.low + codes / 254 * (column.high - column.low)
+    back = column.low + codes / column.steps * (column.high - column.low)
     assert codes[2] == 255
     np.testing.assert_allclose(back[[0, 1, 3]], values[[0, 1, 3]], atol=10 / 254 / 2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -32,8 +33,10 @@ def browser():
         one.close()
 
 
-def write_report(folder, **study):
+def write_report(folder, *, change=None, **study):
     given = report_fixture.make(folder, **study)
+    if change:
+        change(given)
     path = folder / "report.html"
     render_report.main(given, SimpleNamespace(html=str(path)), SimpleNamespace(settings={}, dataset="demo"))
     return path
@@ -234,16 +237,48 @@ def test_a_lot_s_name_opens_its_passport(open_page, report):
     assert page.locator(".passport:visible h3").inner_text() == "AT-D5-P3 IFNγ+TNFα"
 
 
+def many_attributes(given):
+    """As many attributes, and as much text, as the passport's rules can write at worst."""
+    path = Path(given.passports)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    sentence = "12.4% (10.8% to 14.1%) of cells belong to another lineage (T cell 4.1%, myeloid 3.1%). "
+    for lot in document["lots"]:
+        first = lot["attributes"][0]
+        longest = {"reason": sentence + sentence, "next_action": sentence, "verdict": "NOT ASSESSABLE"}
+        criteria = [first | {"name": f"criterion_{i}", "title": f"CD{i} present"} for i in range(8)]
+        quality = [first | longest | {"name": f"q{i}", "title": f"Attribute {i} of quality"} for i in range(9)]
+        scores = [
+            first | {"name": f"s{i}", "title": f"Programme {i} of this lot", "weight": "describes"} for i in range(8)
+        ]
+        scores = [score | {"verdict": "PASS", "group": "programmes"} for score in scores]
+        lot["attributes"] = criteria + quality + scores
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
 def pages_of(pdf):
     return len(re.findall(rb"/Type\s*/Page[^s]", pdf))
 
 
-def test_each_passport_prints_on_one_a4_page(open_page, report):
-    page = open_page(report)
+def test_each_passport_prints_on_one_a4_page(open_page, tmp_path):
+    page = open_page(write_report(tmp_path, cells=600, change=many_attributes))
     page.evaluate("document.body.classList.add('only-passports')")
     assert pages_of(page.pdf(format="A4", prefer_css_page_size=True)) == 6
     page.evaluate("document.body.classList.add('one-passport')")
     assert pages_of(page.pdf(format="A4", prefer_css_page_size=True)) == 1
+
+
+def test_100000_cells_are_ready_in_two_seconds_of_work(browser, tmp_path):
+    """The time that the page's thread works, which a busy machine does not change; and its size."""
+    path = write_report(tmp_path, cells=100_000, lots=20, clusters=12)
+    assert path.stat().st_size < 15_000_000
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    work = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+    page.close()
+    assert work < 2
 
 
 @pytest.mark.parametrize("study", [{"lots": 1, "clusters": 1}, {"lots": 30, "clusters": 40}, {"msc": False}], ids=str)

@@ -54,15 +54,11 @@ def describe(
         Of the sample of cells and of the bootstrap over lots.
     """
     at = cells.choose_cells(dataset.obs, max_cells=max_cells, seed=seed)
-    rows = {
-        name: dataset.obs.index.get_indexer(dataset.light[name].obs_names)
-        for name in ("embedding", "embedding_msc")
-        if name in dataset.light
-    }
     maps = []
     for name, label in (("embedding", "All cells"), ("embedding_msc", "Clustered cells")):
-        if name in rows and "X_umap" in dataset.light[name].obsm:
-            x, y = cells.coordinates(dataset.light[name].obsm["X_umap"], rows[name], len(dataset.obs), at)
+        light = dataset.light.get(name)
+        if light and "X_umap" in light.obsm:
+            x, y = cells.coordinates(light.obsm["X_umap"], light.rows, len(dataset.obs), at)
             maps.append({"id": name, "title": label, "x": x, "y": y})
     wanted = cells.panel_genes(dataset, genes)
     columns = (

@@ -7,7 +7,8 @@ async function unpack(id, wide) {
   if (!unpacked.has(key)) {
     unpacked.set(key, (async () => {
       const text = atob(document.getElementById(id).textContent.trim());
-      const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+      const bytes = new Uint8Array(text.length);
+      for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
       const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
       const buffer = await new Response(stream).arrayBuffer();
       return wide ? new Uint16Array(buffer) : new Uint8Array(buffer);
@@ -26,7 +27,7 @@ async function column(id) {
 }
 
 function numberOf(about, code) {
-  return code === 255 ? NaN : about.low + (code / 254) * (about.high - about.low);
+  return code === 255 ? NaN : about.low + (code / about.steps) * (about.high - about.low);
 }
 
 function textOf(about, cell) {
@@ -36,12 +37,12 @@ function textOf(about, cell) {
   return Number.isNaN(value) ? "not assessable" : `${format(value)}${about.unit ? ` ${about.unit}` : ""}`;
 }
 
-// Number ramp, dark for high, as 255 colours; on a dark page light stands for high.
-function rampColours(stops, dark) {
+// Number ramp, dark for high, one colour a step; on a dark page light stands for high.
+function rampColours(stops, dark, steps) {
   const list = dark ? [...stops].reverse() : stops;
   const rgb = list.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-  return Array.from({ length: 255 }, (_, i) => {
-    const place = (i / 254) * (rgb.length - 1), k = Math.min(Math.floor(place), rgb.length - 2), part = place - k;
+  return Array.from({ length: steps + 1 }, (_, i) => {
+    const place = (i / steps) * (rgb.length - 1), k = Math.min(Math.floor(place), rgb.length - 2), part = place - k;
     return `rgb(${rgb[k].map((value, j) => Math.round(value + part * (rgb[k + 1][j] - value))).join(",")})`;
   });
 }

@@ -20,7 +20,7 @@ class CellMap {
   async load(id) {
     [this.x, this.y] = await Promise.all([unpack(`x-${id}`, true), unpack(`y-${id}`, true)]);
     this.order = shuffled(this.x.length);
-    this.grid = gridOf(this.x, this.y);
+    this.grid = null;
     let top = 0, right = 0;
     for (let i = 0; i < this.x.length; i++) if (this.x[i] !== HIDDEN) { right = Math.max(right, this.x[i]); top = Math.max(top, this.y[i]); }
     this.extent = [right || 1, top || 1];
@@ -49,7 +49,14 @@ class CellMap {
     return (!this.mask || this.mask[cell]) && (this.picked === null || this.colour.codes[cell] === this.picked);
   }
 
-  paint(context = null, factor = window.devicePixelRatio || 1) {
+  // Ask for a new picture with the next frame; several wishes in one frame cost one picture.
+  paint() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => { this.waiting = false; this.render(); });
+  }
+
+  render(context = null, factor = window.devicePixelRatio || 1) {
     if (!this.colour || !this.x) return;
     const frame = this.frame();
     if (!context) {
@@ -61,41 +68,40 @@ class CellMap {
     context.setTransform(factor, 0, 0, factor, 0, 0);
     context.fillStyle = getComputedStyle(root).getPropertyValue("--map");
     context.fillRect(0, 0, frame.width, frame.height);
-    const cells = this.order.filter((cell) => this.visible(cell));
-    const radius = Math.max(0.9, Math.min(3.2, 110 / Math.sqrt(cells.length + 1))) * Math.min(2.5, Math.sqrt(this.view.zoom));
-    const faint = getComputedStyle(root).getPropertyValue("--line");
-    this.dots(context, frame, cells.filter((cell) => !this.strong(cell)), radius * 0.85, () => 0, [faint]);
-    const strong = cells.filter((cell) => this.strong(cell));
-    const palette = this.palette(), codes = this.colour.codes;
-    if (this.colour.kind === "number") {
-      this.dots(context, frame, strong.filter((cell) => codes[cell] === 255), radius, () => 0, [faint]);
-      this.dots(context, frame, strong.filter((cell) => codes[cell] !== 255), radius, (cell) => codes[cell], palette);
-    } else { // several rounds in random order, so that no category hides another
-      const rounds = strong.length > 500 ? 10 : 1, size = Math.ceil(strong.length / rounds);
-      for (let i = 0; i < rounds; i++) this.dots(context, frame, strong.slice(i * size, (i + 1) * size), radius, (cell) => codes[cell], palette);
+    const strong = [], weak = [], missing = this.colour.kind === "number" ? 255 : -1, codes = this.colour.codes;
+    for (const cell of this.order) {
+      if (!this.visible(cell)) continue;
+      (this.strong(cell) && codes[cell] !== missing ? strong : weak).push(cell);
     }
+    const zoom = Math.min(2.5, Math.sqrt(this.view.zoom));
+    const radius = Math.max(0.9, Math.min(3.2, 110 / Math.sqrt(strong.length + weak.length + 1))) * zoom;
+    const faint = getComputedStyle(root).getPropertyValue("--line"), palette = this.palette();
+    this.dots(context, frame, weak, radius * 0.85, null, [faint]);
+    // Numbers from low to high; categories in rounds of random order, so that none hides another.
+    const rounds = this.colour.kind === "number" || strong.length < 500 ? 1 : 10, size = Math.ceil(strong.length / rounds);
+    for (let i = 0; i < rounds; i++) this.dots(context, frame, strong.slice(i * size, (i + 1) * size), radius, codes, palette);
     this.outline(context, frame);
   }
 
   palette() {
-    return this.colour.kind === "number" ? rampColours(RAMP, isDark()) : this.colour.colours;
+    return this.colour.kind === "number" ? rampColours(RAMP, isDark(), this.colour.steps) : this.colour.colours;
   }
 
-  dots(context, frame, cells, radius, codeOf, palette) {
+  dots(context, frame, cells, radius, codes, palette) {
     const buckets = palette.map(() => []);
-    for (const cell of cells) buckets[codeOf(cell)].push(cell);
-    const square = cells.length > 25000;
+    for (const cell of cells) buckets[codes ? codes[cell] : 0].push(cell);
+    const square = cells.length > 2500 && radius < 1.6, side = 2 * radius;
     buckets.forEach((bucket, code) => {
       if (!bucket.length) return;
       context.fillStyle = palette[code];
-      context.beginPath();
+      if (!square) context.beginPath();
       for (const cell of bucket) {
         const px = frame.left + this.x[cell] * frame.scale, py = frame.bottom - this.y[cell] * frame.scale;
         if (px < -5 || py < -5 || px > frame.width + 5 || py > frame.height + 5) continue;
-        if (square) context.rect(px - radius, py - radius, 2 * radius, 2 * radius);
+        if (square) context.fillRect(px - radius, py - radius, side, side);
         else { context.moveTo(px + radius, py); context.arc(px, py, radius, 0, 6.2832); }
       }
-      context.fill();
+      if (!square) context.fill();
     });
   }
 
@@ -109,6 +115,7 @@ class CellMap {
   }
 
   nearest(px, py) {
+    this.grid ??= gridOf(this.x, this.y);
     const frame = this.frame();
     const reach = Math.ceil(9 / frame.scale / CELL) , x = (px - frame.left) / frame.scale, y = (frame.bottom - py) / frame.scale;
     const column = Math.floor(x / CELL), row = Math.floor(y / CELL), limit = Math.min(reach, 40);
@@ -197,7 +204,7 @@ function gridOf(x, y) {
 
 // The same order on every visit: a small generator with a fixed seed.
 function shuffled(n) {
-  const order = Array.from({ length: n }, (_, i) => i);
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
   let state = 12345;
   for (let i = n - 1; i > 0; i--) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -28,11 +28,11 @@ function summarise(about, cells) {
   return { counts, n, mean, sd: n > 1 ? Math.sqrt(Math.max(0, (square - n * mean * mean) / (n - 1))) : NaN, median: at(0.5), low: at(0.05), high: at(0.95) };
 }
 
-function smooth(counts, width = 5) {
-  const kernel = Array.from({ length: 6 * width + 1 }, (_, i) => Math.exp(-(((i - 3 * width) / width) ** 2) / 2));
+function smooth(counts, width) {
+  const reach = Math.ceil(3 * width), kernel = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-(((i - reach) / width) ** 2) / 2));
   return counts.map((_, i) => {
     let sum = 0;
-    kernel.forEach((weight, k) => { sum += weight * (counts[i + k - 3 * width] ?? 0); });
+    kernel.forEach((weight, k) => { sum += weight * (counts[i + k - reach] ?? 0); });
     return sum;
   });
 }
@@ -41,7 +41,7 @@ function chartFrame(names, width, rowHeight) {
   const left = Math.min(120, width * 0.34), top = 8, bottom = top + names.length * rowHeight, height = bottom + 34;
   const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
   names.forEach((name, i) => {
-    const label = draw("text", { class: "lab", x: left - 8, y: top + (i + 0.5) * rowHeight + 4, "text-anchor": "end" }, shorten(name, Math.floor(left / 7)));
+    const label = draw("text", { class: "lab", x: left - 8, y: top + (i + 0.5) * rowHeight + 4, "text-anchor": "end" }, shorten(name, Math.floor((left - 8) / 7)));
     label.append(draw("title", {}, name));
     svg.append(label);
   });
@@ -69,8 +69,8 @@ function violins(about, names, rows, width) {
     const group = draw("g");
     group.append(draw("title", {}, `${names[i]}: ${format(stats.n)} cells, median ${format(stats.median)}, 5 to 95 % ${format(stats.low)} to ${format(stats.high)}`));
     if (stats.n >= 20) {
-      const shape = smooth(stats.counts), most = Math.max(...shape), points = [];
-      for (let code = 0; code < 255; code += 2) points.push([place(numberOf(about, code)), (shape[code] / most) * half]);
+      const shape = smooth(stats.counts, about.steps / 50), most = Math.max(...shape), points = [];
+      for (let code = 0; code <= about.steps; code += about.steps > 150 ? 2 : 1) points.push([place(numberOf(about, code)), (shape[code] / most) * half]);
       const kept = points.filter(([, y]) => y > 0.08);
       const line = [...kept.map(([x, y]) => `${x.toFixed(1)},${(middle - y).toFixed(1)}`), ...kept.reverse().map(([x, y]) => `${x.toFixed(1)},${(middle + y).toFixed(1)}`)];
       group.append(draw("polygon", { class: "violin", points: line.join(" ") }));

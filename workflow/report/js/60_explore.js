@@ -72,7 +72,7 @@ async function explore() {
   function legend() {
     const box = $("#map-legend"), about = map.colour;
     if (about.kind === "number") {
-      const strip = make("canvas", { width: 255, height: 1, "aria-hidden": "true" }), context = strip.getContext("2d");
+      const strip = make("canvas", { width: about.steps + 1, height: 1, "aria-hidden": "true" }), context = strip.getContext("2d");
       map.palette().forEach((colour, i) => { context.fillStyle = colour; context.fillRect(i, 0, 1, 1); });
       const missing = about.codes.some((code) => code === 255) ? [make("span", {}, "grey: not assessable")] : [];
       box.replaceChildren(make("span", { class: "scale" }, format(about.low), strip, format(about.high), about.unit), ...missing);
@@ -135,14 +135,21 @@ async function explore() {
   $("#map-svg").addEventListener("click", () => save(new Blob([mapSvg(map)], { type: "image/svg+xml" }), `${$("#map-title").textContent}.svg`));
 
   await map.load(header.maps[0].id);
-  await colourBy(columnIndex.has("isct_call") ? "isct_call" : "lot_id");
-  new ResizeObserver(() => refresh()).observe($("#groups-figure"));
+  const call = header.columns[columnIndex.get("isct_call")]; // one call for all cells shows nothing
+  const first = call?.levels.length > 1 ? ["isct_call"] : [];
+  await colourBy([...first, "isct_identity", "isct_call", "lot_id"].find((id) => columnIndex.has(id)));
+  let width = $("#groups-figure").clientWidth;
+  new ResizeObserver(() => {
+    if ($("#groups-figure").clientWidth === width) return; // only its height changed, by our own drawing
+    width = $("#groups-figure").clientWidth;
+    refresh();
+  }).observe($("#groups-figure"));
   root.dataset.ready = "yes";
 }
 
 function mapPicture(map, factor) {
   const { width, height } = map.frame(), canvas = make("canvas", { width: width * factor, height: height * factor });
-  map.paint(canvas.getContext("2d"), factor);
+  map.render(canvas.getContext("2d"), factor);
   return canvas;
 }
 
@@ -154,7 +161,7 @@ function mapSvg(map) {
   svg.append(draw("rect", { width, height: full, fill: styles.getPropertyValue("--card") }), draw("image", { width, height, y: 20, href: mapPicture(map, 3).toDataURL() }));
   const ink = styles.getPropertyValue("--ink");
   svg.append(draw("text", { x: 6, y: 14, "font-weight": "bold", fill: ink }, `UMAP by ${about.title}`));
-  const items = about.kind === "category" ? about.levels.map((level, i) => [level, about.colours[i]]) : [[`low ${format(about.low)}`, map.palette()[0]], [`high ${format(about.high)}`, map.palette()[254]]];
+  const items = about.kind === "category" ? about.levels.map((level, i) => [level, about.colours[i]]) : [[`low ${format(about.low)}`, map.palette()[0]], [`high ${format(about.high)}`, map.palette().at(-1)]];
   items.forEach(([text, colour], i) => {
     const x = 8 + (i % 3) * (width / 3), y = height + 34 + 14 * Math.floor(i / 3);
     svg.append(draw("circle", { cx: x + 4, cy: y - 4, r: 4, fill: colour }), draw("text", { x: x + 12, y, fill: ink }, shorten(text, 28)));

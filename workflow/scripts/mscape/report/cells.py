@@ -21,6 +21,7 @@ GIVEN = ("donor_id", "tissue", "passage", "condition", "culture", "batch", "sex"
 MAX_LEVELS = 120  # a category with more levels (barcodes, free text) says nothing on a map
 HIDDEN = 65535  # this cell is not in the embedding
 NAN = 255
+FINE, COARSE, FINE_CELLS = 254, 100, 40_000
 MIN_STRATUM = 50
 
 
@@ -40,10 +41,11 @@ class Column:
     high: float = 1.0
     unit: str = ""
     help: str = ""
+    steps: int = FINE
 
     def header(self) -> dict:
         """Return what the script needs to decode the column, without the data."""
-        keys = ("id", "title", "group", "kind", "wide", "levels", "colours", "low", "high", "unit", "help")
+        keys = ("id", "title", "group", "kind", "wide", "levels", "colours", "low", "high", "unit", "help", "steps")
         return {key: getattr(self, key) for key in keys}
 
 
@@ -114,13 +116,18 @@ def category(
 
 
 def number(values: np.ndarray, *, id: str, title: str, group: str, unit: str = "", help: str = "") -> Column:
-    """Encode a number column in 255 steps between its smallest and largest value; missing is 255."""
+    """Encode a number column in steps between its smallest and largest value; missing is 255.
+
+    With many cells the steps are coarser, because the bytes of noisy numbers do not compress: 254 steps up to 40,000
+    cells, 100 above.
+    """
     values = np.asarray(values, dtype=np.float64)
     good = np.isfinite(values)
+    steps = FINE if len(values) <= FINE_CELLS else COARSE
     low, high = (float(values[good].min()), float(values[good].max())) if good.any() else (0.0, 0.0)
     codes = np.full(len(values), NAN, np.uint8)
-    codes[good] = np.round((values[good] - low) / ((high - low) or 1.0) * (NAN - 1))
-    return Column(id, title, group, "number", encode(codes), low=low, high=high, unit=unit, help=help)
+    codes[good] = np.round((values[good] - low) / ((high - low) or 1.0) * steps)
+    return Column(id, title, group, "number", encode(codes), low=low, high=high, unit=unit, help=help, steps=steps)
 
 
 def columns(
@@ -178,16 +185,18 @@ def _categories(obs: pd.DataFrame, lots: list[str]) -> Iterable[Column]:
 
 def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:
     scores = dataset.light.get("scores")
-    key = next((k for k in ("score_z", "score_matched") if scores is not None and k in scores.obsm), None)
-    if key is None:
+    if scores is None or not scores.obsm:
         return []
-    frame = scores.obsm[key]
-    frame = frame.loc[:, frame.notna().any()].reindex(dataset.obs.index)
+    ((key, frame),) = scores.obsm.items()
+    frame = frame.loc[:, frame.notna().any()]
+    place = np.full(len(dataset.obs), -1)
+    place[scores.rows] = np.arange(len(scores.rows))
+    place = place[at]
     unit = "z" if key == "score_z" else "score"
     ids = sorted(frame.columns, key=lambda id: "__" in id)  # variants last: they are the first to go
     return [
         number(
-            frame[id].to_numpy(float)[at],
+            np.where(place < 0, np.nan, frame[id].to_numpy(float)[place]),
             id=f"score:{id}",
             title=id,
             group="Signature score",

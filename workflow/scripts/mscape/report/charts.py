@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ROW, TOP, BOTTOM = 19, 8, 34
+LONG = 25  # rows above which the axis is written at the top too
 LETTER = 6.9  # width of a letter of a row's label, generous
 MEETS = {"meets": "PASS", "fails": "FAIL", "inconclusive": "WARN", "not_assessable": "NOT ASSESSABLE"}
 
@@ -48,7 +49,8 @@ class RowChart:
 
     def __init__(self, rows: int, place: Callable[[float], float], *, width: int = 320, label: int = 108):
         self.width, self.left, self.right = width, label, width - 14
-        self.bottom = TOP + ROW * rows
+        self.top = TOP + (14 if rows > LONG else 0)  # room for values above, where those below are far
+        self.bottom = self.top + ROW * rows
         self._place = place
         self.parts: list[str] = []
 
@@ -58,7 +60,7 @@ class RowChart:
 
     def middle(self, row: int) -> float:
         """Vertical middle of a row."""
-        return TOP + ROW * (row + 0.5)
+        return self.top + ROW * (row + 0.5)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
         """Draw a line of a class of the style sheet."""
@@ -80,18 +82,20 @@ class RowChart:
     def axis(self, ticks: Sequence[tuple[float, str]], title: str) -> None:
         """Draw grid lines with their values, and the axis title."""
         for value, text in ticks:
-            self.line(self.x(value), TOP - 4, self.x(value), self.bottom, "grid")
+            self.line(self.x(value), self.top - 4, self.x(value), self.bottom, "grid")
             self.text(self.x(value), self.bottom + 13, text)
+            if self.top > TOP:
+                self.text(self.x(value), self.top - 8, text)
         self.text((self.left + self.right) / 2, self.bottom + 28, title)
 
     def limit(self, value: float) -> None:
         """Draw a dashed line through all rows."""
-        self.line(self.x(value), TOP - 4, self.x(value), self.bottom, "limit")
+        self.line(self.x(value), self.top - 4, self.x(value), self.bottom, "limit")
 
     def zone(self, low: float, high: float) -> None:
         """Shade the good side of a limit."""
         left, width = self.x(low), self.x(high) - self.x(low)
-        box = f'x="{left:.1f}" y="{TOP - 4}" width="{width:.1f}" height="{self.bottom - TOP + 4}"'
+        box = f'x="{left:.1f}" y="{self.top - 4}" width="{width:.1f}" height="{self.bottom - self.top + 4}"'
         self.parts.append(f'<rect class="zone" {box}/>')
 
     def intervals(self, rows: Sequence[Interval], show: Callable[[float | None], str]) -> None:

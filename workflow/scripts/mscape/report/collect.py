@@ -6,16 +6,17 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+import h5py
+import hdf5plugin  # noqa: F401  registers the zstd filter
+import numpy as np
 import pandas as pd
 import yaml
+from anndata.io import read_elem
 
 from mscape import counts
 from mscape.step import UserError
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 logger = logging.getLogger("mscape")
 
@@ -38,7 +39,30 @@ TEXT = (  # columns that stay text, also where they look like numbers or hold no
     *("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast"),
     *("reason", "note", "unit", "genes", "protein"),
 )
-LIGHT = ("embedding", "embedding_msc", "gate", "clusters", "scores")
+LIGHT = {  # input: slots of obsm that the report shows, the first that is there
+    "embedding": ("X_umap",),
+    "embedding_msc": ("X_umap",),
+    "gate": (),
+    "clusters": (),
+    "scores": ("score_z", "score_matched"),
+}
+
+
+class Light(NamedTuple):
+    """The parts of a light stage file that the report shows.
+
+    Attributes
+    ----------
+    rows
+        Row in counts.h5ad of each cell.
+    obs, obsm, uns
+        As in the file; ``obsm`` holds one slot at most.
+    """
+
+    rows: np.ndarray
+    obs: pd.DataFrame
+    obsm: dict
+    uns: dict
 
 
 @dataclass
@@ -66,12 +90,12 @@ class Dataset:
     name: str
     obs: pd.DataFrame
     tables: dict[str, pd.DataFrame]
-    light: dict[str, AnnData]
+    light: dict[str, Light]
     missing: dict[str, str]
     passports: dict
     config: dict
     files: dict[str, list[Path]]
-    qc: dict[str, AnnData] = field(default_factory=dict)
+    qc: dict[str, Light] = field(default_factory=dict)
     run: dict = field(default_factory=dict)
 
     @property
@@ -86,8 +110,8 @@ class Dataset:
 
     def stage(self, name: str, step: str) -> dict:
         """Return ``uns["mscape"][step]`` of a light file, or {} where there is none."""
-        adata = self.light.get(name)
-        return {} if adata is None else dict(adata.uns.get("mscape", {}).get(step, {}))
+        light = self.light.get(name)
+        return {} if light is None else dict(light.uns.get("mscape", {}).get(step, {}))
 
 
 def read_dataset(input: object, *, name: str) -> Dataset:
@@ -119,10 +143,9 @@ def read_dataset(input: object, *, name: str) -> Dataset:
         else:
             missing[key] = f"The run made no {key.replace('_', ' ')} table."
     light = {}
-    for key in LIGHT:
+    for key, slots in LIGHT.items():
         if key in files:
-            light[key] = counts.read_light(files[key][0])
-            _check_cells(light[key].obs_names, obs.index, files[key][0])
+            light[key] = read_parts(files[key][0], obs.index, slots=slots)
         else:
             missing[key] = f"The run made no file for '{key}'."
     dataset = Dataset(
@@ -138,8 +161,7 @@ def read_dataset(input: object, *, name: str) -> Dataset:
     if "run" in files:
         dataset.run = json.loads(files["run"][0].read_text(encoding="utf-8"))
     for path in files.get("qc", []):
-        part = counts.read_light(path)
-        dataset.qc[path.parent.name] = part
+        dataset.qc[path.parent.name] = read_parts(path, None)
     return dataset
 
 
@@ -184,28 +206,49 @@ def _paths(input: object, key: str) -> list[Path]:
     return [Path(value)] if isinstance(value, str | Path) else [Path(v) for v in value]
 
 
-def _check_cells(names: pd.Index, expected: pd.Index, path: Path) -> None:
-    strange = ~names.isin(expected)
-    if strange.any():
+def read_parts(path: Path, cells: pd.Index | None, *, slots: tuple[str, ...] = ()) -> Light:
+    """Read ``obs``, ``uns`` and one slot of ``obsm``; graphs and the other slots stay in the file.
+
+    Parameters
+    ----------
+    path
+        A light stage file.
+    cells
+        Cells of counts.h5ad, to find the rows; None for files of cells before quality control.
+    slots
+        Keys of ``obsm``; the first one that is there is read.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If the file holds a cell that is not among ``cells``.
+    """
+    with h5py.File(path) as file:
+        obs = read_elem(file["obs"])
+        uns = read_elem(file["uns"]) if "uns" in file else {}
+        slot = next((slot for slot in slots if slot in file.get("obsm", {})), None)
+        obsm = {} if slot is None else {slot: read_elem(file["obsm"][slot])}
+    if cells is None:
+        return Light(np.arange(0), obs, obsm, uns)
+    rows = np.arange(len(cells)) if obs.index.equals(cells) else cells.get_indexer(obs.index)
+    if (rows < 0).any():
         msg = (
-            f"{path} holds {int(strange.sum())} cells that counts.h5ad does not hold (first: {names[strange][0]!r}); "
-            "both must come from the same run. Rerun the dataset."
+            f"{path} holds {int((rows < 0).sum())} cells that counts.h5ad does not hold (first: "
+            f"{obs.index[rows < 0][0]!r}); both must come from the same run. Rerun the dataset."
         )
         raise UserError(msg)
+    return Light(rows, obs, obsm, uns)
 
 
-def _join(obs: pd.DataFrame, light: dict[str, AnnData]) -> pd.DataFrame:
-    """Add gate, cluster and phase columns to the cells; ``leiden`` is "" for cells that were not clustered."""
+def _join(obs: pd.DataFrame, light: dict[str, Light]) -> pd.DataFrame:
+    """Add gate, cluster and phase columns to the cells; text is "" where a cell has none."""
     obs = obs.copy()
     for key in ("gate", "clusters", "scores"):
-        if key in light:
-            new = light[key].obs.reindex(obs.index)
-            obs[new.columns] = new
-    if "leiden" in obs:
-        obs["leiden"] = obs["leiden"].astype(object).where(obs["leiden"].notna(), "").astype(str)
-    for column in ("isct_call", "isct_reason", "isct_identity"):
-        if column in obs:
-            obs[column] = obs[column].astype(object).where(obs[column].notna(), "").astype(str)
+        for column, values in light[key].obs.items() if key in light else ():
+            text = not pd.api.types.is_numeric_dtype(values) or column in ("leiden",)
+            full = np.full(len(obs), "", dtype=object) if text else np.full(len(obs), np.nan)
+            full[light[key].rows] = values.astype(str).to_numpy(dtype=object) if text else values.to_numpy(dtype=float)
+            obs[column] = pd.Series(full, index=obs.index, dtype=object if text else float)
     return obs
 
 

@@ -86,9 +86,9 @@ def draw_map(
     """Draw a UMAP coloured by a category, cells in random order so that no group hides another."""
     from matplotlib.figure import Figure
 
-    adata = dataset.light[embedding]
-    xy = np.asarray(adata.obsm["X_umap"])
-    values = dataset.obs[column].reindex(adata.obs_names).astype(str).replace("", "none")
+    light = dataset.light[embedding]
+    xy = np.asarray(light.obsm["X_umap"])
+    values = dataset.obs[column].iloc[light.rows].astype(str).replace("", "none")
     order = np.random.default_rng(seed).permutation(len(xy))[:max_cells]
     names = natural(values.unique())
     palette = dict(zip(names, colours.categories(names), strict=True))

@@ -142,8 +142,8 @@ def _inputs(run: dict) -> Table | None:
 def _stages(dataset: Dataset) -> Table | None:
     """Short values that the stages recorded in their files; nested records are flattened with dots."""
     rows = []
-    for adata in dataset.light.values():
-        for step, record in adata.uns.get("mscape", {}).items():
+    for light in dataset.light.values():
+        for step, record in light.uns.get("mscape", {}).items():
             scope = f" ({record['scope']})" if "scope" in record else ""
             rows += [[Cell(step + scope), Cell(key), Cell(text)] for key, text in _flat(record)]
     columns = [("Step", "text", ""), ("Parameter", "text", ""), ("Value", "text", "")]

@@ -27,7 +27,8 @@ FACTS = {
     "disease": "disease",
     "batch": "batch",
 }
-MAX_SCORES = 15
+MAX_SCORES = 12
+DENSE = 1400  # characters of reasons above which the page is printed in a smaller type
 SHOWN_AXES = 3  # immunoregulation, senescence, trilineage: the first of programmes.AXES
 LIMITS = {"positive": ("min_positive", 0.95), "negative": ("max_negative", 0.02)}
 
@@ -42,7 +43,10 @@ def pages(dataset: Dataset) -> list[dict]:
         name = lot["lot_id"]
         own = {key: tables[key][tables[key]["lot_id"] == name] for key in tables if "lot_id" in tables[key]}
         facts = [(label, lot[key]) for key, label in FACTS.items() if lot.get(key) not in (None, "", "unknown")]
-        page = {"lot": lot, "facts": facts, "groups": _groups(lot["attributes"])}
+        said = sum(
+            len(a.get("reason") or "") + len(a.get("next_action") or "") for a in lot["attributes"] if _printed(a)
+        )
+        page = {"lot": lot, "facts": facts, "groups": _groups(lot["attributes"]), "dense": said > DENSE}
         if "accounting" in own:
             part = own["accounting"]
             page["cells"] = {"loaded": int(part["loaded"].sum()), "pass": int(part["pass"].sum())}
@@ -61,6 +65,12 @@ def pages(dataset: Dataset) -> list[dict]:
             page["scores"] = _scores(own["score_summary"], tables.get("signatures"), name)
         result.append(page)
     return result
+
+
+def _printed(attribute: dict) -> bool:
+    """Whether the reason goes on paper: not for single markers, which are drawn, nor where a description is calm."""
+    calm = attribute["verdict"] == "PASS" and attribute.get("weight") == "describes"
+    return not calm and not attribute["name"].startswith("criterion_")
 
 
 def _groups(attributes: list[dict]) -> list[tuple[str, list[dict]]]:
