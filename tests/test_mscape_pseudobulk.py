@@ -88,3 +88,44 @@ def test_errors_are_those_of_the_negative_binomial_and_grow_with_scatter():
     assert df == 4 + pseudobulk.MAX_PRIOR_DF
     wild = mean + np.array([80, -80, 0, 80, -80, 0])[:, None]
     assert (pseudobulk.quasi_errors(wild, mean, np.full(50, 0.1), X, 1)[0] > 1.5 * error).all()
+
+
+def stages_of_individuals(folder):
+    """Counts of iPSC and iPSC-derived MSC of four individuals (GSE181744), one of them in two replicates."""
+    table = pd.read_csv(folder / "columns.tsv", sep="\t", index_col=0).query(
+        "scheme == 'adhoc' and label != 'Osteogenic'"
+    )
+    counted = pd.read_csv(folder / "counts.tsv.gz", sep="\t", index_col=0, usecols=["gene", *table.index])[
+        table.index
+    ].T
+    counted = counted.loc[:, counted.mean() > 100]
+    known = ["POU5F1", "LIN28A", "SOX2", "COL1A1", "COL1A2", "COL6A3"]
+    rest = counted.columns.difference(known)[::30]
+    lots = pd.DataFrame(
+        {"donor_id": table["individual"], "condition": table["label"], "n_cells": 100}, index=table.index
+    )
+    return lots, counted[[*known, *rest]]
+
+
+@pytest.mark.real
+def test_real_individuals_are_compared_with_themselves_and_swapped_labels_find_nothing(shared_data):
+    lots, counted = stages_of_individuals(shared_data / "housman_ipsc_msc_osteo_pseudobulk")
+    swapped = lots.copy()
+    other = {"MSC": "iPSC", "iPSC": "MSC"}
+    half = lots["donor_id"].isin(["H1", "H2"])
+    swapped.loc[half, "condition"] = lots.loc[half, "condition"].map(other)
+    found = {}
+    for name, table in (("given", lots), ("swapped", swapped)):
+        design = contrasts.build_design(table, Contrast("condition", "iPSC", "MSC"))
+        assert design.paired
+        assert design.n_other == 4  # the replicate is no fifth donor
+        units = ((design.mix > 0).astype(int).to_numpy() @ counted.to_numpy()).astype(np.int64)
+        genes = counted.columns.to_numpy()
+        result = pseudobulk.compare_genes(units, design, genes=genes, totals=units.sum(axis=1)).set_index("feature")
+        found[name] = result.assign(padj=linear.adjust_pvalues(result["pvalue"].to_numpy()))
+    given = found["given"]
+    assert (given.loc[["POU5F1", "LIN28A", "SOX2"], "estimate"] < -2).all()
+    assert (given.loc[["COL1A1", "COL1A2", "COL6A3"], "estimate"] > 2).all()
+    assert (given["padj"].iloc[:6] < 0.05).all()
+    assert (given["padj"] < 0.05).mean() > 0.2
+    assert (found["swapped"]["padj"] < 0.05).mean() < 0.01
