@@ -75,7 +75,7 @@ async function explore() {
       const strip = make("canvas", { width: about.steps + 1, height: 1, "aria-hidden": "true" }), context = strip.getContext("2d");
       map.palette().forEach((colour, i) => { context.fillStyle = colour; context.fillRect(i, 0, 1, 1); });
       const missing = about.codes.some((code) => code === 255) ? [make("span", {}, "grey: not assessable")] : [];
-      box.replaceChildren(make("span", { class: "scale" }, format(about.low), strip, format(about.high), about.unit), ...missing);
+      box.replaceChildren(make("span", { class: "scale" }, format(about.low), strip, `${format(about.high)} ${about.unit}`), ...missing);
       return;
     }
     const counts = about.levels.map(() => 0);
