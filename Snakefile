@@ -39,6 +39,13 @@ rule all:
     localrule: True
 
 
+rule check:
+    input:
+        done="results/check.done",
+    """Look at all samples before any work: `snakemake check`. The findings are in results/check.tsv."""
+    localrule: True
+
+
 onsuccess:
     if Path("results/index.html").is_file():
         print(

@@ -77,9 +77,13 @@ def sheet_row(wildcards) -> dict:
     return SHEETS[wildcards.dataset].loc[wildcards.sample].to_dict()
 
 
-def sheet_format(wildcards) -> str:
-    """How the sheet says to read the sample's counts."""
-    return SHEETS[wildcards.dataset].loc[wildcards.sample, "format"]
+def sheet_value(column: str):
+    """Function of the wildcards that gives one value of the sample's row, "" where the sheet has no such column."""
+
+    def value(wildcards) -> str:
+        return SHEETS[wildcards.dataset].loc[wildcards.sample].get(column, "")
+
+    return value
 
 
 def sheet_rows(wildcards) -> list[dict]:
@@ -123,11 +127,31 @@ def of_setting(name: str, key: str):
     return files
 
 
+def fetched_folder(row: dict, dataset: str) -> str:
+    """Folder of a sample's downloaded files; "" if its counts are on this machine."""
+    remote = "://" in row["path"] or row["path"].startswith("geo:")
+    return f"data/{dataset}/{row['sample_id']}/fetched" if remote else ""
+
+
 def counts_source(wildcards) -> str:
     """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
-    path = SHEETS[wildcards.dataset].loc[wildcards.sample, "path"]
-    remote = "://" in path or path.startswith("geo:")
-    return f"data/{wildcards.dataset}/{wildcards.sample}/fetched" if remote else path
+    row = sheet_row(wildcards)
+    return fetched_folder(row, wildcards.dataset) or row["path"]
+
+
+def checked_samples() -> list[dict]:
+    """All samples of the study that are not simulated, as check_inputs takes them."""
+    return [
+        {
+            "dataset": name,
+            "organism": STUDY["datasets"][name]["organism"],
+            "row": row,
+            "fetched": fetched_folder(row, name) if Path(fetched_folder(row, name)).is_dir() else "",
+        }
+        for name in DATASETS
+        if name not in SIMULATED
+        for row in SHEETS[name].to_dict("records")
+    ]
 
 
 def gate_of_scope(wildcards):

@@ -26,10 +26,46 @@ rule simulate_study:
         "../scripts/simulate_study.py"
 
 
+rule fetch_sample:
+    """Download the files of one sample, verified; archives that samples share come once."""
+    output:
+        folder=directory("data/{dataset}/{sample}/fetched"),
+    log:
+        "logs/fetch_sample/{dataset}/{sample}.log",
+    benchmark:
+        "logs/fetch_sample/{dataset}/{sample}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        row=sheet_row,
+        code=code("fetch_sample"),
+    script:
+        "../scripts/fetch_sample.py"
+
+
+rule check_inputs:
+    """Say what is wrong with the samples before any work: `snakemake check`."""
+    output:
+        done=temp("results/check.done"),
+    log:
+        "logs/check_inputs.log",
+    benchmark:
+        "logs/check_inputs.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        samples=checked_samples(),
+        report="results/check.tsv",
+        code=code("check_inputs"),
+    script:
+        "../scripts/check_inputs.py"
+
+
 rule load_counts:
     """Read the counts of one sample, whatever their format, and refuse what are not raw counts."""
     input:
         path=counts_source,
+        genes=GENES,
     output:
         h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
     log:
@@ -43,9 +79,11 @@ rule load_counts:
     params:
         sample="{sample}",
         dataset="{dataset}",
-        format=sheet_format,
+        format=sheet_value("format"),
+        member=sheet_value("member"),
+        genome=sheet_value("genome"),
+        cells=sheet_value("cells"),
         organism=of_dataset("organism"),
-        genes=GENES,
         code=code("load_counts"),
     script:
         "../scripts/load_counts.py"

@@ -97,13 +97,15 @@ def looks_unfiltered(totals: np.ndarray) -> bool:
 def main(input, output, params):
     """Write raw.h5ad of one sample.
 
-    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional ``member`` (which matrix of a
-    folder or archive) and ``genome`` (which genome of several).
+    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional, by themselves or in ``row`` (of the
+    sheet): ``member`` (which matrix of a folder or archive), ``genome`` (which of several) and ``cells`` (which
+    barcodes of a file that holds several samples).
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
     member, genome, wanted = (_given(params, key) for key in ("member", "genome", "cells"))
-    known = pd.read_csv(getattr(params, "genes", GENES), sep="\t", dtype=str, keep_default_na=False)
+    table_of_genes = getattr(input, "genes", None) or getattr(params, "genes", GENES)
+    known = pd.read_csv(table_of_genes, sep="\t", dtype=str, keep_default_na=False)
     with formats.open_counts(path, format=params.format, member=member, known=known, scratch=target.parent) as table:
         genes = _settle(table, known, params.organism, genome, path)
         if len(table.barcodes) == 0:
@@ -176,7 +178,7 @@ def _watched(blocks, totals):
 
 
 def _given(params, key: str) -> str:
-    value = str(getattr(params, key, "") or "")
+    value = str(getattr(params, key, "") or getattr(params, "row", {}).get(key, "") or "")
     return "" if value == "unknown" else value
 
 

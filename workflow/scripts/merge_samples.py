@@ -8,6 +8,7 @@ import pandas as pd
 from mscape import counts, step
 
 logger = logging.getLogger(__name__)
+NOT_METADATA = {"path", "format", "member", "genome", "cells", "sha256"}
 
 
 def merge_var(tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,7 +63,7 @@ def describe_cells(qc: pd.DataFrame, row: dict, *, dataset: str, culture: str) -
     cells = qc[qc["qc"] == "pass"].drop(columns="qc")
     given = {
         "dataset_id": dataset,
-        **{key: value for key, value in row.items() if key not in {"path", "format", "sha256"}},
+        **{key: value for key, value in row.items() if key not in NOT_METADATA},
     }
     given["culture"] = culture
     return pd.concat([pd.DataFrame(given, index=cells.index), cells], axis=1)
