@@ -35,6 +35,18 @@ def test_removing_depth_leaves_lot_means_and_no_correlation(study):
         assert adjusted[lots == lot].mean() == pytest.approx(score[lots == lot].mean())
 
 
+def test_a_score_that_only_a_few_cells_have_is_freed_from_depth_by_the_median():
+    rng = np.random.default_rng(0)
+    depth, lots = rng.normal(0, 1, 400), np.zeros(400, int)
+    score = -0.5 * depth + rng.normal(0, 0.3, 400)  # no gene seen: only the controls speak
+    score[(depth > 0.5) & (rng.random(400) < 0.2)] += 10
+    fitted = confounding.remove_depth(score[:, None], depth, lots)
+    robust = confounding.remove_depth(score[:, None], depth, lots, robust=True)
+    rho_fitted, rho = (abs(confounding.within_lot_rho(x, depth[:, None], lots)[0, 0]) for x in (fitted, robust))
+    assert rho < 0.1 < rho_fitted
+    assert robust.mean() == pytest.approx(score.mean())
+
+
 def test_a_confounder_is_found_and_a_bystander_is_not(study):
     lots, depth, score = study
     rng = np.random.default_rng(2)

@@ -45,8 +45,8 @@ def within_lot_rho(values: np.ndarray, covariates: np.ndarray, lots: np.ndarray)
     return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
-def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray) -> np.ndarray:
-    """Take a trend with depth, straight or curved, out of scores within each lot; lot means stay.
+def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray, *, robust: bool = False) -> np.ndarray:
+    """Take a trend with depth out of scores within each lot; lot means stay.
 
     Parameters
     ----------
@@ -56,6 +56,9 @@ def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray) -> np.
         Log of the total counts, shape (n_cells,).
     lots
         Lot of each cell, as codes.
+    robust
+        Take out the running median along depth instead of a fitted straight and curved trend: for scores that are alike
+        in most cells, where only the controls follow depth, and high in a few, which would steer a fit.
 
     Returns
     -------
@@ -66,11 +69,9 @@ def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray) -> np.
         inside = np.flatnonzero(lots == lot)
         if inside.size < MIN_CELLS:
             continue
-        x = depth[inside] - depth[inside].mean()
-        x = x / max(x.std(), 1e-12)
-        design = np.column_stack([x, x**2 - (x**2).mean()])
-        slopes = np.linalg.lstsq(design, adjusted[inside] - adjusted[inside].mean(axis=0), rcond=None)[0]
-        adjusted[inside] -= design @ slopes
+        inside = inside[np.argsort(depth[inside], kind="stable")]
+        trend = (_running_median if robust else _fitted_trend)(adjusted[inside], depth[inside])
+        adjusted[inside] -= trend - trend.mean(axis=0)
     return adjusted.astype(values.dtype)
 
 
@@ -162,6 +163,19 @@ def spread_within(values: pd.DataFrame, lots: pd.Series) -> pd.Series:
     """Measure the standard deviation of each column around the mean of its lot."""
     codes = lots.astype("category").cat.codes.to_numpy()
     return pd.Series(_centre(values.to_numpy(dtype=np.float64), codes).std(axis=0), index=values.columns)
+
+
+def _fitted_trend(values: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    x = depth - depth.mean()
+    x = x / max(x.std(), 1e-12)
+    design = np.column_stack([x, x**2 - (x**2).mean()])
+    return design @ np.linalg.lstsq(design, values - values.mean(axis=0), rcond=None)[0]
+
+
+def _running_median(values: np.ndarray, _depth: np.ndarray) -> np.ndarray:
+    """Median of each value over the tenth of the cells that are nearest in depth; cells come in order of depth."""
+    window = max(MIN_CELLS, len(values) // 10) | 1
+    return pd.DataFrame(values).rolling(window, center=True, min_periods=window // 2).median().to_numpy()
 
 
 def _unit_ranks(values: np.ndarray) -> np.ndarray:

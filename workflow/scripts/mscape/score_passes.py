@@ -216,8 +216,11 @@ def remove_depth_trends(
     )
     for key in ("matched", "z"):
         strong = (np.abs(rho(scored[key])) >= max_depth_rho) & ~exempt
-        adjusted = confounding.remove_depth(scored[key][np.ix_(order, strong)], depth[order], lots[order])
-        scored[key][np.ix_(order, strong)] = adjusted
+        raw = scored[key][np.ix_(order, strong)]
+        scored[key][np.ix_(order, strong)] = confounding.remove_depth(raw, depth[order], lots[order])
+        left = strong & (np.abs(rho(scored[key])) >= max_depth_rho)
+        robust = confounding.remove_depth(raw[:, left[strong]], depth[order], lots[order], robust=True)
+        scored[key][np.ix_(order, left)] = robust
         table["depth_adjusted"] |= strong
     table["depth_rho_after"] = rho(scored["matched"])
     for other in ("rank", "scanpy"):
