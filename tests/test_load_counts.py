@@ -285,7 +285,7 @@ def test_member_names_one_sample_of_many(tmp_path):
     make.tenx_folder(tmp_path / "x", prefix="GSM2_", counts=counts)
     archive = make.tar(tmp_path / "RAW.tar", make.folder_bytes(tmp_path / "x"))
 
-    adata = load(tmp_path, archive, member="GSM2*")
+    adata = load(tmp_path, archive, row={"member": "GSM2*", "genome": "unknown"})
 
     np.testing.assert_array_equal(adata[:, SYMBOLS].X.toarray(), counts)
     with pytest.raises(UserError, match="nothing in it matches 'GSM9'"):

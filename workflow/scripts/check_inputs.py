@@ -141,8 +141,10 @@ def main(input, output, params):
     ``params``: ``samples`` (see ``check_study``), ``report`` (path of the table, which is kept when the check
     fails). ``output.done`` is written only if there is no error.
     """
-    known = pd.read_csv(getattr(params, "genes", RESOURCES / "genes.tsv"), sep="\t", dtype=str, keep_default_na=False)
-    markers = yaml.safe_load(Path(getattr(params, "markers", RESOURCES / "markers.yaml")).read_text(encoding="utf-8"))
+    genes = getattr(input, "genes", RESOURCES / "genes.tsv")
+    known = pd.read_csv(genes, sep="\t", dtype=str, keep_default_na=False)
+    registry = Path(str(getattr(input, "markers", RESOURCES / "markers.yaml")))
+    markers = yaml.safe_load(registry.read_text(encoding="utf-8"))
     gate = markers["panels"][PANEL]
     panel = {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
     report = Path(str(params.report))

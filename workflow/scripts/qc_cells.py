@@ -169,7 +169,13 @@ def main(input, output, params):
         cells.iloc[passed, cells.columns.get_loc("predicted_doublet")] = found.called
         if settings["doublets"] == "remove":
             qc[passed[found.called]] = "doublet"
-    soup = measure_ambient(path, cells["total_counts"].to_numpy(), passed, params)
+    soup = measure_ambient(
+        path,
+        cells["total_counts"].to_numpy(),
+        passed,
+        organism=params.organism,
+        markers=Path(str(getattr(input, "markers", MARKERS))),
+    )
     sex = check_sex(sums, str(params.row.get("sex", "unknown"))) if params.organism == "human" else {}
     if sex.get("agrees") == "no":
         notes.append(
@@ -234,15 +240,17 @@ def score_doublets(path: str, passed: np.ndarray, settings: dict, *, seed: int):
     return doublets.find_doublets(matrix, expected_rate=settings["doublet_rate"], seed=seed), "scored"
 
 
-def measure_ambient(path: str, totals: np.ndarray, passed: np.ndarray, params) -> ambient.Ambient:
+def measure_ambient(
+    path: str, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: Path = MARKERS
+) -> ambient.Ambient:
     """Estimate the ambient share from the lineage panels of the marker file."""
-    if params.organism != "human":
+    if organism != "human":
         return ambient.Ambient(fraction=np.nan, source="not assessable: lineage panels are for human cells")
-    markers = yaml.safe_load(Path(getattr(params, "markers", None) or MARKERS).read_text(encoding="utf-8"))
+    all_lineages = yaml.safe_load(markers.read_text(encoding="utf-8"))["lineages"]
     there = set(counts.read_var(path).index)
     lineages = {
         name: [gene for gene in panel["genes"] if gene in there]
-        for name, panel in markers["lineages"].items()
+        for name, panel in all_lineages.items()
         if panel.get("group") != "state"
     }
     lineages = {name: genes for name, genes in lineages.items() if len(genes) >= 2}
@@ -255,7 +263,7 @@ def measure_ambient(path: str, totals: np.ndarray, passed: np.ndarray, params) -
         name: np.asarray(matrix[:, [place[gene] for gene in genes]].sum(axis=1)).ravel()
         for name, genes in lineages.items()
     }
-    groups = {name: str(markers["lineages"][name]["group"]) for name in lineages}
+    groups = {name: str(all_lineages[name]["group"]) for name in lineages}
     return ambient.estimate_ambient(panels, groups, totals[passed])
 
 
