@@ -140,6 +140,16 @@ def test_no_msc_at_all_is_said_first_among_the_alerts(tmp_path):
     assert "of all cells, because no or too few pass the gate" in text
 
 
+def test_cells_of_another_species_get_no_share(tmp_path):
+    given = report_fixture.make(tmp_path, cells=300, msc=False)
+    document = json.loads((tmp_path / "passports.json").read_text(encoding="utf-8")) | {"organism": "mouse"}
+    (tmp_path / "passports.json").write_text(json.dumps(document), encoding="utf-8")
+    dataset = collect.read_dataset(given, name="demo")
+    assert answers.hero(dataset)[1]["value"] == "not assessable"
+    assert "organism: mouse" in answers.hero(dataset)[1]["note"]
+    assert "No cell passes the gate" not in [alert.title for alert in alerts.alerts(dataset)[0]]
+
+
 @pytest.mark.parametrize(("lots", "clusters"), [(1, 1), (30, 40)])
 def test_extreme_shapes_render(tmp_path, lots, clusters):
     html = render(tmp_path, lots=lots, clusters=clusters, cells=60 * lots)

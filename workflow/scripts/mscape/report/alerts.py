@@ -58,7 +58,7 @@ def alerts(dataset: Dataset) -> tuple[list[Alert], list[Alert]]:
 
 def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
     obs = dataset.obs
-    if "isct_call" in obs and len(obs) and not (obs["isct_call"] == "pass").any():
+    if dataset.judged and "isct_call" in obs and len(obs) and not (obs["isct_call"] == "pass").any():
         yield Alert(
             "FAIL",
             "No cell passes the gate",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mscape.report.collect import Dataset
 
 DRAWS = 2000
+NOT_HUMAN = "The ISCT criteria are for human cells; these are of organism: {organism}."
 
 
 def verdict_counts(passports: dict) -> dict[str, int]:
@@ -67,7 +68,9 @@ def hero(dataset: Dataset) -> list[dict]:
         }
     ]
     concordant = {"value": percent(share), "label": "cells concordant with the ISCT phenotype", "term": "hero_cells"}
-    if share is None:
+    if not dataset.judged:
+        concordant |= {"value": "not assessable", "note": NOT_HUMAN.format(organism=dataset.passports["organism"])}
+    elif share is None:
         concordant["note"] = dataset.missing.get("gate", "")
     else:
         unsure = percent(float((dataset.obs["isct_call"] == "indeterminate").mean()))

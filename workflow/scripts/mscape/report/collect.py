@@ -108,6 +108,11 @@ class Dataset:
         """Whether the cells were made by the simulator."""
         return bool(self.passports.get("simulated", False))
 
+    @property
+    def judged(self) -> bool:
+        """Whether the ISCT criteria apply: to human cells only. Passports that do not say are taken as human."""
+        return self.passports.get("organism", "human") == "human"
+
     def stage(self, name: str, step: str) -> dict:
         """Return ``uns["mscape"][step]`` of a light file, or {} where there is none."""
         light = self.light.get(name)
