@@ -165,7 +165,7 @@ def main() -> None:
     versions = {name: others.version(name) for name in ("scanpy", "pyucell", "decoupler")}
     used = ", ".join(f"{name} {v or 'not installed'}" for name, v in versions.items())
     parts = [
-        f"Made with {options.cells} cells (rates vary by {cells.DISPERSION**0.5:.2f} of themselves between like cells), "
+        f"{options.cells} cells (rates vary by {cells.DISPERSION**0.5:.2f} of themselves among like cells), "
         f"seed {options.seed}; {used}.",
         f"**Null p-values** ({options.sets} random sets a line, each in one cell drawn at random).",
         "\n".join(null_calibration(rates, options.cells, options.sets, options.seed)),
