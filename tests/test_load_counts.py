@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from input_files import BARCODES, COUNTS, IDS, SYMBOLS
 
 import load_counts
+from mscape import sniff
 from mscape.step import UserError
 
 REAL = Path(os.environ.get("MSCAPE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -373,7 +374,7 @@ def test_order_of_matrix_lines_does_not_matter(tmp_path):
 
 def test_unfiltered_droplets_are_refused(tmp_path):
     rng = np.random.default_rng(0)
-    n = load_counts.MANY + 100
+    n = sniff.MANY_BARCODES + 100
     matrix = sp.csr_matrix(rng.poisson(0.2, (n, len(SYMBOLS))))
     adata = anndata.AnnData(X=matrix.tocsr().astype(np.int32), var=pd.DataFrame(index=SYMBOLS))
     adata.write_h5ad(tmp_path / "raw_feature_bc_matrix.h5ad")

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mscape import counts, formats
+from mscape import counts, formats, sniff
 from mscape.formats import features
 from mscape.step import UserError, run
 
 logger = logging.getLogger("mscape")
 
 GENES = Path(__file__).resolve().parents[2] / "resources" / "genes.tsv"
-MANY = 20_000  # cells above which a file is suspected to hold empty droplets
 
 
 def name_cells(barcodes: np.ndarray, sample: str) -> tuple[pd.Index, int]:
@@ -80,18 +79,13 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
     mscape.step.UserError
         If there are more barcodes than a run can have cells and most hold hardly a count.
     """
-    if looks_unfiltered(totals):
+    if sniff.looks_unfiltered(totals, len(totals)):
         msg = (
             f"{path} holds {len(totals):,} barcodes, {np.mean(totals < 100):.0%} of them with fewer than 100 counts: "
             "an unfiltered matrix with empty droplets. Give the filtered one (filtered_feature_bc_matrix), or call "
             "cells first, e.g. with CellBender or DropletUtils::emptyDrops."
         )
         raise UserError(msg)
-
-
-def looks_unfiltered(totals: np.ndarray) -> bool:
-    """Say whether totals of barcodes look like those of an unfiltered droplet matrix, not like those of cells."""
-    return len(totals) > MANY and float(np.mean(totals < 100)) > 0.5
 
 
 def main(input, output, params):

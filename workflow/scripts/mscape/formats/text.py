@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 BLOCK_FIELDS = 20_000_000  # fields parsed at a time
 HEAD_LINES = 50
-_BARCODE = re.compile(r"(^|[_.:-])[ACGT]{8,}([_.-]|$)")
-_SYMBOL = re.compile(r"^(MT-|mt-|RP[SL]\d|Rp[sl]\d|COL\d+A\d|Col\d+a\d|HLA-|[A-Z][A-Za-z0-9-]*\d*$)")
 _ANNOTATION = re.compile(
     r"^(chr(omosome)?|start|end|strand|length|gene_?length|(gene_?)?(bio)?type|description|entrez(_?id)?|geneid|gene_?id"
     r"|gene_?names?|gene_?symbols?|gene_?short_?name|symbol|ensembl(_?id)?|id|name|gene|genes)$",
