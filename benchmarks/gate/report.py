@@ -22,7 +22,7 @@ def _markdown(table: pd.DataFrame) -> str:
     def cell(value) -> str:
         if isinstance(value, float):
             return "" if np.isnan(value) else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
-        return str(value)
+        return str(value).replace("|", "\\|")
 
     head = "| " + " | ".join(table.columns) + " |\n|" + "---|" * len(table.columns)
     return head + "\n" + "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in table.itertuples(index=False))

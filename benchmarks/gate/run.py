@@ -147,7 +147,7 @@ def coverage(quick: bool, seeds: range):
     from methods import Gate
 
     gate, rows = Gate(MARKERS), []
-    for lot in range(10 if quick else 100):
+    for lot in range(10 if quick else 50 * len(seeds)):
         rng = np.random.default_rng(10_000 + lot)
         contaminants = dict(zip(("T", "Mono", "B", "Endo"), rng.integers(0, 16, 4).tolist(), strict=True))
         cells = simulate.simulate(
@@ -186,7 +186,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="a few points of each grid")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--seeds", type=int, default=2, help="data sets per point")
+    parser.add_argument(
+        "--seeds", type=int, default=2, help="data sets per point (and fifty lots each for the intervals)"
+    )
     parser.add_argument("--first-seed", type=int, default=101)
     parser.add_argument("--docs", action="store_true", help="write the section of docs/gate.md and its figures")
     options = parser.parse_args()
