@@ -94,6 +94,22 @@ def test_contrasts_are_ranked_by_effect_where_there_is_no_test():
     assert tested.at["FIRST", "nes"] < -2
 
 
+def files_of(folder, genes, own=()):
+    """Inputs and outputs of the step; the sums of two lots are flat."""
+    obs = pd.DataFrame({"lot_id": ["A", "B"], "cluster": ["0", "0"]}, index=["A", "B"])
+    counts.write(
+        AnnData(sp.csr_matrix(np.ones((2, len(genes)), int)), obs=obs, var=pd.DataFrame(index=genes)), folder / "b"
+    )
+    input = SimpleNamespace(
+        markers=folder / "markers.tsv",
+        contrasts=folder / "contrasts.tsv",
+        pseudobulk=folder / "b",
+        markers_yaml=REGISTRY,
+        signature_files=list(own),
+    )
+    return input, SimpleNamespace(table=folder / "out.tsv", lots=folder / "lots.tsv")
+
+
 def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     registry = load_markers(REGISTRY).signatures
     wanted = registry["SENMAYO"]["genes"]
@@ -110,12 +126,8 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
     settings = default_settings("compare")
     settings["enrichment"] |= {"permutation_num": 100}
-    files = SimpleNamespace(
-        markers=str(tmp_path / "markers.tsv"), contrasts=str(tmp_path / "contrasts.tsv"), markers_yaml=str(REGISTRY)
-    )
-    own = [str(tmp_path / "own.gmt")]
-    params = SimpleNamespace(settings=settings, signature_files=own, organism="human", seed=0, threads=1)
-    enrich_clusters.main(files, SimpleNamespace(table=str(tmp_path / "out.tsv")), params)
+    params = SimpleNamespace(settings=settings, organism="human", seed=0, threads=1)
+    enrich_clusters.main(*files_of(tmp_path, genes, own=[str(tmp_path / "own.gmt")]), params)
     found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype={"cluster": str}).query("method == 'prerank'")
     found = found.set_index(["cluster", "term"])
     assert found.at[("0", "SENMAYO"), "nes"] > 2
@@ -135,9 +147,6 @@ def test_empty_tables_give_a_header(tmp_path):
     header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
     (tmp_path / "markers.tsv").write_text(header)
     (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
-    files = SimpleNamespace(
-        markers=str(tmp_path / "markers.tsv"), contrasts=str(tmp_path / "contrasts.tsv"), markers_yaml=str(REGISTRY)
-    )
     params = SimpleNamespace(settings=default_settings("compare"), organism="mouse", seed=0, threads=1)
-    enrich_clusters.main(files, SimpleNamespace(table=str(tmp_path / "out.tsv")), params)
+    enrich_clusters.main(*files_of(tmp_path, ["Actb", "Gapdh"]), params)
     assert (tmp_path / "out.tsv").read_text() == "\t".join(enrich_clusters.COLUMNS) + "\n"

@@ -22,6 +22,7 @@ rule embed_cells:
         settings=section("embed"),
         cluster=section("cluster"),
         scope="{scope}",
+        organism=of_dataset("organism"),
         seed=STUDY["seed"],
         code=code("embed_cells"),
     script:

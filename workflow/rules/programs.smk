@@ -13,6 +13,8 @@ rule score_programs:
         table="results/{dataset}/signatures.tsv",
         summary="results/{dataset}/score_summary.tsv",
         confounders="results/{dataset}/confounders.tsv",
+        lots="results/{dataset}/programme_summary.tsv",
+        genes="results/{dataset}/signature_genes.tsv",
     log:
         "logs/score_programs/{dataset}.log",
     benchmark:

@@ -22,6 +22,7 @@ rule cluster_cells:
         mem_mb=counts_mem,
     params:
         settings=section("cluster"),
+        organism=of_dataset("organism"),
         seed=STUDY["seed"],
         code=code("cluster_cells"),
     script:
@@ -46,6 +47,7 @@ rule rank_markers:
     resources:
         mem_mb=counts_mem,
     params:
+        seed=STUDY["seed"],
         code=code("rank_markers"),
     script:
         "../scripts/rank_markers.py"
@@ -56,9 +58,12 @@ rule enrich_clusters:
     input:
         markers="results/{dataset}/markers.tsv",
         contrasts="results/{dataset}/contrasts.tsv",
+        pseudobulk="results/{dataset}/pseudobulk.h5ad",
         markers_yaml=MARKERS,
+        signature_files=of_setting("score", "signature_files"),
     output:
         table="results/{dataset}/enrichment.tsv",
+        lots="results/{dataset}/lot_enrichment.tsv",
     log:
         "logs/enrich_clusters/{dataset}.log",
     benchmark:

@@ -107,12 +107,12 @@ def enrich_contrasts(
 def main(input, output, params):
     """Read markers, contrasts and gene sets; write enrichment."""
     settings = dict(params.settings["enrichment"]) | {"seed": params.seed}
-    registry = load_markers(input.markers_yaml, extra=getattr(params, "signature_files", ()))
+    registry = load_markers(input.markers_yaml, extra=input.signature_files)
     reading = {"sep": "\t", "keep_default_na": False, "na_values": [""]}
     markers = pd.read_csv(input.markers, dtype={"cluster": str, "gene": str}, **reading)
     table = pd.read_csv(input.contrasts, dtype={"feature": str, "contrast": str}, **reading)
     names = pd.Index(sorted({*markers["gene"], *table.loc[table["kind"] == "gene", "feature"]}))
-    sets = find_sets(registry.signatures, names, organism=getattr(params, "organism", "human"))
+    sets = find_sets(registry.signatures, names, organism=params.organism)
     ora = {key: settings.pop(key) for key in ("ora_genes", "ora_fdr", "ora_log2_fold_change") if key in settings}
     parts = [
         enrich_clusters(markers, sets, threads=params.threads, **ora, **settings),
@@ -121,11 +121,10 @@ def main(input, output, params):
     parts = [part for part in parts if not part.empty]
     result = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     _write(result, output.table)
-    if hasattr(input, "pseudobulk"):
-        sums = _read_lots(input.pseudobulk)
-        sizes = {key: settings[key] for key in ("min_size", "max_size")}
-        own = find_sets(registry.signatures, sums.columns, organism=getattr(params, "organism", "human"))
-        _write(score_lots(sums, own, threads=params.threads, **sizes), output.lots)
+    sums = _read_lots(input.pseudobulk)
+    sizes = {key: settings[key] for key in ("min_size", "max_size")}
+    own = find_sets(registry.signatures, sums.columns, organism=params.organism)
+    _write(score_lots(sums, own, threads=params.threads, **sizes), output.lots)
 
 
 def _read_lots(path: str) -> pd.DataFrame:

@@ -143,8 +143,7 @@ def main(input, output, params):
         "genes": rates,
     }
     for key, content in written.items():
-        if path := getattr(output, key, None):
-            content.to_csv(path, sep="\t", index=False, float_format="%.6g")
+        content.to_csv(getattr(output, key), sep="\t", index=False, float_format="%.6g")
     counts.write(result, output.h5ad)
 
 

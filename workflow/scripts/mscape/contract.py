@@ -91,7 +91,7 @@ STAGES = {
         "results/{dataset}/scores.h5ad",
         whole=False,
         what="signature scores of three methods, calibrated z, cell-cycle phase",
-        adds={"obs": ("phase",), "obsm": ("score_matched", "score_rank", "score_scanpy", "score_z")},
+        adds={"obs": ("phase",), "obsm": ("score_matched", "score_rank", "score_scanpy", "score_z", "score_p")},
     ),
     "assembled": Stage(
         "assemble_dataset",
