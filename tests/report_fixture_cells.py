@@ -143,7 +143,7 @@ def write_qc(rng, folder, obs: pd.DataFrame, accounting: list) -> list[str]:
             }
             frame = pd.concat([frame, pd.DataFrame(drawn, index=[f"{sample}_{reason}{j}" for j in range(n)])])
         frame["qc"] = frame["qc"].astype("category")
-        limits = {"total_counts": [900, 60000], "pct_counts_mt": [0, 30]}
+        limits = {"min_counts": 900.0, "max_counts": float("nan"), "min_genes": 400.0, "max_pct_mt": 30.0}
         path = folder / "samples" / str(sample) / "qc.h5ad"
         path.parent.mkdir(parents=True, exist_ok=True)
         _light(path, frame, "qc_cells", {"limits": limits, "ambient_fraction": 0.03, "ambient_source": "assumed"})

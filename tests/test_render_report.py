@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 import render_report
 from mscape import counts
-from mscape.report import alerts, answers, cells, charts, collect, colours, page, words
+from mscape.report import alerts, answers, cells, charts, collect, colours, page, programmes, words
 from mscape.step import UserError
 
 HOSTILE = [
@@ -101,6 +101,24 @@ def test_passport_page_for_each_lot(demo):
 
 def test_accounting_agrees_and_says_so(demo):
     assert "The sums agree" in text_of(demo)
+
+
+def test_limits_of_each_sample_are_drawn_where_they_are_known(demo):
+    for term, known in (("total_counts", 1), ("n_genes_by_counts", 1), ("pct_counts_mt", 1), ("doublet_score", 0)):
+        chart = re.search(rf'<figure class="fig" id="quality-{term}">.*?</figure>', demo, flags=re.S).group()
+        assert chart.count('class="limit"') == 6 * known
+
+
+def test_one_lot_is_read_by_its_sub_populations(tmp_path):
+    given = report_fixture.make(tmp_path, lots=1, cells=400, clusters=3)
+    summary = pd.read_csv(given.score_summary, sep="\t").assign(z=np.nan)
+    summary.to_csv(given.score_summary, sep="\t", index=False)
+    dataset = collect.read_dataset(given, name="demo")
+    found = programmes.scores(dataset)
+    assert [row[0].text for row in found["heats"][0].rows] == ["0", "1", "2"]
+    frame = dataset.light["scores"].obsm["score_z"]
+    expected = frame.loc[(dataset.obs["leiden"] == "1").to_numpy(), "SENMAYO"].mean()
+    assert programmes.cluster_means(dataset).at["1", "SENMAYO"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_accounting_that_does_not_add_up_is_an_alert(tmp_path):

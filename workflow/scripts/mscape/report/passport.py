@@ -8,7 +8,7 @@ from mscape.report import charts, colours
 from mscape.report.charts import MEETS, Interval
 from mscape.report.collect import natural
 from mscape.report.programmes import axis_group
-from mscape.report.words import finite
+from mscape.report.words import finite, signature_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,15 +111,12 @@ def _composition(part: pd.DataFrame, names: list[str], name: str) -> dict | None
 
 def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
     """Draw the lot's z of the signatures on the immunoregulatory, senescence and trilineage axes."""
-    key = "z" if part["z"].notna().any() or "z_cells" not in part else "z_cells"
-    part = part[part[key].notna() & ~part["signature"].str.contains("__", regex=False)]
+    part = part[part["z"].notna() & ~part["signature"].str.contains("__", regex=False)]
     if signatures is not None:
         axis = part["signature"].map(signatures.drop_duplicates("id").set_index("id")["axis"]).fillna("").str.lower()
         group = axis.map(axis_group)
         part = part.assign(_group=group)[group < SHOWN_AXES].sort_values("_group", kind="stable")
-    rows = [
-        Interval(row["signature"].replace("_", " "), finite(row[key]), None, None) for row in part.to_dict("records")
-    ]
+    rows = [Interval(signature_name(row["signature"]), finite(row["z"]), None, None) for row in part.to_dict("records")]
     if not rows:
         return None
     title = f"Signature scores of lot {name}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape.report import colours
+from mscape.report.collect import natural
 from mscape.report.tables import Cell, Table, from_frame, guess_columns
 from mscape.report.words import finite, signature_name
 
@@ -28,8 +29,9 @@ OF_LOTS = (
     "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
     "in units of random gene sets of the same expression. It is no test between donors."
 )
-OF_CELLS = (
-    "Mean z of the lot's cells against random gene sets; with one lot there is no average of lots to compare with."
+OF_CLUSTERS = (
+    "One lot has no others to be compared with, so rows are its sub-populations: mean z of their cells against random "
+    "gene sets, which is zero for the average cell of the lot."
 )
 
 
@@ -38,16 +40,20 @@ def scores(dataset: Dataset) -> dict:
     summary, sets = dataset.tables.get("score_summary"), dataset.tables.get("signatures")
     if summary is None or sets is None:
         return {"missing": dataset.missing.get("score_summary") or dataset.missing.get("signatures")}
-    key = "z" if summary["z"].notna().any() or "z_cells" not in summary else "z_cells"
-    wide = pivot(summary, key, dataset.lots)
-    hints = _hints(summary, key)
+    by_lot = bool(summary["z"].notna().any())
+    wide = pivot(summary, "z", dataset.lots) if by_lot else cluster_means(dataset)
+    if wide is None:
+        return {"missing": "With one lot and no sub-populations there is nothing to compare a score with."}
+    hints = _hints(summary) if by_lot else {}
+    rows = "Lot" if by_lot else "Sub-population"
     group = sets["axis"].str.lower().map(axis_group)
     scored = [c for c in wide.columns if wide[c].notna().any()]
     heats = []
     for i, (title, _, term) in enumerate(AXES):
         part = sets[(group == i) & sets["id"].isin(scored)]
         if len(part):
-            heats.append(_heat(wide, hints, _by_axis(part), title=title, term=term, id=f"heat-{i}"))
+            part = _by_axis(part)
+            heats.append(_heat(wide, hints, part, title=title, term=term, id=f"heat-{i}", rows=rows))
     columns = (
         ("id", "Signature", "text", ""),
         ("axis", "Axis", "text", ""),
@@ -64,7 +70,7 @@ def scores(dataset: Dataset) -> dict:
         "table": from_frame(sets, id="signatures", caption="Signatures, their source and coverage", columns=columns),
         "unused": int((~sets["id"].isin(scored)).sum()),
         "edges": Z_EDGES,
-        "meaning": OF_LOTS if key == "z" else OF_CELLS,
+        "meaning": OF_LOTS if by_lot else OF_CLUSTERS,
         "cells": _stand_ins(summary),
     }
 
@@ -80,18 +86,30 @@ def pivot(summary: pd.DataFrame, key: str, lots: list[str]) -> pd.DataFrame:
     return wide.reindex(index=lots, columns=list(dict.fromkeys(summary["signature"])))
 
 
+def cluster_means(dataset: Dataset) -> pd.DataFrame | None:
+    """Mean z of the cells of each sub-population, sub-populations x signatures; None where there are none."""
+    scores = dataset.light.get("scores")
+    if scores is None or not scores.obsm or "leiden" not in dataset.obs:
+        return None
+    (frame,) = scores.obsm.values()
+    cluster = dataset.obs["leiden"].iloc[scores.rows].to_numpy()
+    means = frame.groupby(cluster).mean()
+    names = [name for name in natural(means.index) if name]
+    return means.loc[names] if names else None
+
+
 def _by_axis(part: pd.DataFrame) -> pd.DataFrame:
     """Keep signatures of an axis together, axes in the order of their first signature."""
     order = {axis: i for i, axis in enumerate(dict.fromkeys(part["axis"]))}
     return part.sort_values("axis", key=lambda axis: axis.map(order), kind="stable")
 
 
-def _hints(summary: pd.DataFrame, key: str) -> dict[tuple[str, str], str]:
+def _hints(summary: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Text behind each square: z, p against random sets, mean score with its interval, cells."""
     hints = {}
     for row in summary.to_dict("records"):
         parts = [f"{row['signature']} in {row['lot_id']}"]
-        z, p = finite(row.get(key)), finite(row.get("pvalue"))
+        z, p = finite(row.get("z")), finite(row.get("pvalue"))
         parts.append(
             "not scored" if z is None else f"z {z:+.2f}" + (f", p {p:.2g} against random sets" if p is not None else "")
         )
@@ -116,10 +134,12 @@ def _stand_ins(summary: pd.DataFrame) -> list[str]:
     return [f"{lot} ({words.get(kind, kind)})" for lot, kind in kinds.items() if kind != "MSC"]
 
 
-def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, term: str, id: str) -> Table:
+def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, term: str, id: str, rows: str) -> Table:
     ids = list(part["id"])
     consensus = term == "senescence" and len(ids) > 1
-    columns = [("Lot", "text", "lot")] + ([("Lists raised", "text", "senescence")] if consensus else [])
+    columns = [(rows, "text", "lot" if rows == "Lot" else "leiden")] + (
+        [("Lists raised", "text", "senescence")] if consensus else []
+    )
     columns += [(signature_name(i), "heat", "") for i in ids]
     groups = [("", 2 if consensus else 1)]
     for axis in part["axis"].str.replace("_", " "):
@@ -129,7 +149,7 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
             groups.append((axis, 1))
     direction = part["direction"] if "direction" in part else pd.Series("up", index=part.index)
     sign = dict(zip(ids, direction.astype(str).map(lambda d: -1.0 if d == "down" else 1.0), strict=True))
-    rows = []
+    lines = []
     for lot in wide.index:
         values = {i: finite(wide.at[lot, i]) for i in ids}
         row = [Cell(lot)]
@@ -138,14 +158,14 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
             raised = sum(_raised(values, sign, i) for i in bases)
             row.append(Cell(f"{raised} of {len(bases)}", raised))
         row += [heat_cell(z, Z_EDGES, hints.get((lot, i), i)) for i, z in values.items()]
-        rows.append(row)
+        lines.append(row)
     note = ""
     if consensus:
         note = (
             f"A list counts as raised above z = {CALLED:g} (below −{CALLED:g} where its genes fall in senescence), "
             "with and without the genes that it shares with inflammation, stress and the cell cycle (· depleted)."
         )
-    return Table(id, title, columns, rows, note=note, classes="heat", groups=groups)
+    return Table(id, title, columns, lines, note=note, classes="heat", groups=groups)
 
 
 def _raised(values: dict[str, float | None], sign: dict[str, float], id: str) -> bool:

@@ -21,6 +21,12 @@ METRICS = (  # column, title, axis, logarithmic
     ("doublet_score", "Doublet score", "score", False),
 )
 
+LIMITS = {  # column: its limits in uns["mscape"]["qc_cells"]["limits"]
+    "total_counts": ("min_counts", "max_counts"),
+    "n_genes_by_counts": ("min_genes", "max_genes"),
+    "pct_counts_mt": ("max_pct_mt",),
+}
+
 
 def quality(dataset: Dataset) -> dict:
     """Accounting table with its check, and quantile boxes of each metric per sample, limits drawn."""
@@ -61,13 +67,12 @@ def quality(dataset: Dataset) -> dict:
 
 
 def _limits(stage: dict, column: str) -> list[float]:
-    """Limits of a metric as qc_cells writes them: a pair, a dict of numbers, or one number."""
-    limits = stage.get("limits", {})
-    value = limits.get(column) if hasattr(limits, "get") else None
-    if value is None:
-        return []
-    values = value.values() if hasattr(value, "values") and callable(value.values) else np.atleast_1d(value)
-    return [v for v in map(finite, values) if v is not None]
+    """Limits of a metric that the sample was held to, as qc_cells recorded them."""
+    if column == "doublet_score":
+        found = [stage.get("doublets", {}).get("threshold")]
+    else:
+        found = [stage.get("limits", {}).get(key) for key in LIMITS.get(column, ())]
+    return [v for v in map(finite, found) if v is not None]
 
 
 def _accounting(table) -> Table:
