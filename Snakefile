@@ -40,9 +40,9 @@ rule all:
 
 
 rule check:
+    """Look at all samples before any work: `snakemake check`. The findings are in results/check.tsv."""
     input:
         done="results/check.done",
-    """Look at all samples before any work: `snakemake check`. The findings are in results/check.tsv."""
     localrule: True
 
 

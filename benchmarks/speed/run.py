@@ -129,7 +129,7 @@ def page(rows: pd.DataFrame, by_stage: dict[int, pd.DataFrame], options: argpars
         f"Written by `uv run python benchmarks/speed/run.py --cells {' '.join(map(str, options.cells))} --repeats "
         f"{options.repeats} --cores {options.cores}` on {datetime.datetime.now(tz=datetime.UTC).date()}; "
         f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}, "
-        f"scanpy {importlib.metadata.version('scanpy')}. Simulated cells. The workflow does more than the script: gate, "
+        f"scanpy {importlib.metadata.version('scanpy')}. Simulated cells. The workflow does more: gate, "
         "cluster stability, calibrated scores, donor statistics, passports, report. Memory is the peak of the summed "
         "resident memory of the process tree. Medians; ratios pair by pair.",
         "",

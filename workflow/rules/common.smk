@@ -14,6 +14,7 @@ CONFIG_FILE = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1])
 # Relative, so that a repository that is moved together with its results keeps them.
 MARKERS = os.path.relpath(RULES.parent.parent / "resources" / "markers.yaml")
 GENES = os.path.relpath(RULES.parent.parent / "resources" / "genes.tsv")
+TEMPLATES = sorted(os.path.relpath(path) for path in (RULES.parent / "report").rglob("*.*") if path.suffix != ".rst")
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
 

@@ -45,6 +45,9 @@ rule fetch_sample:
 
 rule check_inputs:
     """Say what is wrong with the samples before any work: `snakemake check`."""
+    input:
+        markers=MARKERS,
+        genes=GENES,
     output:
         done=temp("results/check.done"),
     log:
@@ -93,6 +96,7 @@ rule qc_cells:
     """Measure the quality of each cell of one sample, set the sample's limits, score doublets."""
     input:
         h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
+        markers=MARKERS,
     output:
         h5ad="results/{dataset}/samples/{sample}/qc.h5ad",
     log:

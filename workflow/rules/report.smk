@@ -142,6 +142,7 @@ rule render_report:
         config="results/{dataset}/config.yaml",
         run="results/{dataset}/run.json",
         truth=truth_of,
+        templates=TEMPLATES,
     output:
         html=report(
             "results/{dataset}/report.html",
@@ -173,6 +174,7 @@ rule render_index:
     input:
         passports=expand("results/{dataset}/passports.json", dataset=DATASETS),
         reports=expand("results/{dataset}/report.html", dataset=DATASETS),
+        templates=TEMPLATES,
     output:
         html="results/index.html",
     log:

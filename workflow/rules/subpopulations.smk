@@ -11,6 +11,8 @@ rule cluster_cells:
         h5ad="results/{dataset}/clusters.h5ad",
         stability="results/{dataset}/stability.tsv",
         resolutions="results/{dataset}/resolutions.tsv",
+        paga="results/{dataset}/paga.tsv",
+        heterogeneity="results/{dataset}/heterogeneity.tsv",
     log:
         "logs/cluster_cells/{dataset}.log",
     benchmark:
