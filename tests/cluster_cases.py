@@ -73,6 +73,7 @@ def run_embed(study, *, scope="msc", seed=0, threads=1, cluster=None, **settings
         scope=scope,
         settings=default_settings("embed") | {"umap": False} | settings,
         cluster=default_settings("cluster") | (cluster or {}),
+        organism="human",
         seed=seed,
         threads=threads,
     )
@@ -87,7 +88,8 @@ def run_cluster(study, *, seed=0, **settings):
     names = ("stability", "resolutions", "paga", "heterogeneity")
     output = SimpleNamespace(h5ad=study.clusters, **{name: getattr(study, name) for name in names})
     source = SimpleNamespace(h5ad=study.counts, embedding=study.embedding_msc, markers=MARKERS)
-    params = SimpleNamespace(settings=default_settings("cluster") | {"root": None} | settings, seed=seed)
+    settings = default_settings("cluster") | {"root": None} | settings
+    params = SimpleNamespace(settings=settings, organism="human", seed=seed, threads=1)
     cluster_cells.main(source, output, params)
     return counts.read_light(study.clusters)
 
@@ -97,7 +99,7 @@ def run_markers(study, *, threads=1):
 
     output = SimpleNamespace(table=study.markers, surface=study.surface)
     rank_markers.main(
-        SimpleNamespace(h5ad=study.counts, clusters=study.clusters), output, SimpleNamespace(threads=threads)
+        SimpleNamespace(h5ad=study.counts, clusters=study.clusters), output, SimpleNamespace(seed=0, threads=threads)
     )
     return pd.read_csv(study.markers, sep="\t", dtype={"cluster": str}), pd.read_csv(study.surface, sep="\t")
 

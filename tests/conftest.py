@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# As in a step: BLAS on one thread, so that sums come out the same; set before numpy reads it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from input_files import BARCODES, COUNTS, IDS, SYMBOLS
+from input_files import BARCODES, COUNTS, GENES, IDS, NOT_GIVEN, SYMBOLS
 
 import load_counts
 from mscape import sniff
@@ -25,8 +25,8 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="real data are not her
 
 def load(tmp_path: Path, path: Path, **params) -> anndata.AnnData:
     target = tmp_path / "raw.h5ad"
-    given = {"sample": "S1", "dataset": "D", "format": "auto", "organism": "human"} | params
-    load_counts.main(SimpleNamespace(path=path), SimpleNamespace(h5ad=target), SimpleNamespace(**given))
+    given = {"sample": "S1", "dataset": "D", "format": "auto", "organism": "human"} | NOT_GIVEN | params
+    load_counts.main(SimpleNamespace(path=path, genes=GENES), SimpleNamespace(h5ad=target), SimpleNamespace(**given))
     return anndata.read_h5ad(target)
 
 
@@ -286,7 +286,7 @@ def test_member_names_one_sample_of_many(tmp_path):
     make.tenx_folder(tmp_path / "x", prefix="GSM2_", counts=counts)
     archive = make.tar(tmp_path / "RAW.tar", make.folder_bytes(tmp_path / "x"))
 
-    adata = load(tmp_path, archive, row={"member": "GSM2*", "genome": "unknown"})
+    adata = load(tmp_path, archive, member="GSM2*")
 
     np.testing.assert_array_equal(adata[:, SYMBOLS].X.toarray(), counts)
     with pytest.raises(UserError, match="nothing in it matches 'GSM9'"):

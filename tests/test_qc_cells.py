@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 import yaml
 from anndata import AnnData
+from input_files import GENES, MARKERS, NOT_GIVEN
 
 import load_counts
 import qc_cells
@@ -49,7 +50,8 @@ def run(tmp_path, matrix, names, *, organism="human", sex="unknown", **settings)
     )
     counts.write(adata, tmp_path / "raw.h5ad")
     params = SimpleNamespace(settings=SETTINGS | settings, row={"sex": sex}, organism=organism, seed=0)
-    qc_cells.main(SimpleNamespace(h5ad=tmp_path / "raw.h5ad"), SimpleNamespace(h5ad=tmp_path / "qc.h5ad"), params)
+    files = SimpleNamespace(h5ad=tmp_path / "raw.h5ad", markers=MARKERS)
+    qc_cells.main(files, SimpleNamespace(h5ad=tmp_path / "qc.h5ad"), params)
     result = anndata.read_h5ad(tmp_path / "qc.h5ad")
     assert result.X is None
     assert list(result.obs_names) == list(adata.obs_names)
@@ -202,10 +204,11 @@ def test_settings_are_those_of_the_schema(root):
 )
 def test_real_cells_stay(name, passing, mito, tmp_path, shared_data):
     raw, qc = tmp_path / "raw.h5ad", tmp_path / "qc.h5ad"
-    given = SimpleNamespace(sample=name, dataset="D", format="auto", organism="human")
-    load_counts.main(SimpleNamespace(path=shared_data / name / f"{name}.h5ad"), SimpleNamespace(h5ad=raw), given)
+    given = SimpleNamespace(sample=name, dataset="D", format="auto", organism="human", **NOT_GIVEN)
+    source = SimpleNamespace(path=shared_data / name / f"{name}.h5ad", genes=GENES)
+    load_counts.main(source, SimpleNamespace(h5ad=raw), given)
     params = SimpleNamespace(settings=SETTINGS, row={}, organism="human", seed=0)
-    qc_cells.main(SimpleNamespace(h5ad=raw), SimpleNamespace(h5ad=qc), params)
+    qc_cells.main(SimpleNamespace(h5ad=raw, markers=MARKERS), SimpleNamespace(h5ad=qc), params)
     result = anndata.read_h5ad(qc)
     assert (result.obs["qc"] == "pass").mean() >= passing
     assert result.obs["pct_counts_mt"].notna().all() == mito

@@ -26,7 +26,9 @@ def load(tmp_path, path, row):
     given = {"sample": row["sample_id"], "dataset": "D", "format": "auto", "organism": "human"}
     given |= {key: row.get(key, "") for key in ("member", "genome", "cells")}
     target = tmp_path / f"{row['sample_id']}.h5ad"
-    load_counts.main(SimpleNamespace(path=path), SimpleNamespace(h5ad=target), SimpleNamespace(**given))
+    load_counts.main(
+        SimpleNamespace(path=path, genes=make.GENES), SimpleNamespace(h5ad=target), SimpleNamespace(**given)
+    )
     return anndata.read_h5ad(target)
 
 

@@ -116,7 +116,7 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
         index=obs.index,
     )
     phase = pd.DataFrame({"phase": pd.Categorical(np.where(position % 4 == 1, "S", "G1"))}, index=obs.index)
-    both = {f"score_{name}": score for name in ("matched", "rank", "scanpy", "z")}
+    both = {f"score_{name}": score for name in ("matched", "rank", "scanpy", "z", "p")}
     counts.write(AnnData(obs=phase, obsm=both, uns={"mscape": {"score_programs": {"missing": {}}}}), paths["scores"])
     for name, keep in (("embedding", np.ones(n, bool)), ("embedding_msc", ~t_cell)):
         maps = {key: rng.normal(size=(keep.sum(), 2)).astype(np.float32) for key in ("X_pca", "X_umap")}

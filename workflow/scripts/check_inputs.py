@@ -14,7 +14,6 @@ from mscape.sniff import Finding
 
 logger = logging.getLogger("mscape")
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 COLUMNS = ["dataset", "sample", "level", "check", "found", "expected", "next_step"]
 LEVELS = ["error", "warning", "note"]
 PANEL = "isct2006"
@@ -141,10 +140,8 @@ def main(input, output, params):
     ``params``: ``samples`` (see ``check_study``), ``report`` (path of the table, which is kept when the check
     fails). ``output.done`` is written only if there is no error.
     """
-    genes = getattr(input, "genes", RESOURCES / "genes.tsv")
-    known = pd.read_csv(genes, sep="\t", dtype=str, keep_default_na=False)
-    registry = Path(str(getattr(input, "markers", RESOURCES / "markers.yaml")))
-    markers = yaml.safe_load(registry.read_text(encoding="utf-8"))
+    known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
+    markers = yaml.safe_load(Path(input.markers).read_text(encoding="utf-8"))
     gate = markers["panels"][PANEL]
     panel = {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
     report = Path(str(params.report))

@@ -14,8 +14,6 @@ from mscape.step import UserError, run
 
 logger = logging.getLogger("mscape")
 
-GENES = Path(__file__).resolve().parents[2] / "resources" / "genes.tsv"
-
 
 def name_cells(barcodes: np.ndarray, sample: str) -> tuple[pd.Index, int]:
     """Make cell names unique over samples and within the sample.
@@ -91,15 +89,14 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
 def main(input, output, params):
     """Write raw.h5ad of one sample.
 
-    ``params``: ``sample``, ``dataset``, ``format``, ``organism``; optional, by themselves or in ``row`` (of the
-    sheet): ``member`` (which matrix of a folder or archive), ``genome`` (which of several) and ``cells`` (which
-    barcodes of a file that holds several samples).
+    ``params``: ``sample``, ``dataset``, ``format``, ``organism``, and from the sheet, "" where it does not say:
+    ``member`` (which matrix of a folder or archive), ``genome`` (which of several) and ``cells`` (which barcodes
+    of a file that holds several samples).
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
-    member, genome, wanted = (_given(params, key) for key in ("member", "genome", "cells"))
-    table_of_genes = getattr(input, "genes", None) or getattr(params, "genes", GENES)
-    known = pd.read_csv(table_of_genes, sep="\t", dtype=str, keep_default_na=False)
+    member, genome, wanted = params.member, params.genome, params.cells
+    known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
     with formats.open_counts(path, format=params.format, member=member, known=known, scratch=target.parent) as table:
         genes = _settle(table, known, params.organism, genome, path)
         if len(table.barcodes) == 0:
@@ -169,11 +166,6 @@ def _watched(blocks, totals):
     for block in blocks:
         totals.append(np.asarray(block.sum(axis=1, dtype=np.int64)).ravel())
         yield block
-
-
-def _given(params, key: str) -> str:
-    value = str(getattr(params, key, "") or getattr(params, "row", {}).get(key, "") or "")
-    return "" if value == "unknown" else value
 
 
 if "snakemake" in globals():

@@ -13,7 +13,6 @@ from mscape import ambient, counts, doublets, step
 
 logger = logging.getLogger("mscape")
 
-MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.yaml"
 REASONS = ("pass", "low_counts", "low_genes", "high_counts", "high_mt", "doublet")
 FEW = 20  # cells below which a median and its spread say little
 Y_GENES = ("RPS4Y1", "DDX3Y", "UTY", "USP9Y", "KDM5D", "EIF1AY", "ZFY", "NLGN4Y")
@@ -174,7 +173,7 @@ def main(input, output, params):
         cells["total_counts"].to_numpy(),
         passed,
         organism=params.organism,
-        markers=Path(str(getattr(input, "markers", MARKERS))),
+        markers=Path(input.markers),
     )
     sex = check_sex(sums, str(params.row.get("sex", "unknown"))) if params.organism == "human" else {}
     if sex.get("agrees") == "no":
@@ -241,7 +240,7 @@ def score_doublets(path: str, passed: np.ndarray, settings: dict, *, seed: int):
 
 
 def measure_ambient(
-    path: str, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: Path = MARKERS
+    path: str, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: Path
 ) -> ambient.Ambient:
     """Estimate the ambient share from the lineage panels of the marker file."""
     if organism != "human":
