@@ -60,7 +60,7 @@ def test_all_faults_of_all_samples_are_in_one_table(tmp_path):
         {"path": tmp_path / "nothing"},
         {"path": sample(tmp_path / "b.h5ad", genes=GENES.drop(["THY1", "MT-ND1"]))},
         {"path": sample(tmp_path / "c.h5ad", n_cells=5, seed=2)},
-        {"path": sample(tmp_path / "d.h5ad", seed=3, genes=make.GENES[:500])},
+        {"path": sample(tmp_path / "d.h5ad", seed=3, genes=GENES[:500])},
         {"path": sample(tmp_path / "e.h5ad", seed=4, mean=400)},
         {"path": make.h5ad(tmp_path / "f.h5ad", make.annotated(make.logged()))},
         {"path": make.write_text(tmp_path / "g.csv", "<html>")},
