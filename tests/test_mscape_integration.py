@@ -63,6 +63,65 @@ def test_harmony_is_the_same_for_any_number_of_threads():
     np.testing.assert_array_equal(*results)
 
 
+def strong_donors(kinds, *, apart=10, n=300, seed=0):
+    """Donors that hold the given populations, each donor far from the others in many components."""
+    rng = np.random.default_rng(seed)
+    centres, donors = apart * np.eye(4, 20), 12 * rng.normal(size=(len(kinds), 20))
+    kind = np.concatenate([rng.choice(own, n) for own in kinds])
+    donor = np.repeat(np.arange(len(kinds)), n)
+    rep = centres[kind] + donors[donor] + rng.normal(size=(len(kind), 20))
+    obs = pd.DataFrame({"donor_id": [f"d{d}" for d in donor], "kind": kind}, index=[str(i) for i in range(len(kind))])
+    return AnnData(obs=obs, obsm={"X_pca": rep.astype(np.float32)})
+
+
+def same_kind(adata, key):
+    """Share of 15 neighbours that are of a cell's own population."""
+    kind = adata.obs["kind"].to_numpy()
+    return (kind[integration._neighbors(adata.obsm[key], 15)] == kind[:, None]).mean()
+
+
+def test_donors_that_harmony_cannot_align_are_centred_first():
+    adata = strong_donors([(0, 1, 2)] * 3)
+    integration.embed_harmony(adata, batch_key="donor_id", n_neighbors=15, seed=0, threads=1)
+    assert integration.mixing(adata.obsm["X_harmony"], adata.obs["donor_id"]) < 0.1
+    record = integration.integrate(adata, batch_key="donor_id")
+    assert record["centred"]
+    assert record["mixing_after"] > 0.9
+    assert record["conservation"] > 0.7
+    assert record["same_places"] > 0.95
+    assert record["warning"] == ""
+    assert "Harmony alone left them at 0.0" in record["reason"]
+    assert same_kind(adata, "X_harmony") > 0.99
+    again = strong_donors([(0, 1, 2)] * 3)
+    integration.integrate(again, batch_key="donor_id", threads=2)
+    np.testing.assert_array_equal(adata.obsm["X_harmony"], again.obsm["X_harmony"])
+
+
+@pytest.mark.parametrize(
+    ("apart", "seed", "said"),
+    [(10, 0, "they hold different populations"), (3, 1, "lay different populations over each other")],
+)
+def test_different_populations_are_not_laid_over_each_other_and_the_warning_says_so(apart, seed, said):
+    adata = strong_donors([(0, 1), (0, 2)], apart=apart, seed=seed)
+    record = integration.integrate(adata, batch_key="donor_id")
+    assert not record["centred"]
+    assert record["mixing_after"] < 0.1
+    assert "leaves the values of donor_id apart" in record["warning"]
+    assert said in record["warning"]
+    assert same_kind(adata, "X_harmony") == pytest.approx(same_kind(adata, "X_pca"), abs=0.01)
+
+
+@pytest.mark.parametrize("shift", [2, 4, 10])
+def test_a_donor_with_one_of_two_populations_is_not_laid_between_them(shift):
+    adata = two_batches(shift=shift)
+    keep = ~((adata.obs["donor_id"] == "d1") & (adata.obs["kind"] == 1)).to_numpy()
+    adata = adata[keep].copy()
+    record = integration.integrate(adata, batch_key="donor_id")
+    assert not record["centred"]
+    assert record["warning"]
+    assert same_kind(adata, record["use_rep"]) > 0.98
+
+
 def test_a_bent_embedding_brings_the_warning(monkeypatch):
     def shuffle(adata, **_):
         adata.obsm["X_bad"] = np.random.default_rng(0).permutation(adata.obsm["X_pca"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mscape.alignment import centre_batches, same_places
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MIN_CELLS = 100  # with fewer there is nothing to align batches by
 MAX_CELLS = 5000  # the figures are means over at most so many cells
+MIN_CENTRED = 0.9  # mixing that centred batches must reach: they do if they hold the same populations
+MIN_AGREEMENT = 0.9  # of the patterns of two batches: below, centring has laid different populations over each other
 
 
 def embed_none(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
@@ -28,13 +31,7 @@ def embed_harmony(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int
 
     Sets ``obsm["X_harmony"]``, float32, the shape of ``X_pca``; returns its key.
     """
-    import harmonypy
-
-    batch = adata.obs[[batch_key]].astype(str)
-    corrected = harmonypy.run_harmony(
-        adata.obsm["X_pca"].astype(np.float64), batch, [batch_key], random_state=seed, ncores=threads, verbose=False
-    ).Z_corr
-    adata.obsm["X_harmony"] = np.round(corrected, 4).astype(np.float32)
+    adata.obsm["X_harmony"] = _harmony(adata.obsm["X_pca"], adata.obs[batch_key], seed=seed, threads=threads)
     return "X_harmony"
 
 
@@ -211,10 +208,11 @@ def integrate(
 
     Returns
     -------
-    method, reason, use_rep, mixing_before, mixing_after, conservation, warning.
+    method, reason, use_rep, mixing_before, mixing_after, conservation, centred, warning; same_places when centring was
+    tried.
     """
     record = {"method": "none", "use_rep": "X_pca", "mixing_before": np.nan, "mixing_after": np.nan}
-    record |= {"conservation": np.nan, "warning": ""}
+    record |= {"conservation": np.nan, "centred": False, "same_places": np.nan, "warning": ""}
     if batch_key is None:
         return record | {"reason": "one batch: nothing to integrate"}
     batch = adata.obs[batch_key].astype(str).to_numpy()
@@ -232,15 +230,88 @@ def integrate(
         reason = "as configured"
     use_rep = METHODS[method](adata, batch_key=batch_key, n_neighbors=n_neighbors, seed=seed, threads=threads)
     record |= {"method": method, "reason": reason, "use_rep": use_rep, "mixing_after": before}
-    if use_rep != "X_pca":
-        record["mixing_after"] = mixing(adata.obsm[use_rep], batch, seed=seed)
-        record["conservation"] = conservation(adata.obsm["X_pca"], adata.obsm[use_rep], batch, seed=seed)
-        if record["conservation"] < min_conservation:
-            record["warning"] = (
-                f"{method} kept {record['conservation']:.2f} of the neighbourhoods within batches (at least "
-                f"{min_conservation:g} is expected): it may have removed biology. Compare with embed.method none."
-            )
-    return record
+    if use_rep == "X_pca":
+        return record
+    record |= _figures(adata.obsm["X_pca"], adata.obsm[use_rep], batch, seed)
+    warnings = []
+    if use_rep == "X_harmony" and record["mixing_after"] < min_mixing:
+        warnings += _centre_and_retry(
+            adata, record, batch_key, min_mixing, min_conservation=min_conservation, seed=seed, threads=threads
+        )
+    if record["conservation"] < min_conservation:
+        warnings.append(
+            f"{method} kept {record['conservation']:.2f} of the neighbourhoods within batches (at least "
+            f"{min_conservation:g} is expected): it may have removed biology. Compare with embed.method none."
+        )
+    return record | {"warning": " ".join(warnings)}
+
+
+def _centre_and_retry(
+    adata: AnnData, record: dict, batch_key: str, min_mixing: float, *, min_conservation: float, seed: int, threads: int
+) -> list[str]:
+    """Run Harmony again on components centred in each batch, and keep it if batches hold the same populations.
+
+    Harmony moves cells within clusters that several batches share. Where a strong effect leaves no such cluster, it
+    moves nothing. Centred batches overlap, but so do different populations, and Harmony then pulls them together: the
+    result is kept only if the batches mix nearly fully (a population that one batch lacks stays alone, or takes the
+    place of another) and show the same pattern of populations (`alignment.same_places`).
+
+    Sets
+    ----
+    obsm["X_harmony"]
+        If the second run is kept; ``record`` then holds its figures.
+
+    Returns
+    -------
+    Warnings, none if the batches mix now.
+    """
+    rep, batch = adata.obsm["X_pca"], adata.obs[batch_key].astype(str).to_numpy()
+    after = _harmony(centre_batches(rep, batch), adata.obs[batch_key], seed=seed, threads=threads)
+    figures, alone = _figures(rep, after, batch, seed), record["mixing_after"]
+    some = _some(len(batch), seed)
+    record["same_places"] = agreement = same_places(rep[some], after[some], batch[some], seed=seed)
+    retry = f"with each {batch_key} centred first it reaches {figures['mixing_after']:.2f}"
+    if figures["mixing_after"] < max(MIN_CENTRED, alone):
+        tried = (
+            f"{retry}; that is kept from {MIN_CENTRED:g} only, since less suggests that they hold different populations"
+        )
+    elif not agreement >= MIN_AGREEMENT:
+        tried = (
+            f"{retry}, but that would lay different populations over each other (their patterns agree by "
+            f"{agreement:.2f}, {MIN_AGREEMENT:g} is asked for), so it is not kept"
+        )
+    elif figures["conservation"] < min_conservation:
+        tried = f"{retry}, but keeps only {figures['conservation']:.2f} of the neighbourhoods within batches"
+    else:
+        adata.obsm["X_harmony"] = after
+        record |= figures | {"centred": True}
+        record["reason"] += (
+            f". Harmony alone left them at {alone:.2f}; {retry}, and the batches show the same pattern of populations "
+            f"(agreement {agreement:.2f}). A population that is the whole of one {batch_key} is lost by centring"
+        )
+        return []
+    return [
+        f"harmony leaves the values of {batch_key} apart: mixing {record['mixing_after']:.2f} of the possible "
+        f"({min_mixing:g} is asked for); {tried}. Populations that several of them share may be missed or united: "
+        f"analyse each {batch_key} alone, or compare with another embed.method."
+    ]
+
+
+def _figures(before: np.ndarray, after: np.ndarray, batch: np.ndarray, seed: int) -> dict[str, float]:
+    return {
+        "mixing_after": mixing(after, batch, seed=seed),
+        "conservation": conservation(before, after, batch, seed=seed),
+    }
+
+
+def _harmony(rep: np.ndarray, batch: pd.Series, *, seed: int, threads: int) -> np.ndarray:
+    import harmonypy
+
+    table = pd.DataFrame({"batch": batch.astype(str)})
+    corrected = harmonypy.run_harmony(
+        rep.astype(np.float64), table, ["batch"], random_state=seed, ncores=threads, verbose=False
+    ).Z_corr
+    return np.round(corrected, 4).astype(np.float32)
 
 
 def _some(n: int, seed: int) -> np.ndarray:
