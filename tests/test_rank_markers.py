@@ -50,6 +50,28 @@ def test_the_test_equals_scanpys_with_tie_correction():
     np.testing.assert_allclose(ours, theirs, atol=0.02)  # illico corrects for continuity
 
 
+def test_small_changes_of_genes_in_every_cell_are_ranked_behind_what_sets_a_cluster_apart():
+    rng = np.random.default_rng(0)
+    inside = np.arange(400) < 200
+    rate = np.full((400, 40), 5.0)
+    rate[:, 0] = 4000 * np.where(inside, 1.25, 1)  # as a ribosomal gene: exact, and a quarter more
+    rate[inside, 1] *= 1.7
+    rate[inside, 2] /= 4
+    rate[:, 3:] *= 50
+    clusters = pd.Series(np.where(inside, "0", "1"), index=[f"c{i}" for i in range(400)])
+    genes = pd.Index(["RPL10", "OWN", "LESS", *(f"G{i}" for i in range(37))])
+    table = rank_markers.rank_markers(log_values(rng.poisson(rate)), clusters, genes)
+    own = table[table["cluster"] == "0"].set_index("gene")
+    assert own["statistic"].idxmax() == "RPL10"
+    assert abs(own.loc["RPL10", "log2_fold_change"]) < rank_markers.MIN_FOLD
+    assert own["rank"].tolist() == list(range(1, 41))
+    assert own.index[:2].tolist() == ["OWN", "RPL10"]
+    assert own.index[-1] == "LESS"
+    marks = (own["log2_fold_change"] >= rank_markers.MIN_FOLD) & (own["pvalue_adj"] < rank_markers.MAX_PVALUE)
+    assert own.loc[marks, "rank"].max() == marks.sum() == 1
+    assert own.loc[~marks, "statistic"].is_monotonic_decreasing
+
+
 def test_markers_surface_and_donors(clustered):
     table, surface = run_markers(clustered)
     own = table[table["cluster"] == "1"].set_index("gene")

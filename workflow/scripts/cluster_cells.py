@@ -150,9 +150,8 @@ def main(input, output, params):
     batch = pd.factorize(obs[batch_key].astype(str), sort=True)[0] if batch_key else np.zeros(len(obs), dtype=int)
 
     hvg = np.asarray(embedded["highly_variable_genes"]).astype(str)
-    sets, members = cycle.find_sets(
-        markers.load_markers(input.markers).signatures, var, organism=getattr(params, "organism", "human")
-    )
+    registry = markers.load_markers(input.markers).signatures
+    sets, members = cycle.find_sets(registry, var, organism=params.organism)
     totals = obs["total_counts"].to_numpy(dtype=float)
     genes = np.concatenate([hvg, sets.astype(str)])
     values = embedding.log_columns(input.h5ad, genes, cells=keep, totals=totals)
@@ -202,10 +201,9 @@ def main(input, output, params):
         "cluster_cells": record | {"settings": {k: v for k, v in settings.items() if v is not None}}
     }
     counts.write(result, output.h5ad)
-    tables = {"stability": described, "resolutions": table, "paga": paths, "heterogeneity": lots}
-    for name, part in tables.items():
-        if hasattr(output, name):
-            part.to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    tables = {output.stability: described, output.resolutions: table, output.paga: paths, output.heterogeneity: lots}
+    for path, part in tables.items():
+        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 
 
 if "snakemake" in globals():

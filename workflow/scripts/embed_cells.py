@@ -135,7 +135,7 @@ def embed_cells(
 def main(input, output, params):
     """Read counts (and the gate's calls), write ``embedding.{scope}.h5ad``."""
     settings, cluster = dict(params.settings), params.cluster
-    scope, seed, threads = params.scope, params.seed, getattr(params, "threads", 1)
+    scope, seed, threads = params.scope, params.seed, params.threads
     obs, shell = counts.read_obs(input.h5ad), counts.read_light(input.h5ad, obs=[])
     genes = markers.load_markers(input.markers)
     calls = None
@@ -172,8 +172,7 @@ def main(input, output, params):
         adata.layers["counts"] = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
     if regress:
         embedding.add_pca(adata, n_pcs=settings["n_pcs"], seed=seed)
-        organism = getattr(params, "organism", "human")
-        columns, members = cycle.find_sets(genes.signatures, shell.var, organism=organism)
+        columns, members = cycle.find_sets(genes.signatures, shell.var, organism=params.organism)
         values = embedding.log_columns(input.h5ad, columns, cells=keep, totals=totals)
         scores = cycle.cycle_scores(values, members)
         adata.obsm["X_pca"] = np.round(cycle.without_cycle(adata.obsm["X_pca"], scores), 4).astype(np.float32)

@@ -16,6 +16,8 @@ logger = logging.getLogger("mscape.rank_markers")
 
 SURFACE = Path(__file__).parents[2] / "resources" / "surface_proteins.tsv"
 MAX_CELLS = 50_000  # of the test; larger datasets are sampled within clusters
+MIN_FOLD = 0.5  # log2; genes that rise less are ranked behind those that rise more
+MAX_PVALUE = 0.05  # adjusted, of the genes that are ranked first
 MIN_DONOR_CELLS = 10  # of a donor, in the cluster and outside it
 COLUMNS = [
     "cluster",
@@ -54,8 +56,10 @@ def rank_markers(values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, *,
 
     Returns
     -------
-    Columns ``cluster gene rank statistic log2_fold_change pvalue pvalue_adj fraction_in fraction_out``; rank 1 is the
-    strongest marker by z-score.
+    Columns ``cluster gene rank statistic log2_fold_change pvalue pvalue_adj fraction_in fraction_out``, by rank. Every
+    gene has a rank: first those with ``log2_fold_change >= 0.5`` and ``pvalue_adj < 0.05``, then the others, in both
+    parts by falling z-score. By z-score alone, genes that every cell expresses (ribosomal proteins) could head the
+    list: they are measured so exactly that a change which sets nothing apart has a large z-score.
     """
     from illico import asymptotic_wilcoxon
     from loguru import logger as chatter
@@ -79,7 +83,8 @@ def rank_markers(values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, *,
         table = table.set_index("gene").loc[genes].reset_index()
         table["log2_fold_change"], table["fraction_in"], table["fraction_out"] = fold_change(values, inside)
         table["pvalue_adj"] = adjust(table["pvalue"].to_numpy())
-        table = table.sort_values(["statistic", "gene"], ascending=[False, True], ignore_index=True)
+        table["marks"] = (table["log2_fold_change"] >= MIN_FOLD) & (table["pvalue_adj"] < MAX_PVALUE)
+        table = table.sort_values(["marks", "statistic", "gene"], ascending=[False, False, True], ignore_index=True)
         table["rank"] = np.arange(1, len(table) + 1)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)[COLUMNS[:9]]
@@ -196,14 +201,13 @@ def main(input, output, params):
         logger.info("One cluster: there is nothing to set apart, so the marker tables are empty.")
         table, short = empty, shortlist_surface(empty.astype({"surface": bool, "pvalue_adj": float}))
     else:
-        seed = getattr(params, "seed", 0)
-        clusters = clusters.iloc[sample_cells(clusters, seed=seed)]
+        clusters = clusters.iloc[sample_cells(clusters, seed=params.seed)]
         keep = obs.index.isin(clusters.index)
         clusters, chosen = clusters.loc[obs.index[keep]], obs[keep]
         genes = counts.read_var(input.h5ad).index
         totals = chosen["total_counts"].to_numpy(dtype=float)
         values = embedding.log_columns(input.h5ad, genes.to_numpy(), cells=keep, totals=totals)
-        table = rank_markers(values, clusters, genes, threads=getattr(params, "threads", 1))
+        table = rank_markers(values, clusters, genes, threads=params.threads)
         surface = pd.read_csv(SURFACE, sep="\t", comment="#", keep_default_na=False).drop_duplicates("gene")
         protein = surface.set_index("gene")["protein"]
         table["surface"] = table["gene"].isin(protein.index)
