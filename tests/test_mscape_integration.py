@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from mscape import integration
+from mscape import alignment, integration
 from mscape.step import UserError
 
 
@@ -77,7 +77,7 @@ def strong_donors(kinds, *, apart=10, n=300, seed=0):
 def same_kind(adata, key):
     """Share of 15 neighbours that are of a cell's own population."""
     kind = adata.obs["kind"].to_numpy()
-    return (kind[integration._neighbors(adata.obsm[key], 15)] == kind[:, None]).mean()
+    return (kind[alignment.nearest(adata.obsm[key], 15)] == kind[:, None]).mean()
 
 
 def test_donors_that_harmony_cannot_align_are_centred_first():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.alignment import centre_batches, same_places
+from mscape.alignment import centre_batches, conservation, mixing, same_places
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 MIN_CELLS = 100  # with fewer there is nothing to align batches by
-MAX_CELLS = 5000  # the figures are means over at most so many cells
 MIN_CENTRED = 0.9  # mixing that centred batches must reach: they do if they hold the same populations
 MIN_AGREEMENT = 0.9  # of the patterns of two batches: below, centring has laid different populations over each other
 
@@ -100,82 +99,6 @@ def choose_batch(obs: pd.DataFrame, *, batch_key: str = "auto") -> tuple[str | N
             if n > 1:
                 return key, f"{n} values of {key}"
     return None, "one batch"
-
-
-def mixing(rep: np.ndarray, batch: np.ndarray, *, n_neighbors: int = 30, seed: int = 0) -> float:
-    """How well batches mix in the neighbourhoods of an embedding.
-
-    The inverse Simpson index of the batches among each cell's neighbours (LISI of Korsunsky 2019, with equal weights),
-    scaled so that 0 is "neighbours of the own batch only" and 1 is "as in the whole data".
-
-    Parameters
-    ----------
-    rep
-        Shape (n_cells, n_dims).
-    batch
-        Shape (n_cells,).
-    n_neighbors
-        Size of a neighbourhood.
-    seed
-        Chooses 5,000 cells where there are more.
-
-    Returns
-    -------
-    Mean over cells, about 0 to 1; NaN with one batch.
-    """
-    codes, names = pd.factorize(pd.Series(np.asarray(batch).astype(str)), sort=True)
-    if len(names) < 2:
-        return float("nan")
-    keep = _some(len(codes), seed)
-    rep, codes = rep[keep], codes[keep]
-    share = np.bincount(codes, minlength=len(names)) / len(codes)
-    near = _neighbors(rep, n_neighbors)
-    k = near.shape[1]
-    counts = np.zeros((len(codes), len(names)))
-    for column in range(k):
-        counts[np.arange(len(codes)), codes[near[:, column]]] += 1
-    # Simpson's index of a sample of k is biased by 1/k: use pairs without replacement.
-    same = (counts * (counts - 1)).sum(1) / (k * (k - 1))
-    expected = (share**2).sum()
-    return float(np.mean((1 - same) / (1 - expected)))
-
-
-def conservation(
-    before: np.ndarray, after: np.ndarray, batch: np.ndarray, *, n_neighbors: int = 30, seed: int = 0
-) -> float:
-    """Share of each cell's neighbours within its own batch that an integration keeps.
-
-    Within one batch there is no batch effect to remove: what changes there is biology that was bent.
-
-    Parameters
-    ----------
-    before, after
-        Embeddings, shape (n_cells, n_dims).
-    batch
-        Shape (n_cells,).
-    n_neighbors
-        Size of a neighbourhood (at most a fifth of the batch).
-    seed
-        Chooses 5,000 cells where there are more.
-
-    Returns
-    -------
-    Above what chance keeps: 0 = no better than random neighbours, 1 = unchanged; NaN when no batch has 20 cells.
-    """
-    keep = _some(len(before), seed)
-    before, after, batch = before[keep], after[keep], np.asarray(batch).astype(str)[keep]
-    total, weight = 0.0, 0
-    for name in np.unique(batch):
-        cells = np.flatnonzero(batch == name)
-        if len(cells) < 20:
-            continue
-        k = min(n_neighbors, len(cells) // 5)
-        old, new = _neighbors(before[cells], k), _neighbors(after[cells], k)
-        kept = np.mean([len(np.intersect1d(a, b)) for a, b in zip(old, new, strict=True)]) / k
-        chance = k / (len(cells) - 1)
-        total += len(cells) * (kept - chance) / (1 - chance)
-        weight += len(cells)
-    return float(total / weight) if weight else float("nan")
 
 
 def integrate(
@@ -268,8 +191,7 @@ def _centre_and_retry(
     rep, batch = adata.obsm["X_pca"], adata.obs[batch_key].astype(str).to_numpy()
     after = _harmony(centre_batches(rep, batch), adata.obs[batch_key], seed=seed, threads=threads)
     figures, alone = _figures(rep, after, batch, seed), record["mixing_after"]
-    some = _some(len(batch), seed)
-    record["same_places"] = agreement = same_places(rep[some], after[some], batch[some], seed=seed)
+    record["same_places"] = agreement = same_places(rep, after, batch, seed=seed)
     retry = f"with each {batch_key} centred first it reaches {figures['mixing_after']:.2f}"
     if figures["mixing_after"] < max(MIN_CENTRED, alone):
         tried = (
@@ -312,19 +234,6 @@ def _harmony(rep: np.ndarray, batch: pd.Series, *, seed: int, threads: int) -> n
         rep.astype(np.float64), table, ["batch"], random_state=seed, ncores=threads, verbose=False
     ).Z_corr
     return np.round(corrected, 4).astype(np.float32)
-
-
-def _some(n: int, seed: int) -> np.ndarray:
-    if n <= MAX_CELLS:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, MAX_CELLS, replace=False))
-
-
-def _neighbors(rep: np.ndarray, k: int) -> np.ndarray:
-    from sklearn.neighbors import NearestNeighbors
-
-    k = max(1, min(k, len(rep) - 1))
-    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rep).kneighbors(return_distance=False)
 
 
 def _optional(module: str, what: str):
