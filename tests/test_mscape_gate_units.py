@@ -162,6 +162,39 @@ def test_bootstrap_interval_of_independent_cells_covers_the_binomial():
     assert high - low >= 0.8 * (b - a)
 
 
+def test_pools_without_a_count_are_judged_by_the_lot():
+    # one small pool without a count among 39 that are surely absent: its 0.3 is prior, not data
+    p = np.repeat([0.3, 0.0], [10, 390])
+    seen = np.zeros(400, bool)
+    out = gate_intervals.borrow_from_lot(p, seen, 40)
+    prior = (out.mean() * 40 + 0.5) / 41
+    assert prior < 0.02
+    assert out[0] == pytest.approx(prior * (3 / 7) / (1 - prior + prior * (3 / 7)))
+    # a pool with a count keeps what it says, and so does a missing gene
+    seen[:10] = True
+    assert gate_intervals.borrow_from_lot(p, seen, 40) == pytest.approx(p)
+    assert np.isnan(gate_intervals.borrow_from_lot(np.array([np.nan, 0.2]), np.zeros(2, bool), 2)[0])
+
+
+def test_pools_without_a_count_are_never_made_likelier_and_few_pools_say_little():
+    p = np.repeat([0.9, 0.3, 1.0], [5, 5, 90])
+    seen = np.repeat([False, False, True], [5, 5, 90])
+    assert (gate_intervals.borrow_from_lot(p, seen, 40) <= p).all()
+    alone = np.full(20, 0.2)
+    many = gate_intervals.borrow_from_lot(np.concatenate([alone, np.zeros(980)]), np.zeros(1000, bool), 40)[0]
+    few = gate_intervals.borrow_from_lot(alone, np.zeros(20, bool), 1)[0]
+    assert many < few / 5
+
+
+def test_blocks_of_a_cluster_are_right_or_wrong_together_as_far_as_a_pool_reaches():
+    blocks, p = np.array_split(np.arange(200), 10), np.full(200, 0.1)
+    one_pool = gate_intervals.bootstrap_fraction(p, blocks, np.zeros(10), pool_size=np.full(200, 200))
+    ten_pools = gate_intervals.bootstrap_fraction(p, blocks, np.zeros(10), pool_size=np.full(200, 20))
+    assert one_pool == gate_intervals.bootstrap_fraction(p, blocks, np.zeros(10))
+    assert one_pool[2] > 0.95
+    assert 0.2 < ten_pools[2] < 0.6
+
+
 @pytest.mark.parametrize(
     ("kind", "low", "high", "verdict"),
     [

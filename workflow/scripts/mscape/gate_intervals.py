@@ -7,7 +7,7 @@ import numpy as np
 from mscape.gate_lineages import MIN_EXPECTED
 from mscape.gate_pools import split
 
-SHARED_POOL = 300  # cells of a cluster up to this size have one pool in common
+SHARED_POOL = 300  # cells of a cluster up to this size may have one pool in common
 
 
 def blocks_of(
@@ -34,11 +34,43 @@ def blocks_of(
     return [part for part, _ in parts], np.array([group for _, group in parts])
 
 
+def borrow_from_lot(p: np.ndarray, seen: np.ndarray, n_pools: float) -> np.ndarray:
+    """Judge the pools without a count of a negative marker by the share of the lot's pools that carry it.
+
+    The probability of a pool is made without knowing the others, and in a small one without a count it is little but
+    its prior. No count is never evidence for the marker, so such a pool cannot be likelier to carry it than the lot's
+    pools are. Its odds are taken as a likelihood ratio (of 1 at most) and the lot's share as the prior
+    (doi:10.1162/089976602753284446), which is found by iteration: (share * n_pools + 1/2) / (n_pools + 1). Pools with
+    counts stay as they are, for theirs may be those of a subset.
+
+    Parameters
+    ----------
+    p
+        Probability per cell, shape (n_cells,); NaN is kept.
+    seen
+        Does the cell's pool hold a count? Shape (n_cells,).
+    n_pools
+        Number of independent pools in the lot.
+    """
+    known = ~np.isnan(p)
+    open_ = known & ~seen
+    if not open_.any():
+        return p
+    out = p.astype(float)
+    start = np.clip(out[open_], 1e-12, 0.5)
+    ratio = start / (1 - start)
+    for _ in range(50):
+        prior = (out[known].mean() * n_pools + 0.5) / (n_pools + 1)
+        out[open_] = np.minimum(prior * ratio / (1 - prior + prior * ratio), p[open_])
+    return out
+
+
 def bootstrap_fraction(
     p: np.ndarray,
     blocks: list[np.ndarray],
     strata: np.ndarray,
     *,
+    pool_size: np.ndarray | None = None,
     n_bootstrap: int = 400,
     seed: int = 0,
     level: float = 0.95,
@@ -60,6 +92,8 @@ def bootstrap_fraction(
         Positions in ``p``.
     strata
         Cluster of each block, shape (n_blocks,).
+    pool_size
+        Cells of each cell's pool, shape (n_cells,). Without it a cluster of up to ``SHARED_POOL`` cells is one pool.
     n_bootstrap, seed, level
         Draws, seed and coverage.
 
@@ -80,7 +114,8 @@ def bootstrap_fraction(
     u = rng.random((n_bootstrap, len(blocks)))
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
-        if size[own].sum() <= SHARED_POOL:
+        shared = SHARED_POOL if pool_size is None else np.median(pool_size[np.concatenate([blocks[b] for b in own])])
+        if size[own].sum() <= shared:
             u[:, own] = u[:, own[:1]]
     present = np.zeros((n_bootstrap, len(blocks)))
     for b, values in enumerate(ordered):

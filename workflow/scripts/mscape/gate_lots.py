@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.gate_calls import group_probabilities
-from mscape.gate_intervals import bootstrap_fraction, min_detectable_fraction, verdict_of, wilson
+from mscape.gate_intervals import bootstrap_fraction, borrow_from_lot, min_detectable_fraction, verdict_of, wilson
 from mscape.gate_lineages import MIN_EXPECTED
 
 if TYPE_CHECKING:
@@ -88,14 +87,17 @@ def judge_lot(
         "median_counts": median,
         "ambient_fraction": float(evidence.rho[cells].mean()),
     }
-    groups = group_probabilities(p[cells], evidence)
     expected = evidence.pools.exposure[cells] * features.tau
     criteria = [
-        (panel.proteins[g], "positive", {g: t}, p[cells, features.names.index(g)]) for g, t in panel.positive.items()
+        (panel.proteins[g], "positive", {g: t}, p[cells, features.names.index(g)], None)
+        for g, t in panel.positive.items()
     ]
-    criteria += [(name, "negative", genes, groups[name].to_numpy()) for name, genes in panel.groups.items()]
+    criteria += [
+        (name, "negative", genes, *_group(features.columns(genes), cells, evidence, p, len(blocks)))
+        for name, genes in panel.groups.items()
+    ]
     rows = []
-    for name, kind, genes, prob in criteria:
+    for name, kind, genes, prob, pool_size in criteria:
         columns = features.columns(genes)
         x = features.x[np.ix_(cells, columns)]
         ok = ~np.isnan(prob)
@@ -123,7 +125,12 @@ def judge_lot(
         position = np.cumsum(ok) - 1
         kept = [position[b[ok[b]]] for b in blocks]
         estimate, low, high = bootstrap_fraction(
-            prob[ok].astype(float), kept, strata, n_bootstrap=n_bootstrap, seed=seed
+            prob[ok].astype(float),
+            kept,
+            strata,
+            pool_size=None if pool_size is None else pool_size[ok],
+            n_bootstrap=n_bootstrap,
+            seed=seed,
         )
         row |= {"estimate": estimate, "low": low, "high": high}
         alone = (evidence.pools.plain / evidence.pools.exposure)[np.ix_(cells, columns)][:, 0] * totals >= MIN_ALONE
@@ -133,6 +140,20 @@ def judge_lot(
         _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
     )
     return rows
+
+
+def _group(columns: list[int], cells: np.ndarray, evidence: Evidence, p: np.ndarray, n_blocks: int) -> tuple:
+    """Probability of a negative group and the size of the pool it is from, by the measured gene that says more.
+
+    Both of shape (n_cells,). The lot counts as no more independent pools than it has blocks.
+    """
+    where = np.ix_(cells, columns)
+    size, seen = evidence.pools.size[where], evidence.pools.plain[where] > 0
+    values = np.column_stack(
+        [borrow_from_lot(p[cells, c], seen[:, i], min(n_blocks, (1 / size[:, i]).sum())) for i, c in enumerate(columns)]
+    )
+    best = np.nan_to_num(values, nan=-1).argmax(axis=1)[:, None]
+    return np.take_along_axis(values, best, axis=1)[:, 0], np.take_along_axis(size, best, axis=1)[:, 0]
 
 
 def _verdict(row: dict, panel: Panel, hidden: set[str], min_determinate: float, min_depth: float) -> dict:
