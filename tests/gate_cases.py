@@ -9,6 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 import yaml
 from anndata import AnnData
+from toy_study import default_settings
 
 REPO = Path(__file__).parents[1]
 MARKERS = REPO / "resources" / "markers.yaml"
@@ -90,6 +91,7 @@ def run_gate(given, made, *, organism="human", culture="expanded", seed=0, **set
     import gate_msc
     from mscape import counts
 
+    settings = default_settings("gate") | settings
     params = SimpleNamespace(settings=settings, organism=organism, culture=culture, seed=seed)
     gate_msc.main(given, made, params)
     light = counts.read_light(made.h5ad)

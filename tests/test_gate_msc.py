@@ -80,6 +80,7 @@ def test_stage_file_and_table_hold_the_contract(mixed):
     assert mixed.uns["panel"] == "isct2006"
     assert "uncalibrated" in mixed.uns["thresholds_from"]
     assert mixed.uns["rule_version"]
+    assert (mixed.uns["min_positive"], mixed.uns["max_negative"]) == (0.95, 0.02)
 
 
 def test_lot_estimates_cover_the_truth(mixed):
@@ -100,6 +101,18 @@ def test_pure_lot_meets_and_naive_detection_does_not(tmp_path):
     row = result.table.set_index("criterion")
     assert set(row["verdict"]) == {"meets"}, row
     assert row.loc["phenotype", "detected_fraction"] < 0.3
+
+
+def test_small_clusters_without_a_count_do_not_leave_a_pure_lot_open(tmp_path):
+    X, genes, _ = toy_cells({"MSC": 800}, depth=4500, seed=5)
+    apart = np.random.default_rng(5)
+    columns = apart.choice([i for i, g in enumerate(genes) if g.startswith("G")], 60, replace=False)
+    X[np.ix_(range(20), columns)] = apart.poisson(4 * X[np.ix_(range(20), columns)] + 2)
+    result = run_gate(*write_case(tmp_path, X, genes))
+    assert result.obs["isct_pool"].iloc[:20].nunique() == 1
+    row = result.table.set_index("criterion").loc["CD79a|CD19"]
+    assert row["min_detectable_fraction"] > 0.02  # such a cluster by itself could not tell
+    assert row["verdict"] == "meets"
 
 
 def test_isolated_contaminants_do_not_pass(tmp_path):

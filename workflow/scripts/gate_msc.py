@@ -24,24 +24,7 @@ from mscape import (
 
 logger = logging.getLogger(__name__)
 RULE_VERSION = "rate-gate 1.0"
-DEFAULTS = {
-    "panel": "auto",
-    "panel_files": [],
-    "calibrate_from": None,
-    "min_probability": 0.9,
-    "max_neighbours": 300,
-    "min_neighbours": 8,
-    "exposure_positive": 20.0,
-    "exposure_negative": 12.0,
-    "exposure_lineage": 6.0,
-    "resolution": 0.5,
-    "dispersion": 0.3,
-    "default_ambient": 0.05,
-    "min_depth": 1000,
-    "min_determinate": 0.5,
-    "hidden_min_mean_count": 3.0,
-    "n_bootstrap": 400,
-}
+NOT_OF_CELLS = ("panel", "panel_files", "calibrate_from", "resolution")  # settings that main uses itself
 
 
 def gate_cells(
@@ -186,11 +169,11 @@ def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
 
 def main(input, output, params):
     """Read counts and embedding, call the cells, write the stage file and three tables."""
-    settings = {**DEFAULTS, **params.settings}
+    settings = params.settings
     cells, embedding = read_inputs(input.h5ad, input.embedding)
     panels, entries = gate_panels.read_markers(input.markers, settings["panel_files"])
     tissues = cells.obs["tissue"].astype(str).unique() if "tissue" in cells.obs else []
-    organism, seed = params.organism, int(getattr(params, "seed", 0))
+    organism, seed = params.organism, params.seed
     panel_id = gate_panels.choose_panel(
         panels, settings["panel"], organism=organism, culture=params.culture, tissues=tissues
     )
@@ -209,9 +192,7 @@ def main(input, output, params):
     features = gate_panels.make_features(panel, lineages, matrix, genes, measured)
     clusters = gate_groups.pool_clusters(embedding, resolution=settings["resolution"], seed=seed)
     stage = cells.uns.get("mscape", {}).get("merge_samples", {})
-    options = {
-        key: settings[key] for key in DEFAULTS if key not in ("panel", "panel_files", "calibrate_from", "resolution")
-    }
+    options = {key: value for key, value in settings.items() if key not in NOT_OF_CELLS}
     result = gate_cells(
         cells,
         features,
@@ -262,6 +243,8 @@ def _write(result, output, cells, clusters, settings, calibrated) -> None:
         "panel_basis": panel.basis,
         "panel_doi": panel.doi,
         "verdict": panel.verdict,
+        "min_positive": panel.min_positive,
+        "max_negative": panel.max_negative,
         "thresholds_cpm": panel.thresholds,
         "positive": panel.proteins,
         "negative": {name: ";".join(genes) for name, genes in panel.negative.items()},
