@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 from toy_study import default_settings
 
-from mscape import passport, passport_gate, passport_quality, passport_scores
+from mscape import gate_calls, passport, passport_gate, passport_quality, passport_scores
 from mscape.passport import DECIDES, DESCRIBES, FAIL, NOT_ASSESSABLE, PASS, WARN, WARNS
-from mscape.passport_words import REASONS
+from mscape.passport_words import ACTIONS, REASONS
 
 
 @pytest.fixture
@@ -90,6 +90,18 @@ def test_a_group_of_markers_is_named_in_words():
     group = row("negative", "inconclusive", "AMBIGUOUS", 0.02)
     group["criterion"] = "CD14|CD11b"
     assert "of cells carry CD14 or CD11b:" in passport_gate.judge_criterion(group, passport.PANEL_LIMITS).reason
+
+
+def test_every_reason_of_the_gate_has_words_and_a_next_action():
+    codes = {code.removesuffix("_*") for code in gate_calls.REASONS}
+    assert codes <= set(REASONS)
+    assert codes <= set(ACTIONS)
+
+
+def test_a_criterion_met_on_an_assumption_says_so():
+    found = passport_gate.judge_criterion(row("positive", "meets", "ALIKE_ASSUMED"), passport.PANEL_LIMITS)
+    assert found.verdict == PASS
+    assert "holds if neighbouring cells are alike" in found.reason
 
 
 def test_licensing_turns_a_failed_hla_dr_into_a_warning():
