@@ -59,7 +59,8 @@ def measure(command: list[str], log: Path) -> dict[str, float]:
         status = process.wait()
         watch.join()
     if status:
-        sys.exit(f"{' '.join(command)} ended with {status}; see {log}")
+        last = "\n".join(log.read_text().splitlines()[-15:])
+        sys.exit(f"{' '.join(command)} ended with {status}:\n{last}")
     now = os.times()
     used = now.children_user + now.children_system - cpu.children_user - cpu.children_system
     return {"wall_s": time.monotonic() - start, "cpu_s": used, **peak}

@@ -3,6 +3,7 @@
 import sys
 
 import anndata as ad
+import hdf5plugin  # noqa: F401  the simulated files are zstd-compressed
 import scanpy as sc
 
 out, *files = sys.argv[1:]
