@@ -130,8 +130,7 @@ def of_setting(name: str, key: str):
 
 def fetched_folder(row: dict, dataset: str) -> str:
     """Folder of a sample's downloaded files; "" if its counts are on this machine."""
-    remote = "://" in row["path"] or row["path"].startswith("geo:")
-    return f"data/{dataset}/{row['sample_id']}/fetched" if remote else ""
+    return f"data/{dataset}/{row['sample_id']}/fetched" if study.is_remote(row["path"]) else ""
 
 
 def counts_source(wildcards) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from mscape import fetch, formats, sniff, step
+from mscape.config import is_remote
 from mscape.sniff import Finding
 
 logger = logging.getLogger("mscape")
@@ -116,11 +117,6 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["level"] = pd.Categorical(table["level"], categories=LEVELS, ordered=True)
     return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True)
-
-
-def is_remote(text: str) -> bool:
-    """Say whether a sheet's path is an address."""
-    return "://" in text or text.lower().startswith("geo:")
 
 
 def describe(table: pd.DataFrame) -> str:

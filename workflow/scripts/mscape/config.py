@@ -157,6 +157,11 @@ def load_schema(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def is_remote(path: str) -> bool:
+    """Say whether a sheet's path is an address and not a file of this machine."""
+    return "://" in path or path.lower().startswith("geo:")
+
+
 def _stop_on(where: str, faults: list[str]) -> None:
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
@@ -186,7 +191,7 @@ def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:
 
 
 def _place(text: str, folder: Path) -> str:
-    if "://" in text or text.startswith("geo:"):
+    if is_remote(text):
         return text
     return str((folder / text).absolute())
 
