@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 from toy_study import default_settings
 
-from mscape import counts, embedding, gaps, stability
+from mscape import counts, gaps, stability, variable_genes
 
 MARKERS = Path(__file__).parents[1] / "resources" / "markers.yaml"
 
@@ -71,7 +71,7 @@ def run_embed(study, *, scope="msc", seed=0, threads=1, cluster=None, **settings
     target = study.embedding_msc if scope == "msc" else study.embedding_all
     params = SimpleNamespace(
         scope=scope,
-        settings=default_settings("embed") | {"umap": False} | settings,
+        settings=default_settings("embed") | settings,
         cluster=default_settings("cluster") | (cluster or {}),
         organism="human",
         seed=seed,
@@ -113,7 +113,7 @@ def find(x, *, batch=None, seed=0, n_boot=20, path, **embed):
     record = light.uns["mscape"]["embed_cells"]
     graph = stability.make_graph(light.obsp["connectivities"])
     hvg = np.asarray(record["highly_variable_genes"]).astype(str)
-    values = embedding.log_columns(study.counts, hvg, cells=np.ones(len(x), dtype=bool), totals=x.sum(1))
+    values = variable_genes.log_columns(study.counts, hvg, cells=np.ones(len(x), dtype=bool), totals=x.sum(1))
     codes = np.zeros(len(x), dtype=int) if not record["batch_key"] else batch
     data = gaps.make_data(light.obsm[record["use_rep"]], codes, values=values, seed=seed)
     clusters, overlap, _, found = cluster_cells.cluster_cells(graph, data, seed=seed, n_boot=n_boot)

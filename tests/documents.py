@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -15,21 +16,15 @@ BEGIN, END = "<!-- generated: {} -->", "<!-- end of {} -->"
 
 
 def pins() -> list[str]:
-    """Exact versions of the whole tree, from uv.toml."""
-    return re.findall(r'^\s*"([^"]+==[^"]+)",$', (ROOT / "uv.toml").read_text(), flags=re.MULTILINE)
+    """Exact versions of the whole tree, from pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["constraint-dependencies"]
 
 
-def pin_table(exported: str) -> str:
-    """Write uv.toml from the output of ``uv export --no-hashes --no-header --no-annotate --no-emit-project``."""
-    lines = "\n".join(
-        f'    "{line.strip().replace(chr(34), chr(39))}",' for line in exported.splitlines() if line.strip()
-    )
-    return (
-        "# Exact versions of the whole tree: every machine computes the same. After a change of pyproject.toml:\n"
-        "#   uv lock --upgrade && uv run python tests/documents.py\n"
-        "compile-bytecode = true  # importing scanpy without bytecode costs 8 s a process instead of 2.5\n"
-        f"constraint-dependencies = [\n{lines}\n]\n"
-    )
+def pin_table(project: str, exported: str) -> str:
+    """Put the output of ``uv export --no-hashes --no-header --no-annotate --no-emit-project`` into pyproject.toml."""
+    lines = [line.strip().replace('"', "'") for line in exported.splitlines() if line.strip()]
+    table = "".join(f'    "{line}",\n' for line in lines)
+    return re.sub(r"(constraint-dependencies = \[\n).*?(^\]$)", rf"\g<1>{table}\g<2>", project, flags=re.M | re.S)
 
 
 def conda_env() -> str:
@@ -40,7 +35,7 @@ def conda_env() -> str:
     exact = {pin.split("==")[0]: pin.split(" ;")[0] for pin in pins()}
     packages = "\n".join(f"      - {exact[name]}" for name in own)
     return (
-        "# Generated from uv.toml by: pytest tests/test_documents.py --fix\n"
+        "# Generated from pyproject.toml by: pytest tests/test_documents.py --fix\n"
         "channels: [conda-forge, nodefaults]\n"
         f"dependencies:\n  - python=3.12\n  - pip\n  - pip:\n{packages}\n"
     )
@@ -105,6 +100,8 @@ def _follow(value: dict, root: dict) -> dict:
     return {**root["$defs"][name], **value} if name else value
 
 
-if __name__ == "__main__":
-    export = ["uv", "export", "--no-hashes", "--no-header", "--no-annotate", "--no-emit-project", "--quiet"]
-    (ROOT / "uv.toml").write_text(pin_table(subprocess.run(export, check=True, capture_output=True, text=True).stdout))
+def project(text: str) -> str:
+    """pyproject.toml with the versions of the lock file, which is not committed because it names addresses."""
+    command = "uv export --all-groups --no-hashes --no-header --no-annotate --no-emit-project --quiet --frozen"
+    exported = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return pin_table(text, exported)

@@ -18,7 +18,7 @@ from report_fixture_cells import IDENTITIES, NEGATIVE, POSITIVE, SIGNATURES
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIGHT = ("counts", "embedding", "embedding_msc", "gate", "clusters", "scores")
+LIGHT = ("counts", "embedding", "embedding_msc", "map", "map_msc", "gate", "clusters", "scores")
 TABLES = {
     "gate_table": "lot_id criterion kind estimate low high verdict n_cells detected_fraction reason",
     "hidden": "lot_id cluster gene n_cells mean_count hidden_fraction lr pvalue finding reason",

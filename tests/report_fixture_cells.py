@@ -79,7 +79,7 @@ def draw_cells(rng, sheet: pd.DataFrame, cells: int, clusters: int, *, msc: bool
 
 
 def write_cells(rng, paths: dict, obs: pd.DataFrame, clusters: int) -> None:
-    """Write counts, embeddings, gate, clusters and scores."""
+    """Write counts, embeddings, maps, gate, clusters and scores."""
     cells, is_msc = len(obs), (obs["isct_identity"] == "MSC-like").to_numpy()
     matrix = rng.poisson(0.6, (cells, len(GENES)))
     matrix[:, :3] = rng.poisson([0.35, 4, 0.9], (cells, 3)) * is_msc[:, None]
@@ -94,10 +94,12 @@ def write_cells(rng, paths: dict, obs: pd.DataFrame, clusters: int) -> None:
     umap = (centre[obs["_place"]] + rng.normal(0, 1.0, (cells, 2))).astype(np.float32)
     scope = (obs["leiden"] != "").to_numpy()
     record = {"scope": "all", "cells": "all", "method": "harmony", "n_hvg": 2000, "seed": 0}
-    _light(paths["embedding"], obs.index, "embed_cells", record, obsm={"X_umap": umap})
+    _light(paths["embedding"], obs.index, "embed_cells", record)
+    _light(paths["map"], obs.index, "map_cells", {"seed": 0}, obsm={"X_umap": umap})
     reason = "" if is_msc.any() else "no cell passes the gate"
     record = {"scope": "msc", "cells": "all" if reason else "msc", "reason": reason}
-    _light(paths["embedding_msc"], obs.index[scope], "embed_cells", record, obsm={"X_umap": umap[scope] * 1.3})
+    _light(paths["embedding_msc"], obs.index[scope], "embed_cells", record)
+    _light(paths["map_msc"], obs.index[scope], "map_cells", {"seed": 0}, obsm={"X_umap": umap[scope] * 1.3})
 
     gate = obs[["isct_call", "isct_reason", "isct_identity"]].astype("category")
     for gene in PANEL:

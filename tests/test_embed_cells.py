@@ -25,14 +25,13 @@ def study(tmp_path):
 
 
 def test_the_msc_scope_holds_the_cells_that_pass(study):
-    light = run_embed(study, umap=True)
+    light = run_embed(study)
     record = light.uns["mscape"]["embed_cells"]
     assert light.n_obs == 200
     assert light.X is None
     assert light.obs.shape[1] == 0
     assert record["cells"] == "msc"
     assert record["reason"] == "200 of 240 cells pass the gate"
-    assert light.obsm["X_umap"].shape == (200, 2)
     assert light.obsp["connectivities"].shape == (200, 200)
     assert record["batch_key"] == "donor_id"
 
@@ -69,14 +68,14 @@ def test_the_result_is_the_same_for_any_number_of_threads(study):
     digests = set()
     for threads in (1, 2):
         with threadpool_limits({"blas": 1, "openmp": threads}):
-            run_embed(study, threads=threads, umap=True)
+            run_embed(study, threads=threads)
         digests.add(digest(study.embedding_msc))
     assert len(digests) == 1
 
 
 def test_thirty_cells_of_one_sample_are_enough(tmp_path):
     study = write_study(tmp_path, draw_counts(n=30, genes=200)[0])
-    light = run_embed(study, umap=True)
+    light = run_embed(study)
     assert light.obsm["X_pca"].shape == (30, 29)
     assert light.uns["mscape"]["embed_cells"]["integration_reason"] == "one batch: nothing to integrate"
 

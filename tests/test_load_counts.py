@@ -446,3 +446,12 @@ def test_real_file_of_several_genomes(tmp_path):
     with pytest.raises(UserError, match=r"another_genome \(343 genes\), hg19_chr21 \(343 genes\)"):
         load(tmp_path, path)
     assert load(tmp_path, path, genome="hg19_chr21").n_vars == 343
+
+
+def test_the_digest_is_that_of_the_counts_in_any_format(tmp_path):
+    names = ("10x v3 folder", "10x v2 folder, gz")
+    folders = [tmp_path / str(number) for number in range(2)]
+    loaded = [load(folder, GOOD[name](folder)) for folder, name in zip(folders, names, strict=True)]
+    digests = {adata.uns["mscape"]["load_counts"]["digest"] for adata in loaded}
+    assert len(digests) == 1
+    assert len(digests.pop()) == 64

@@ -18,7 +18,7 @@ def make_cells(n_cells, depth, seed=0, n_genes=6000):
 @pytest.fixture(scope="module", params=[2000, 20000], ids=["2k UMI", "20k UMI"])
 def library(request):
     x = make_cells(400, request.param)
-    logged = counts.lognorm(x, background.block_totals(x)).toarray()
+    logged = counts.lognorm(x, counts.totals(x)).toarray()
     mean, seen = logged.mean(axis=0), (logged > 0).mean(axis=0)
     usable = np.ones(x.shape[1], bool)
     usable[:600] = False
@@ -43,7 +43,7 @@ def test_null_p_values_are_uniform(library, size):
     sets = [s for s in sets if (gene_stats.mean[s.up] > 0).all()] or sets
     cells = rng.choice(x.shape[0], len(sets), replace=False)
     z, centre, spread = z_scores(x[cells], reference, gene_stats, sets)
-    logged = counts.lognorm(x[cells], background.block_totals(x[cells])).toarray()
+    logged = counts.lognorm(x[cells], counts.totals(x[cells])).toarray()
     values = background.over_controls(logged, reference)
     p = []
     for i, genes in enumerate(sets):
@@ -60,7 +60,7 @@ def test_moments_are_those_of_sampled_sets(library):
     genes = scoring.GeneSet("TOY", np.arange(20), np.arange(20, 32))
     x = x[:5]
     _, centre, spread = z_scores(x, reference, gene_stats, [genes])
-    values = background.over_controls(counts.lognorm(x, background.block_totals(x)).toarray(), reference)
+    values = background.over_controls(counts.lognorm(x, counts.totals(x)).toarray(), reference)
     drawn = nulls.draw_sets(genes, gene_stats, 20000, np.random.default_rng(0))
     sampled = values[:, drawn] @ genes.weights
     np.testing.assert_allclose(sampled.mean(axis=1), centre[:, 0], atol=0.02)
@@ -72,7 +72,7 @@ def test_random_sets_do_not_follow_depth(library):
     rng = np.random.default_rng(2)
     sets = [scoring.GeneSet(str(i), rng.choice(600, 30, replace=False), np.empty(0, int)) for i in range(40)]
     z, _, _ = z_scores(x, reference, gene_stats, sets)
-    depth = background.block_totals(x)
+    depth = counts.totals(x)
     rho = [stats.spearmanr(depth, z[:, i]).statistic for i in range(len(sets))]
     assert abs(np.median(rho)) < 0.05
     assert np.median(np.abs(rho)) < 0.1

@@ -141,13 +141,13 @@ def test_truth_is_shown_for_simulated_data_only(demo, tmp_path):
 
 
 def test_missing_inputs_are_explained_not_fatal(tmp_path):
-    optional = ("embedding", "embedding_msc", "gate", "gate_table", "hidden", "contaminants", "clusters", "stability",
+    optional = ("map", "map_msc", "gate", "gate_table", "hidden", "contaminants", "clusters", "stability",
                 "resolutions", "scores", "signatures", "score_summary", "confounders", "markers", "enrichment",
                 "contrasts", "composition", "accounting", "qc", "run", "config", "truth")  # fmt: skip
     html = render(tmp_path, cells=300, drop=optional)
     text = text_of(html)
     assert "Not shown: The run made no gate table table." in text.replace("  ", " ")
-    assert "no embedding with a UMAP" in text
+    assert "the run drew no map" in text
     assert text.count("Not shown") >= 6
 
 

@@ -173,7 +173,7 @@ def test_map_button_of_another_section_colours_the_map(open_page, report):
     page = open_page(report)
     page.locator("#subpopulations .lead .jump").click()
     wait_text(page, "#map-title", "Sub-population")
-    assert page.locator("#map-choice").input_value() == "embedding_msc"
+    assert page.locator("#map-choice").input_value() == "map_msc"
 
 
 def downloaded(page, click, suffix):

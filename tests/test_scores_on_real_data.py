@@ -91,7 +91,7 @@ def test_the_cycling_cluster_is_cycling_and_not_senescent(housman):
         blocks.append(sp.csr_matrix(np.array(draws, dtype=np.int32)))
         labels += [label] * 40
     block, labels = sp.vstack(blocks, format="csr"), np.array(labels)
-    logged = counts.lognorm(block, background.block_totals(block))
+    logged = counts.lognorm(block, counts.totals(block))
     mean, seen = (np.asarray(x.mean(axis=0)).ravel() for x in (logged, logged > 0))
     sets, reference, gene_stats, weights = prepare(mean, seen, sums.columns.to_numpy(dtype=str))
     scores, centre, spread = scoring.score_block(

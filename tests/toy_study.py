@@ -86,7 +86,7 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
     folder.mkdir(parents=True, exist_ok=True)
     paths = {
         name: str(folder / f"{name}.h5ad")
-        for name in ("counts", "gate", "clusters", "scores", "embedding", "embedding_msc")
+        for name in ("counts", "gate", "clusters", "scores", "embedding", "embedding_msc", "map", "map_msc")
     }
     counts.write(AnnData(X, obs=obs, var=var, varm={"measured": measured}, uns=uns), paths["counts"])
 
@@ -119,13 +119,13 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
     both = {f"score_{name}": score for name in ("matched", "rank", "scanpy", "z", "p")}
     counts.write(AnnData(obs=phase, obsm=both, uns={"mscape": {"score_programs": {"missing": {}}}}), paths["scores"])
     for name, keep in (("embedding", np.ones(n, bool)), ("embedding_msc", ~t_cell)):
-        maps = {key: rng.normal(size=(keep.sum(), 2)).astype(np.float32) for key in ("X_pca", "X_umap")}
-        graph = sp.identity(keep.sum(), format="csr")
-        light = AnnData(
-            obs=pd.DataFrame(index=obs.index[keep]), obsm=maps, obsp={"distances": graph, "connectivities": graph}
-        )
+        here, graph = pd.DataFrame(index=obs.index[keep]), sp.identity(keep.sum(), format="csr")
+        two = {key: rng.normal(size=(keep.sum(), 2)).astype(np.float32) for key in ("X_pca", "X_umap")}
+        light = AnnData(obs=here, obsm={"X_pca": two["X_pca"]}, obsp={"distances": graph, "connectivities": graph})
         light.uns["mscape"] = {"embed_cells": {"scope": name}}
         counts.write(light, paths[name])
+        light = AnnData(obs=here, obsm={"X_umap": two["X_umap"]}, uns={"mscape": {"map_cells": {"seed": 0}}})
+        counts.write(light, paths[name.replace("embedding", "map")])
     _write_tables(folder, paths, lots, cells_per_lot, samples)
     return SimpleNamespace(**paths, samples=samples)
 

@@ -65,7 +65,7 @@ def score(
 
 def likelihood_ratio(x: sp.csr_matrix, rates: np.ndarray, genes: np.ndarray, fold: float) -> np.ndarray:
     """Log-likelihood ratio of each cell for genes raised ``fold``-fold: no score beats it, for it knows the rates."""
-    mean = np.outer(background.block_totals(x), rates[genes] / rates.sum())
+    mean = np.outer(counts.totals(x), rates[genes] / rates.sum())
     counted = x[:, genes].toarray()
     shape = 1 / DISPERSION
     return stats.nbinom.logpmf(counted, shape, shape / (shape + fold * mean)).sum(axis=1) - stats.nbinom.logpmf(
@@ -75,7 +75,7 @@ def likelihood_ratio(x: sp.csr_matrix, rates: np.ndarray, genes: np.ndarray, fol
 
 def lognormal_adata(x: sp.csr_matrix) -> ad.AnnData:
     """Cells as other libraries want them: log1p of counts per 10,000, names for genes and cells."""
-    adata = ad.AnnData(counts.lognorm(x, background.block_totals(x)))
+    adata = ad.AnnData(counts.lognorm(x, counts.totals(x)))
     adata.obs_names = [f"cell{i}" for i in range(x.shape[0])]
     adata.var_names = [f"G{i:05}" for i in range(x.shape[1])]
     return adata

@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(Path(__file__).parent)]
 import cells  # noqa: E402
 import others  # noqa: E402
 
-from mscape import background  # noqa: E402
+from mscape import counts  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "scores.md"
 MARK = "<!-- benchmarks/scores/run.py -->"
@@ -88,7 +88,7 @@ def depth_and_seed(rates: np.ndarray, n_cells: int, seed: int) -> list[str]:
         x = cells.draw_cells(rates, n_cells, depth, rng)
         sets = cells.draw_sets(x, 30, 40, rng)
         methods = all_methods(x, sets, cells.score(x, sets, adjust=False))
-        totals = background.block_totals(x)
+        totals = counts.totals(x)
         for key, values in methods.items():
             rho = np.abs([stats.spearmanr(totals, column).statistic for column in values.T])
             rows.setdefault(key, {})[f"depth {label}"] = f"{np.median(rho):.3f} ({(rho >= 0.1).mean():.0%})"

@@ -2,7 +2,7 @@
 
 
 rule embed_cells:
-    """Principal components, neighbour graph and map; of all cells without the gate's genes, or of the MSC."""
+    """Principal components and neighbour graph; of all cells without the gate's genes, or of the MSC."""
     input:
         h5ad="results/{dataset}/counts.h5ad",
         gate=gate_of_scope,

@@ -31,6 +31,30 @@ rule cluster_cells:
         "../scripts/cluster_cells.py"
 
 
+rule map_cells:
+    """Draw the maps (UMAP) of all cells and of the MSC, for the eye: no other step depends on them."""
+    input:
+        all="results/{dataset}/embedding.all.h5ad",
+        msc="results/{dataset}/embedding.msc.h5ad",
+    output:
+        all="results/{dataset}/map.all.h5ad",
+        msc="results/{dataset}/map.msc.h5ad",
+    log:
+        "logs/map_cells/{dataset}.log",
+    benchmark:
+        "logs/map_cells/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=light_mem,
+    params:
+        settings=section("embed"),
+        seed=STUDY["seed"],
+        code=code("map_cells"),
+    script:
+        "../scripts/map_cells.py"
+
+
 rule rank_markers:
     """Rank the genes that set each cluster apart, surface proteins marked."""
     input:

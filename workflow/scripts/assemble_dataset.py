@@ -52,7 +52,7 @@ def join_stages(stages: list[dict]) -> dict:
     joined = {}
     for stage in stages:
         for name, content in stage.get("mscape", {}).items():
-            if name in joined and name == "embed_cells":
+            if name in joined and name in ("embed_cells", "map_cells"):
                 joined[name] = {"all": joined[name], "msc": content}
             else:
                 joined.setdefault(name, content)
@@ -91,7 +91,7 @@ def write_matrices(path: str | Path, source: str | Path, *, block_values: int = 
             block.sort_indices()
             stop = at + block.nnz
             raw[at:stop], column[at:stop] = block.data, block.indices
-            value[at:stop] = counts.lognorm(block, np.asarray(block.sum(axis=1)).ravel()).data
+            value[at:stop] = counts.lognorm(block, counts.totals(block)).data
             starts.append(block.indptr[1:].astype(np.int64) + at)
             at = stop
         layer.create_dataset("indptr", data=np.concatenate(starts), **GZIP)
@@ -107,6 +107,7 @@ def main(input, output, params):
     gate, clusters = contract.read(input.gate, "gate"), contract.read(input.clusters, "clusters")
     scores = contract.read(input.scores, "scores")
     overview, msc = contract.read(input.embedding, "embedding"), contract.read(input.embedding_msc, "embedding")
+    maps = contract.read(input.map, "map"), contract.read(input.map_msc, "map")
     cells = whole.obs_names
 
     obsm = {
@@ -114,11 +115,12 @@ def main(input, output, params):
         for key, values in overview.obsm.items()
         if key.startswith("X_")
     }
-    obsm["X_umap_msc"] = spread_rows(np.asarray(msc.obsm["X_umap"]), msc.obs_names, cells)
+    for key, one in zip(("X_umap", "X_umap_msc"), maps, strict=True):
+        obsm[key] = spread_rows(np.asarray(one.obsm["X_umap"]), one.obs_names, cells)
     tables = {key: table for key, table in scores.obsm.items() if key.startswith("score_")}
     obsm |= {key: table if table.index.equals(cells) else table.reindex(cells) for key, table in tables.items()}
     run = json.loads(Path(input.run).read_text(encoding="utf-8"))
-    stages = join_stages([part.uns for part in (whole, overview, msc, gate, clusters, scores)])
+    stages = join_stages([part.uns for part in (whole, overview, msc, *maps, gate, clusters, scores)])
     stages["run"] = {
         "run_id": run["run_id"],
         "title": str(run.get("title", "")),

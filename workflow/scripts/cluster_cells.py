@@ -6,7 +6,18 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import cluster_notes, counts, cycle, embedding, gaps, heterogeneity, markers, stability, step, trajectory
+from mscape import (
+    cluster_notes,
+    counts,
+    cycle,
+    gaps,
+    heterogeneity,
+    markers,
+    stability,
+    step,
+    trajectory,
+    variable_genes,
+)
 
 logger = logging.getLogger("mscape.cluster_cells")
 
@@ -154,7 +165,7 @@ def main(input, output, params):
     sets, members = cycle.find_sets(registry, var, organism=params.organism)
     totals = obs["total_counts"].to_numpy(dtype=float)
     genes = np.concatenate([hvg, sets.astype(str)])
-    values = embedding.log_columns(input.h5ad, genes, cells=keep, totals=totals)
+    values = variable_genes.log_columns(input.h5ad, genes, cells=keep, totals=totals)
     scores = cycle.cycle_scores(values[:, len(hvg) :], members)
 
     graph = stability.make_graph(light.obsp["connectivities"])

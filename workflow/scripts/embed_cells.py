@@ -1,4 +1,4 @@
-"""Embed cells: variable genes, components, batches taken out where they show, neighbour graph, map."""
+"""Embed cells: variable genes, components, batches taken out where they show, neighbour graph."""
 
 import logging
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import counts, cycle, embedding, integration, markers, step
+from mscape import counts, cycle, embedding, integration, markers, step, variable_genes
 
 logger = logging.getLogger("mscape.embed_cells")
 
@@ -78,38 +78,33 @@ def embed_cells(
     *,
     method: str = "auto",
     batch_key: str | None = None,
-    n_pcs: int = 30,
     n_neighbors: int = 15,
     min_mixing: float = 0.7,
-    max_exact_cells: int = 100_000,
-    umap: bool = True,
-    umap_epochs: int = 200,
+    max_exact_cells: int = 50_000,
     seed: int = 0,
     threads: int = 1,
 ) -> dict:
-    """Components, integration, graph and map of cells x variable genes.
+    """Integration and neighbour graph of cells with components.
 
     Parameters
     ----------
     adata
-        ``X``: log-normalised variable genes, CSR float32; ``obs`` with the batch column.
+        ``obsm["X_pca"]``; ``obs`` with the batch column.
     method, batch_key, min_mixing
         See ``mscape.integration.integrate``.
-    n_pcs, n_neighbors, max_exact_cells, umap, umap_epochs, seed
-        See ``mscape.embedding``.
-    threads
-        For Harmony; the result does not depend on it.
+    n_neighbors, max_exact_cells
+        See ``mscape.embedding.add_neighbors``.
+    seed, threads
+        Of Harmony and of the search; the result does not depend on the threads.
 
     Sets
     ----
-    obsm["X_pca"], obsm["X_<method>"], obsm["X_umap"], obsp["distances"], obsp["connectivities"], uns["neighbors"].
+    obsm["X_<method>"], obsp["distances"], obsp["connectivities"], uns["neighbors"].
 
     Returns
     -------
     What was done and why, for ``uns``.
     """
-    if "X_pca" not in adata.obsm:
-        embedding.add_pca(adata, n_pcs=n_pcs, seed=seed)
     record = integration.integrate(
         adata,
         method=method,
@@ -125,10 +120,8 @@ def embed_cells(
             use_rep=record["use_rep"],
             n_neighbors=n_neighbors,
             max_exact_cells=max_exact_cells,
-            seed=seed,
+            threads=threads,
         )
-    if umap:
-        embedding.add_umap(adata, epochs=umap_epochs, seed=seed)
     return record
 
 
@@ -148,11 +141,11 @@ def main(input, output, params):
     left_out = named(markers.all_marker_genes(genes), shell.var) if scope == "all" else set()
     allowed, numbers = allowed_genes(shell.var, shell.varm.get("measured"), left_out)
     groups = hvg_groups(obs, batch_key)
-    mean, variance, _, totals = embedding.gene_moments(input.h5ad, cells=keep, groups=groups)
+    mean, variance, _, totals = variable_genes.gene_moments(input.h5ad, cells=keep, groups=groups)
     n_hvg = settings.pop("n_hvg")
     chosen = np.zeros(len(allowed), dtype=bool)
     names = shell.var_names.to_numpy().astype(str)
-    chosen[allowed] = embedding.variable_genes(mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=n_hvg)
+    chosen[allowed] = variable_genes.variable_genes(mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=n_hvg)
     if chosen.sum() < 3:
         msg = (
             f"Only {chosen.sum()} genes vary among those that every sample measured ({allowed.sum()} of {len(names)} "
@@ -160,22 +153,32 @@ def main(input, output, params):
         )
         raise step.UserError(msg)
     hvg = names[chosen]
-    adata = AnnData(
-        X=embedding.log_columns(input.h5ad, hvg, cells=keep, totals=totals), obs=obs, var=pd.DataFrame(index=hvg)
+    components, variance_ratio = embedding.principal_components(
+        input.h5ad,
+        hvg,
+        cells=keep,
+        names=obs.index.to_numpy(dtype=str),
+        totals=totals,
+        n_pcs=settings.pop("n_pcs"),
+        max_pca_cells=settings.pop("max_pca_cells"),
+        seed=seed,
     )
     regress = settings.pop("regress_cell_cycle")
     method = settings.pop("method")
     if scope == "all":
         method = "none"
         settings.pop("min_mixing")
-    if method == "scvi":
-        adata.layers["counts"] = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
     if regress:
-        embedding.add_pca(adata, n_pcs=settings["n_pcs"], seed=seed)
         columns, members = cycle.find_sets(genes.signatures, shell.var, organism=params.organism)
-        values = embedding.log_columns(input.h5ad, columns, cells=keep, totals=totals)
+        values = variable_genes.log_columns(input.h5ad, columns, cells=keep, totals=totals)
         scores = cycle.cycle_scores(values, members)
-        adata.obsm["X_pca"] = np.round(cycle.without_cycle(adata.obsm["X_pca"], scores), 4).astype(np.float32)
+        components = np.round(cycle.without_cycle(components, scores), 4).astype(np.float32)
+    adata = AnnData(obs=obs, obsm={"X_pca": components})
+    if method == "scvi":
+        raw = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
+        adata = AnnData(obs=obs, var=pd.DataFrame(index=hvg), obsm=dict(adata.obsm), layers={"counts": raw})
+    for key in ("max_map_cells", "umap_epochs"):  # of map_cells
+        settings.pop(key)
     record = embed_cells(adata, method=method, batch_key=batch_key, seed=seed, threads=threads, **settings)
     if scope == "all":
         record["reason"] = "the gate looks at cells as they are: batches are not integrated in this scope"
@@ -184,7 +187,7 @@ def main(input, output, params):
     record |= {
         "highly_variable_genes": hvg,
         "regress_cell_cycle": regress,
-        "pca_variance": adata.uns["pca"]["variance_ratio"],
+        "pca_variance": variance_ratio,
     }
     for key in ("reason", "batch_reason", "integration_reason", "warning"):
         if record[key]:
@@ -227,7 +230,7 @@ def hvg_groups(obs: pd.DataFrame, batch_key: str | None) -> np.ndarray:
         return np.zeros(len(obs), dtype=int)
     batch = obs[batch_key].astype(str)
     size = batch.map(batch.value_counts())
-    return pd.factorize(batch.where(size >= embedding.MIN_BATCH, "pooled"), sort=True)[0]
+    return pd.factorize(batch.where(size >= variable_genes.MIN_BATCH, "pooled"), sort=True)[0]
 
 
 if "snakemake" in globals():

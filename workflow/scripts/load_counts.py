@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mscape import counts, formats, sniff
+from mscape.digest import MatrixDigest
 from mscape.formats import features
 from mscape.step import UserError, run
 
@@ -107,10 +108,10 @@ def main(input, output, params):
         notes = table.notes + genes.notes
         if repeated:
             notes.append(f"{repeated:,} barcodes occur more than once and were numbered: several samples in one file?")
-        totals: list[np.ndarray] = []
+        digest = MatrixDigest((*names, *genes.var.index))
         counts.append(
             target,
-            _watched((genes.apply(block) for block in _rows(table.rows(), chosen)), totals),
+            digest.watch(genes.apply(block) for block in _rows(table.rows(), chosen)),
             obs=pd.DataFrame(index=names),
             var=genes.var,
             uns={
@@ -131,7 +132,8 @@ def main(input, output, params):
                 }
             },
         )
-    total = np.concatenate(totals)
+    counts.add_note(target, "load_counts", "digest", digest.hexdigest())
+    total = np.concatenate(digest.totals)
     if not total.any():
         msg = f"{path} holds {len(names):,} cells and not one count. Give the matrix that has them."
         raise UserError(msg)
@@ -159,13 +161,6 @@ def _rows(blocks, chosen):
             yield block
         elif mask.any():
             yield block[mask]
-
-
-def _watched(blocks, totals):
-    """Hand blocks on and keep their row sums."""
-    for block in blocks:
-        totals.append(np.asarray(block.sum(axis=1, dtype=np.int64)).ravel())
-        yield block
 
 
 if "snakemake" in globals():

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape import counts, embedding, step
+from mscape import counts, step, variable_genes
 
 logger = logging.getLogger("mscape.rank_markers")
 
@@ -206,7 +206,7 @@ def main(input, output, params):
         clusters, chosen = clusters.loc[obs.index[keep]], obs[keep]
         genes = counts.read_var(input.h5ad).index
         totals = chosen["total_counts"].to_numpy(dtype=float)
-        values = embedding.log_columns(input.h5ad, genes.to_numpy(), cells=keep, totals=totals)
+        values = variable_genes.log_columns(input.h5ad, genes.to_numpy(), cells=keep, totals=totals)
         table = rank_markers(values, clusters, genes, threads=params.threads)
         surface = pd.read_csv(SURFACE, sep="\t", comment="#", keep_default_na=False).drop_duplicates("gene")
         protein = surface.set_index("gene")["protein"]

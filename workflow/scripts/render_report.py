@@ -55,7 +55,7 @@ def describe(
     """
     at = cells.choose_cells(dataset.obs, max_cells=max_cells, seed=seed)
     maps = []
-    for name, label in (("embedding", "All cells"), ("embedding_msc", "Clustered cells")):
+    for name, label in (("map", "All cells"), ("map_msc", "Clustered cells")):
         light = dataset.light.get(name)
         if light and "X_umap" in light.obsm:
             x, y = cells.coordinates(light.obsm["X_umap"], light.rows, len(dataset.obs), at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,8 @@ class Background:
     n_genes: int
 
 
-def gene_sums(block: sp.csr_matrix, groups: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Add up log-normalised values and detections per group of cells.
+def gene_sums(block: sp.csr_matrix, groups: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
+    """Add up log-normalised values, detections and counts per group of cells.
 
     Parameters
     ----------
@@ -61,20 +62,32 @@ def gene_sums(block: sp.csr_matrix, groups: np.ndarray, n_groups: int) -> tuple[
 
     Returns
     -------
-    Sums of log1p(counts per 10,000) and numbers of cells with the gene, float64, shape (n_groups, n_genes). Whole
-    numbers are summed, so that the order of the cells cannot change a digit.
+    ``log`` (log1p of counts per 10,000), ``seen`` (cells with the gene) and ``counts``, float64, each of shape
+    (n_groups, n_genes). Whole numbers are summed, so that the order of the cells cannot change a digit.
     """
-    logged = counts.lognorm(block, block_totals(block))
-    cell = np.repeat(groups.astype(np.int64), np.diff(block.indptr)) * block.shape[1] + block.indices
-    size = n_groups * block.shape[1]
-    sums = np.bincount(cell, np.rint(logged.data.astype(np.float64) * _UNIT), size) / _UNIT
-    seen = np.bincount(cell, logged.data > 0, size)
-    return sums.reshape(n_groups, -1), seen.reshape(n_groups, -1)
+    logged = counts.lognorm(block, counts.totals(block))
+    sums, seen, raw = np.zeros((3, n_groups, block.shape[1]), dtype=np.int64)
+    _adder()(
+        block.indptr.astype(np.int64), block.indices, block.data, logged.data, groups.astype(np.int64), sums, seen, raw
+    )
+    return {"log": sums / _UNIT, "seen": seen.astype(np.float64), "counts": raw.astype(np.float64)}
 
 
-def block_totals(block: sp.csr_matrix) -> np.ndarray:
-    """Total counts of each cell of a block, int64."""
-    return np.asarray(block.sum(axis=1, dtype=np.int64)).ravel()
+@functools.cache
+def _adder():
+    import numba
+
+    @numba.njit(cache=True)
+    def add(indptr, indices, data, logged, groups, sums, seen, raw):
+        for row in range(indptr.size - 1):
+            group = groups[row]
+            for j in range(indptr[row], indptr[row + 1]):
+                gene = indices[j]
+                sums[group, gene] += np.int64(np.rint(logged[j] * _UNIT))
+                seen[group, gene] += 1
+                raw[group, gene] += np.int64(data[j])
+
+    return add
 
 
 def make_background(

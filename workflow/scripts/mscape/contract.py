@@ -69,8 +69,15 @@ STAGES = {
         "embed_cells",
         "results/{dataset}/embedding.{scope}.h5ad",
         whole=False,
-        what="principal components, neighbour graph, map; `all` cells without the gate's genes, or the `msc`",
-        adds={"obsm": ("X_pca", "X_umap"), "obsp": ("distances", "connectivities")},
+        what="principal components, neighbour graph; `all` cells without the gate's genes, or the `msc`",
+        adds={"obsm": ("X_pca",), "obsp": ("distances", "connectivities")},
+    ),
+    "map": Stage(
+        "map_cells",
+        "results/{dataset}/map.{scope}.h5ad",
+        whole=False,
+        what="place of each cell on the map of `all` cells or of the `msc`, for the eye",
+        adds={"obsm": ("X_umap",)},
     ),
     "gate": Stage(
         "gate_msc",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import h5py
     from anndata import AnnData
 
-BLOCK_VALUES = 20_000_000  # non-zero values held at a time: about 160 MB with their column indices
+BLOCK_VALUES = 10_000_000  # non-zero values held at a time: 80 MB with their column indices
+CHUNK = 1 << 17  # values that are compressed together
 
 
 def write(adata: AnnData, path: str | Path) -> None:
@@ -31,9 +32,7 @@ def write(adata: AnnData, path: str | Path) -> None:
     path
         Target; its folder must exist.
     """
-    import hdf5plugin
-
-    adata.write_h5ad(path, **hdf5plugin.Zstd(clevel=3))
+    adata.write_h5ad(path, **_zstd())
 
 
 def open_file(path: str | Path) -> h5py.File:
@@ -146,7 +145,16 @@ def read_genes(path: str | Path, genes: Sequence[str]) -> sp.csc_matrix:
 
 def row_sums(path: str | Path) -> np.ndarray:
     """Total counts of each cell, int64, shape (n_cells,)."""
-    return np.concatenate([np.asarray(x.sum(axis=1, dtype=np.int64)).ravel() for _, _, x in blocks(path)])
+    return np.concatenate([totals(block) for _, _, block in blocks(path)])
+
+
+def totals(block: sp.csr_matrix) -> np.ndarray:
+    """Total counts of each cell of a block, int64, shape (n_cells,); no copy of the counts is made."""
+    filled = np.flatnonzero(np.diff(block.indptr))
+    sums = np.zeros(block.shape[0], dtype=np.int64)
+    if filled.size:
+        sums[filled] = np.add.reduceat(block.data, block.indptr[filled], dtype=np.int64)
+    return sums
 
 
 def lognorm(block: sp.csr_matrix, totals: np.ndarray, *, target: float = 1e4) -> sp.csr_matrix:
@@ -192,29 +200,51 @@ def append(
     """
     import anndata
     import h5py
-    import hdf5plugin
 
-    zstd = dict(hdf5plugin.Zstd(clevel=3))
-    shell = anndata.AnnData(obs=obs, var=var, varm=varm or {}, uns=uns or {})
-    shell.write_h5ad(path, **zstd)
-    parts = iter(parts)
-    first = next(parts)
-    first = sp.csr_matrix((first.data, first.indices, first.indptr.astype(np.int64)), shape=first.shape)
+    write(anndata.AnnData(obs=obs, var=var, varm=varm or {}, uns=uns or {}), path)
+    packed = {"shuffle": True, **_zstd()}  # bytes of one place are stored together, which suits small whole numbers
+    pointers, rows = [np.zeros(1, dtype=np.int64)], 0
     with h5py.File(path, "r+") as file:
         if "X" in file:
             del file["X"]
-        anndata.io.write_elem(file, "X", first, dataset_kwargs=zstd)
-        matrix = anndata.io.sparse_dataset(file["X"])
+        group = file.create_group("X")
+        group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+        arrays = {}
         for part in parts:
-            matrix.append(part)
-        rows = int(matrix.shape[0])
-        if file["X/indptr"][-1] < 2**31:  # both index arrays of one type, as readers expect
-            pointers = file["X/indptr"][:].astype(np.int32)
-            del file["X/indptr"]
-            file["X"].create_dataset("indptr", data=pointers, **zstd)
+            if not arrays:
+                arrays = {
+                    key: group.create_dataset(key, (0,), dtype=dtype, maxshape=(None,), chunks=(CHUNK,), **packed)
+                    for key, dtype in (("data", part.data.dtype), ("indices", np.int32))
+                }
+            start = int(pointers[-1][-1])
+            for key, array in arrays.items():
+                array.resize((start + part.nnz,))
+                array[start:] = getattr(part, key)
+            pointers.append(part.indptr[1:].astype(np.int64) + start)
+            rows += part.shape[0]
+        # both index arrays of one type, as readers expect
+        indptr = np.concatenate(pointers)
+        fits = indptr[-1] < 2**31
+        group.create_dataset("indptr", data=indptr.astype(np.int32 if fits else np.int64), **packed)
+        group.attrs["shape"] = np.array([rows, len(var)])
     if rows != len(obs):
         msg = f"{path}: {rows} rows of counts were written for {len(obs)} cells."
         raise ValueError(msg)
+
+
+def _zstd() -> dict:
+    import hdf5plugin
+
+    return dict(hdf5plugin.Zstd(clevel=1))
+
+
+def add_note(path: str | Path, stage: str, key: str, value: str) -> None:
+    """Add to ``uns["mscape"][stage]`` of a file what was only known once its counts were written."""
+    import anndata
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        anndata.io.write_elem(file["uns/mscape"][stage], key, value)
 
 
 @contextmanager

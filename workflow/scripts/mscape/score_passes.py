@@ -31,22 +31,18 @@ def measure_genes(path: str, groups: np.ndarray, n_groups: int) -> dict[str, np.
     ``mean`` (log expression), ``detection`` (fraction of cells), ``counts`` (sums), ``seen`` (cells with the gene), all
     of shape (n_groups, n_genes); ``n``, cells of each group; ``totals``, counts of each cell.
     """
-    totals, size = [], None
+    totals, sums = [], None
     for start, stop, block in counts.blocks(path):
-        group = groups[start:stop]
-        sums, seen = background.gene_sums(block, group, n_groups)
-        member = sp.csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(n_groups, len(group)))
-        raw = np.asarray((member @ block.astype(np.float64)).todense())
-        totals.append(background.block_totals(block))
-        size = [sums, seen, raw] if size is None else [a + b for a, b in zip(size, (sums, seen, raw), strict=True)]
+        part = background.gene_sums(block, groups[start:stop], n_groups)
+        sums = part if sums is None else {key: sums[key] + part[key] for key in part}
+        totals.append(counts.totals(block))
     n = np.bincount(groups, minlength=n_groups)
-    sums, seen, raw = size
     per_cell = np.maximum(n, 1)[:, None]
     return {
-        "mean": sums / per_cell,
-        "detection": seen / per_cell,
-        "counts": raw,
-        "seen": seen,
+        "mean": sums["log"] / per_cell,
+        "detection": sums["seen"] / per_cell,
+        "counts": sums["counts"],
+        "seen": sums["seen"],
         "n": n,
         "totals": np.concatenate(totals),
     }
@@ -160,7 +156,7 @@ def calibrate(
     for stratum in np.unique(strata):
         cells = np.flatnonzero(strata == stratum)
         rows = order_of_rows[strata[null_rows][order_of_rows] == stratum]
-        logged = counts.lognorm(block[rows], background.block_totals(block[rows]))
+        logged = counts.lognorm(block[rows], counts.totals(block[rows]))
         values = background.over_controls(logged.toarray(), reference)
         each = random_sets // rows.size
         for column, genes in enumerate(sets):

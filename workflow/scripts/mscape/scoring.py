@@ -11,12 +11,15 @@ import scipy.sparse as sp
 from scipy import stats
 
 from mscape import counts
-from mscape.background import block_totals, nearest
+from mscape.background import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mscape.background import Background
+
+
+MAX_COUNT = 1_000_000  # of a gene in a cell, up to which ranks are told apart
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def score_block(
         Mean and standard deviation, over all random sets, of the score that the cell gives them: float32, shape
         (n_cells, n_sets). They follow from mean and variance, in the cell, of each bin's genes over their controls.
     """
-    logged = counts.lognorm(block, block_totals(block))
+    logged = counts.lognorm(block, counts.totals(block))
     place = np.full(block.shape[1], -1, dtype=np.int64)
     place[background.pool] = np.arange(background.pool.size)
     scores = np.empty((block.shape[0], weights.shape[1]), dtype=np.float32)
@@ -178,8 +181,9 @@ def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int =
     """Score a block of cells by the ranks of the genes within each cell, as UCell does.
 
     The Mann-Whitney statistic of Andreatta & Carmona 2021 (doi:10.1016/j.csbj.2021.06.043): genes are ranked by
-    decreasing counts, ties get their mean rank, ranks beyond ``max_rank`` count as ``max_rank + 1``. Needs no other
-    cell and no seed. 1 = the set's genes are the highest of the cell, 0 = none is among the first ``max_rank``.
+    decreasing counts (above a million alike), ties get their mean rank, ranks beyond ``max_rank`` count as
+    ``max_rank + 1``. Needs no other cell and no seed. 1 = the set's genes are the highest of the cell, 0 = none is
+    among the first ``max_rank``.
 
     Parameters
     ----------
@@ -204,7 +208,7 @@ def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int =
     _kernels()[1](
         block.indptr.astype(np.int64),
         block.indices,
-        block.data.astype(np.float64),
+        np.minimum(block.data, MAX_COUNT).astype(np.int64),
         block.shape[1],
         float(max_rank),
         member.indptr.astype(np.int64),
@@ -259,7 +263,10 @@ def _kernels():
     def by_rank(indptr, indices, data, n_genes, max_rank, member_start, member, sizes, rank_sums):
         for row in numba.prange(indptr.size - 1):
             values = data[indptr[row] : indptr[row + 1]]
-            ordered = np.sort(values)
+            up_to = np.zeros(values.max() + 2 if values.size else 2, np.int64)  # genes with fewer counts than this
+            for value in values:
+                up_to[value + 1] += 1
+            up_to = np.cumsum(up_to)
             absent = n_genes - values.size
             bottom = min(values.size + (absent + 1) / 2, max_rank + 1)  # mean rank of the genes without counts
             total = sizes * bottom
@@ -267,8 +274,7 @@ def _kernels():
                 gene = indices[indptr[row] + j]
                 if member_start[gene] == member_start[gene + 1]:
                     continue
-                right = np.searchsorted(ordered, values[j], side="right")
-                left = np.searchsorted(ordered, values[j], side="left")
+                left, right = up_to[values[j]], up_to[values[j] + 1]
                 rank = min(values.size - right + (right - left + 1) / 2, max_rank + 1)
                 for m in range(member_start[gene], member_start[gene + 1]):
                     total[member[m]] += rank - bottom

@@ -40,8 +40,10 @@ TEXT = (  # columns that stay text, also where they look like numbers or hold no
     *("reason", "note", "unit", "genes", "protein"),
 )
 LIGHT = {  # input: slots of obsm that the report shows, the first that is there
-    "embedding": ("X_umap",),
-    "embedding_msc": ("X_umap",),
+    "embedding": (),
+    "embedding_msc": (),
+    "map": ("X_umap",),
+    "map_msc": ("X_umap",),
     "gate": (),
     "clusters": (),
     "scores": ("score_z", "score_matched"),

@@ -53,14 +53,14 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
 
     made = {}
     with mpl.rc_context(STYLE):
-        for stem, embedding, column, title in (
-            ("umap_gate", "embedding", "isct_call", "Gate call"),
-            ("umap_identity", "embedding", "isct_identity", "Identity"),
-            ("umap_lot", "embedding", "lot_id", "Lot"),
-            ("umap_leiden", "embedding_msc", "leiden", "Sub-population"),
+        for stem, stage, column, title in (
+            ("umap_gate", "map", "isct_call", "Gate call"),
+            ("umap_identity", "map", "isct_identity", "Identity"),
+            ("umap_lot", "map", "lot_id", "Lot"),
+            ("umap_leiden", "map_msc", "leiden", "Sub-population"),
         ):
-            if embedding in dataset.light and column in dataset.obs:
-                made[stem] = draw_map(dataset, embedding, column, title=title, max_cells=max_cells, seed=seed)
+            if stage in dataset.light and column in dataset.obs:
+                made[stem] = draw_map(dataset, stage, column, title=title, max_cells=max_cells, seed=seed)
         if "gate_table" in dataset.tables:
             made["gate_intervals"] = draw_intervals(dataset)
         return [path for stem, figure in made.items() for path in _save(figure, folder / stem, dataset)]
@@ -81,12 +81,12 @@ def _save(figure: Figure, stem: Path, dataset: Dataset) -> list[Path]:
 
 
 def draw_map(
-    dataset: Dataset, embedding: str, column: str, *, title: str, max_cells: int = 100_000, seed: int = 0
+    dataset: Dataset, stage: str, column: str, *, title: str, max_cells: int = 100_000, seed: int = 0
 ) -> Figure:
     """Draw a UMAP coloured by a category, cells in random order so that no group hides another."""
     from matplotlib.figure import Figure
 
-    light = dataset.light[embedding]
+    light = dataset.light[stage]
     xy = np.asarray(light.obsm["X_umap"])
     values = dataset.obs[column].iloc[light.rows].astype(str).replace("", "none")
     order = np.random.default_rng(seed).permutation(len(xy))[:max_cells]

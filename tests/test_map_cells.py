@@ -1,0 +1,41 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cluster_cases import draw_counts, run_embed, write_study
+from sklearn.metrics import silhouette_score
+
+import map_cells
+from mscape import counts
+
+pytestmark = pytest.mark.workflow  # compiles umap's functions
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    x, group, _ = draw_counts(n=500, genes=600, shares=(0.6, 0.4), fold=6.0)
+    study = write_study(tmp_path_factory.mktemp("maps"), x, calls=["pass"] * 400 + ["fail"] * 100)
+    for scope in ("all", "msc"):
+        run_embed(study, scope=scope)
+    study.group = group
+    return study
+
+
+def test_both_maps_are_written_and_populations_lie_apart(study):
+    output = SimpleNamespace(all=study.folder / "map.all.h5ad", msc=study.folder / "map.msc.h5ad")
+    settings = {"max_map_cells": 50_000, "umap_epochs": 100, "n_hvg": 2000}
+    source = SimpleNamespace(all=study.embedding_all, msc=study.embedding_msc)
+    map_cells.main(source, output, SimpleNamespace(settings=settings, seed=0, threads=1))
+    for path, n in ((output.all, 500), (output.msc, 400)):
+        light = counts.read_light(path)
+        assert light.obsm["X_umap"].shape == (n, 2)
+        assert light.uns["mscape"]["map_cells"]["n_laid_out"] == n
+        assert silhouette_score(light.obsm["X_umap"], study.group[:n]) > 0.5
+
+
+def test_of_many_cells_some_are_laid_out_and_the_others_placed_among_them(study):
+    light = counts.read_light(study.embedding_all)
+    placed = map_cells.map_cells(light, max_map_cells=200, umap_epochs=100)
+    assert np.isfinite(placed).all()
+    assert silhouette_score(placed, study.group) > 0.5
+    np.testing.assert_array_equal(placed, map_cells.map_cells(light, max_map_cells=200, umap_epochs=100, threads=2))

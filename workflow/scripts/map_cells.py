@@ -1,0 +1,89 @@
+"""Lay cells out on two-dimensional maps: all cells, and those that are clustered."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from mscape import counts, embedding, neighbour_search, nulls, step
+
+logger = logging.getLogger("mscape.map_cells")
+NEAR = 5  # laid-out cells between which another cell is placed
+
+
+def lay_out(graph: AnnData, *, umap_epochs: int = 200, seed: int = 0) -> np.ndarray:
+    """Map a neighbour graph to the plane by UMAP, one thread, fixed seed (McInnes 2018, arXiv:1802.03426).
+
+    Parameters
+    ----------
+    graph
+        ``obsp["connectivities"]`` and ``uns["neighbors"]``. Left with the map in ``obsm["X_umap"]``.
+    umap_epochs, seed
+        See the config section ``embed``.
+
+    Returns
+    -------
+    float32, shape (n_cells, 2).
+    """
+    import scanpy as sc
+
+    init = "spectral" if graph.n_obs > 50 else "random"  # the spectral start needs more cells than dimensions
+    sc.tl.umap(graph, maxiter=umap_epochs, init_pos=init, random_state=seed)
+    return np.asarray(graph.obsm["X_umap"], dtype=np.float32)
+
+
+def map_cells(
+    light: AnnData, *, max_map_cells: int = 50_000, umap_epochs: int = 200, seed: int = 0, threads: int = 1
+) -> np.ndarray:
+    """Map cells to the plane; of many cells a part is laid out, and each other one placed among its nearest of these.
+
+    For the eye only: no other step reads it.
+
+    Parameters
+    ----------
+    light
+        A stage file of ``embed_cells``: the graph, and what it was built on.
+    max_map_cells
+        Cells that are laid out; drawn by their names, so that their order does not matter.
+    umap_epochs, seed, threads
+        Of UMAP and of the neighbour search; the result does not depend on the threads.
+
+    Returns
+    -------
+    float32, shape (n_cells, 2).
+    """
+    record = light.uns["mscape"]["embed_cells"]
+    rep = np.asarray(light.obsm[str(record["use_rep"])])
+    options = {"umap_epochs": umap_epochs, "seed": seed}
+    if light.n_obs <= max_map_cells:
+        return lay_out(light, **options)
+    drawn = np.sort(nulls.stable_order(light.obs_names, seed)[:max_map_cells])
+    some = AnnData(obs=pd.DataFrame(index=light.obs_names[drawn]), obsm={"X": rep[drawn]})
+    k = int(light.uns["neighbors"]["params"]["n_neighbors"])
+    embedding.add_neighbors(some, use_rep="X", n_neighbors=k, max_exact_cells=max_map_cells, threads=threads)
+    laid = lay_out(some, **options)
+    others = np.setdiff1d(np.arange(light.n_obs), drawn)
+    distance, near = neighbour_search.search(rep[drawn], rep[others], NEAR, threads=threads)
+    weight = 1 / np.maximum(distance, 1e-6)
+    placed = np.empty((light.n_obs, 2), dtype=np.float32)
+    placed[drawn] = laid
+    placed[others] = np.einsum("ij,ijk->ik", weight / weight.sum(axis=1, keepdims=True), laid[near])
+    return placed
+
+
+def main(input, output, params):
+    """Write map.all.h5ad and map.msc.h5ad; one job for both, since the compilation of UMAP takes longer than a map."""
+    options = {key: params.settings[key] for key in ("max_map_cells", "umap_epochs")}
+    for scope in ("all", "msc"):
+        light = counts.read_light(getattr(input, scope))
+        xy = map_cells(light, **options, seed=params.seed, threads=params.threads)
+        record = {**options, "seed": params.seed, "n_laid_out": min(light.n_obs, options["max_map_cells"])}
+        logger.info("%s: %d of %d cells laid out", scope, record["n_laid_out"], light.n_obs)
+        result = AnnData(obs=pd.DataFrame(index=light.obs_names), obsm={"X_umap": xy})
+        result.uns["mscape"] = {"map_cells": record}
+        counts.write(result, getattr(output, scope))
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
