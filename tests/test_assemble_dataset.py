@@ -80,12 +80,15 @@ def test_any_reader_opens_it(assembled):
     assert filters <= {"gzip", None}
 
 
-def test_blocks_do_not_change_the_file(assembled, tmp_path):
+def test_blocks_and_chunks_do_not_change_what_is_read(assembled, tmp_path, monkeypatch):
     study, path, _ = assembled
     copy = tmp_path / "copy.h5ad"
     copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(assemble_dataset, "CHUNK", 300)
     assemble_dataset.write_matrices(copy, study.counts, block_values=500)
     with h5py.File(path) as one, h5py.File(copy) as two:
+        assert two["X/data"].chunks == (300,)
+        assert two["X/data"].shape[0] % 300
         for name in ("X/data", "X/indices", "X/indptr", "layers/counts/data"):
             assert (one[name][:] == two[name][:]).all()
 
