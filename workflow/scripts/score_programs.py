@@ -101,7 +101,7 @@ def main(input, output, params):
         scored = score_dataset(input.h5ad, sets, reference, genes, obs, table, settings=settings, seed=seed)
         own = [s.name for s in sets]
         for key, frame in frames.items():
-            frame[own] = scored[key]
+            frame[own] = scored.pop(key)
         table = table.merge(scored["depth"], on="id", how="left")
         if lot_names.size > 1:  # the average of one lot is the lot
             z, p = nulls.score_lots(genes["mean"][:-1], scored["weights"], sets, scored["stats"], reference, seed=seed)

@@ -64,6 +64,12 @@ def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData
     return anndata.AnnData(**parts)
 
 
+def read_shape(path: str | Path) -> tuple[int, int]:
+    """Numbers of cells and genes of a whole stage file."""
+    with _open_csr(path) as (_, _, _, shape):
+        return int(shape[0]), int(shape[1])
+
+
 def read_var(path: str | Path) -> pd.DataFrame:
     """Read ``var`` of a stage file, shape (n_genes, n_columns), index = gene symbols."""
     import anndata

@@ -95,17 +95,19 @@ def score_cells(
     weights = np.hstack([matched, scoring.scanpy_weights(sets, all_mean, seed=seed)])
     average = stats.mean @ matched
     linear, square = nulls.bin_weights(sets, stats)
-    parts, kept = [], {"counts": [], "centre": [], "spread": []}
+    shape = (counts.read_shape(path)[0], len(sets))
+    result = {key: np.empty(shape, dtype=np.float32) for key in ("matched", "scanpy", "rank", "z")}
+    kept = {"counts": [], "centre": [], "spread": []}
     for start, stop, block in counts.blocks(path):
         scores, centre, spread = scoring.score_block(block, weights, reference, stats.bins.of_pool, linear, square)
         excess = scores[:, : len(sets)] - average - centre
-        z = np.divide(excess, spread, out=np.full(excess.shape, np.nan), where=spread > 0)
-        rank = scoring.rank_block(block, sets, max_rank=max_rank)
-        parts.append((scores[:, : len(sets)], scores[:, len(sets) :], rank, z.astype(np.float32)))
+        here = slice(start, stop)
+        result["matched"][here], result["scanpy"][here] = scores[:, : len(sets)], scores[:, len(sets) :]
+        result["rank"][here] = scoring.rank_block(block, sets, max_rank=max_rank)
+        result["z"][here] = np.divide(excess, spread, out=np.full(excess.shape, np.nan), where=spread > 0)
         here = null_rows[(null_rows >= start) & (null_rows < stop)] - start
         for key, value in (("counts", block), ("centre", centre), ("spread", spread)):
             kept[key].append(value[here])
-    result = dict(zip(("matched", "scanpy", "rank", "z"), map(np.vstack, zip(*parts, strict=True)), strict=True))
     return result | {
         "weights": matched,
         "null_counts": sp.vstack(kept["counts"], format="csr"),
