@@ -32,10 +32,21 @@ def test_pins_satisfy_what_the_project_asks_for(root):
 
     project = tomllib.loads((root / "pyproject.toml").read_text())
     exact = {Requirement(pin).name: Requirement(pin).specifier for pin in documents.pins()}
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    groups = project["dependency-groups"].values()
+    wanted = [*project["project"]["dependencies"], *(one for group in groups for one in group if isinstance(one, str))]
     for requirement in map(Requirement, wanted):
         version = str(exact[requirement.name]).removeprefix("==")
         assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}"
+
+
+def test_the_environment_is_the_pinned_one():
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+
+    wanted = [pin for pin in map(Requirement, documents.pins()) if pin.marker is None or pin.marker.evaluate()]
+    found = {pin.name: metadata.version(pin.name) for pin in wanted}
+    assert {name: version for name, version in found.items() if f"{name}=={version}" not in map(str, wanted)} == {}
 
 
 def test_every_rule_has_a_script_a_log_and_a_test(root):

@@ -19,6 +19,7 @@ STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
 
 from mscape import config as study
+from mscape import demand
 from mscape.sources import digest_sources
 from mscape.step import UserError
 
@@ -164,14 +165,43 @@ def truth_of(wildcards):
     return f"results/{wildcards.dataset}/truth.json" if is_simulated(wildcards) else []
 
 
-# Memory --------------------------------------------------------------------------------------------------------------
+# Memory and time -----------------------------------------------------------------------------------------------------
+
+DEMAND = demand.read(RULES.parent.parent / "resources" / "demand.tsv")
 
 
-def light_mem(wildcards, input, attempt) -> int:
-    """MB for steps that hold tables, embeddings and graphs."""
-    return (1500 + 8 * input.size_mb) * attempt
+def input_size(wildcards, input) -> float:
+    """MB of a job's input files that are there."""
+    return demand.size_mb(input)
 
 
-def counts_mem(wildcards, input, attempt) -> int:
-    """MB for steps that read counts in blocks: the compressed file grows about eightfold at most in memory."""
-    return (2000 + 8 * input.size_mb) * attempt
+def sample_size(wildcards, input) -> float:
+    """MB of a sample's counts: of the input, or of the source where the same group is yet to read it."""
+    return max(demand.size_mb(input), demand.size_mb([counts_source(wildcards)]), simulated_size(wildcards))
+
+
+def simulated_size(wildcards) -> float:
+    """MB of the counts of a simulated lot, about 7 kB a cell; 0 for a real sample."""
+    if not is_simulated(wildcards):
+        return 0
+    settings = STUDY["datasets"][wildcards.dataset]["simulate"]
+    lot = next(lot for lot in settings["lots"] if lot["sample_id"] == wildcards.sample)
+    return 0.007 * lot.get("cells", settings["cells"])
+
+
+def memory(step: str, size=input_size):
+    """Function of a job's input and attempt that gives its memory in MB."""
+
+    def mem_mb(wildcards, input, attempt) -> int:
+        return DEMAND.get(step, demand.UNMEASURED).memory_mb(size(wildcards, input), attempt=attempt)
+
+    return mem_mb
+
+
+def minutes(step: str, size=input_size):
+    """Function of a job's input and attempt that gives its time limit in minutes."""
+
+    def runtime(wildcards, input, attempt) -> int:
+        return DEMAND.get(step, demand.UNMEASURED).minutes(size(wildcards, input), attempt=attempt)
+
+    return runtime

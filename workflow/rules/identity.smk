@@ -17,7 +17,8 @@ rule embed_cells:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("embed_cells"),
+        runtime=minutes("embed_cells"),
     params:
         settings=section("embed"),
         cluster=section("cluster"),
@@ -49,7 +50,8 @@ rule gate_msc:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("gate_msc"),
+        runtime=minutes("gate_msc"),
     params:
         settings=section("gate"),
         organism=of_dataset("organism"),

@@ -16,7 +16,8 @@ rule simulate_study:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=memory("simulate_study", size=sample_size),
+        runtime=minutes("simulate_study", size=sample_size),
     params:
         settings=section("simulate"),
         sample="{sample}",
@@ -78,7 +79,8 @@ rule load_counts:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("load_counts", size=sample_size),
+        runtime=minutes("load_counts", size=sample_size),
     params:
         sample="{sample}",
         dataset="{dataset}",
@@ -106,7 +108,8 @@ rule qc_cells:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("qc_cells", size=sample_size),
+        runtime=minutes("qc_cells", size=sample_size),
     params:
         settings=section("qc"),
         row=sheet_row,
@@ -132,7 +135,8 @@ rule merge_samples:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("merge_samples"),
+        runtime=minutes("merge_samples"),
     params:
         rows=sheet_rows,
         dataset="{dataset}",

@@ -23,7 +23,8 @@ rule score_programs:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("score_programs"),
+        runtime=minutes("score_programs"),
     params:
         settings=section("score"),
         organism=of_dataset("organism"),
@@ -51,7 +52,8 @@ rule compare_groups:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("compare_groups"),
+        runtime=minutes("compare_groups"),
     params:
         settings=section("compare"),
         seed=STUDY["seed"],

@@ -14,6 +14,9 @@ rule record_run:
         "logs/record_run/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=memory("record_run"),
+        runtime=minutes("record_run"),
     params:
         dataset="{dataset}",
         title=STUDY["title"],
@@ -52,7 +55,8 @@ rule write_passports:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=light_mem,
+        mem_mb=memory("write_passports"),
+        runtime=minutes("write_passports"),
     params:
         settings=section("passport"),
         organism=of_dataset("organism"),
@@ -83,7 +87,8 @@ rule assemble_dataset:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("assemble_dataset"),
+        runtime=minutes("assemble_dataset"),
     params:
         code=code("assemble_dataset"),
     script:
@@ -110,7 +115,8 @@ rule compare_truth:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=light_mem,
+        mem_mb=memory("compare_truth"),
+        runtime=minutes("compare_truth"),
     params:
         code=code("compare_truth"),
     script:
@@ -162,7 +168,8 @@ rule render_report:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=light_mem,
+        mem_mb=memory("render_report"),
+        runtime=minutes("render_report"),
     params:
         settings=section("report"),
         dataset="{dataset}",
@@ -185,6 +192,7 @@ rule render_index:
         "logs/render_index.log",
     benchmark:
         "logs/render_index.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     params:

@@ -21,7 +21,8 @@ rule cluster_cells:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("cluster_cells"),
+        runtime=minutes("cluster_cells"),
     params:
         settings=section("cluster"),
         organism=of_dataset("organism"),
@@ -46,7 +47,8 @@ rule map_cells:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=light_mem,
+        mem_mb=memory("map_cells"),
+        runtime=minutes("map_cells"),
     params:
         settings=section("embed"),
         seed=STUDY["seed"],
@@ -71,7 +73,8 @@ rule rank_markers:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=counts_mem,
+        mem_mb=memory("rank_markers"),
+        runtime=minutes("rank_markers"),
     params:
         seed=STUDY["seed"],
         code=code("rank_markers"),
@@ -97,7 +100,8 @@ rule enrich_clusters:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=light_mem,
+        mem_mb=memory("enrich_clusters"),
+        runtime=minutes("enrich_clusters"),
     params:
         settings=section("compare"),
         organism=of_dataset("organism"),
