@@ -154,14 +154,7 @@ def main(input, output, params):
         raise step.UserError(msg)
     hvg = names[chosen]
     components, variance_ratio = embedding.principal_components(
-        input.h5ad,
-        hvg,
-        cells=keep,
-        names=obs.index.to_numpy(dtype=str),
-        totals=totals,
-        n_pcs=settings.pop("n_pcs"),
-        max_pca_cells=settings.pop("max_pca_cells"),
-        seed=seed,
+        input.h5ad, hvg, cells=keep, totals=totals, n_pcs=settings.pop("n_pcs")
     )
     regress = settings.pop("regress_cell_cycle")
     method = settings.pop("method")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from mscape import neighbour_search, nulls
+from mscape import neighbour_search
 from mscape.step import UserError
-from mscape.variable_genes import log_blocks, log_columns
+from mscape.variable_genes import log_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,21 +18,12 @@ if TYPE_CHECKING:
 
 
 def principal_components(
-    path: str | Path,
-    genes: np.ndarray,
-    *,
-    cells: np.ndarray,
-    names: np.ndarray,
-    totals: np.ndarray,
-    n_pcs: int = 30,
-    max_pca_cells: int = 100_000,
-    seed: int = 0,
+    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray, n_pcs: int = 30
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of log-normalised genes (implicit centring, ARPACK).
+    """Principal components of log-normalised genes, from their covariance, which is summed over blocks of cells.
 
-    With more than ``max_pca_cells`` the axes are those of so many cells, drawn by name, and all cells are placed on
-    them, a block at a time. Each axis' largest loading is positive, and scores are rounded to 1e-4, below any meaning
-    and above the noise of different processors, so that the steps that follow see the same numbers everywhere.
+    Each axis' largest loading is positive, and scores are rounded to 1e-4, below any meaning and above the noise of
+    different processors, so that the steps that follow see the same numbers everywhere.
 
     Parameters
     ----------
@@ -42,10 +33,10 @@ def principal_components(
         Names of the variable genes.
     cells
         Which cells, bool, shape (n_cells_of_the_file,).
-    names, totals
-        Names and total counts of these cells, shape (n_cells,).
-    n_pcs, max_pca_cells, seed
-        See the config section ``embed``.
+    totals
+        Total counts of these cells, shape (n_cells,).
+    n_pcs
+        Number of components.
 
     Returns
     -------
@@ -59,32 +50,38 @@ def principal_components(
     mscape.step.UserError
         If there are fewer than three cells or genes.
     """
-    from sklearn.decomposition import PCA
-
-    n = len(names)
-    n_comps = min(n_pcs, n - 1, len(genes) - 1)
+    n, n_genes = len(totals), len(genes)
+    n_comps = min(n_pcs, n - 1, n_genes - 1)
     if n_comps < 2:
         msg = (
-            f"An embedding needs at least 3 cells and 3 variable genes; found {n} cells and {len(genes)} genes. Add "
+            f"An embedding needs at least 3 cells and 3 variable genes; found {n} cells and {n_genes} genes. Add "
             "cells, or look at accounting.tsv for where they were lost."
         )
         raise UserError(msg)
-    drawn = np.ones(n, dtype=bool)
-    if n > max_pca_cells:
-        drawn[nulls.stable_order(names, seed)[max_pca_cells:]] = False
-    of_file = cells.copy()
-    of_file[cells] = drawn
-    values = log_columns(path, genes, cells=of_file, totals=totals[drawn])
-    model = PCA(n_comps, svd_solver="arpack", random_state=seed).fit(values.astype(np.float64))
-    loadings = model.components_
-    axes = (loadings * np.sign(loadings[np.arange(n_comps), np.abs(loadings).argmax(1)])[:, None]).T
-    if drawn.all():
-        parts = [values @ axes]
+    gram, sums = np.zeros((n_genes, n_genes)), np.zeros(n_genes)
+    for block in log_blocks(path, genes, cells=cells, totals=totals):
+        dense = block.toarray().astype(np.float64)
+        gram += dense.T @ dense
+        sums += dense.sum(axis=0)
+    covariance = gram - np.outer(sums, sums / n)
+    values, axes = leading_vectors(covariance, n_comps)
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
+    parts = [block @ axes for block in log_blocks(path, genes, cells=cells, totals=totals)]
+    scores = np.concatenate(parts) - (sums / n) @ axes
+    return np.round(scores, 4).astype(np.float32), values / np.trace(covariance)
+
+
+def leading_vectors(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leading eigenvalues and eigenvectors (columns) of a symmetric matrix, largest first; the same each time."""
+    from scipy.sparse.linalg import eigsh
+
+    if len(matrix) <= 4 * n:
+        values, vectors = np.linalg.eigh(matrix)
     else:
-        del values
-        parts = [block @ axes for block in log_blocks(path, genes, cells=cells, totals=totals)]
-    scores = np.concatenate(parts) - model.mean_ @ axes
-    return np.round(scores, 4).astype(np.float32), model.explained_variance_ratio_
+        start = np.random.default_rng(0).normal(size=len(matrix))
+        values, vectors = eigsh(matrix, k=n, v0=start)
+    order = np.argsort(-values, kind="stable")[:n]
+    return values[order], vectors[:, order]
 
 
 def add_neighbors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,31 +43,36 @@ def gene_moments(
         Total counts of the chosen cells, shape (cells.sum(),).
     """
     n_groups = int(groups.max()) + 1 if len(groups) else 1
-    sums = squares = None
+    sums, squares = np.zeros((2, n_groups, counts.read_shape(path)[1]))
+    group = np.full(len(cells), -1)  # of each cell of the file; -1: left out
+    group[cells] = groups
     totals = []
-    seen = 0
     for start, stop, block in counts.blocks(path):
-        block = block[cells[start:stop]]
         total = counts.totals(block)
-        totals.append(total)
-        scaled = sp.csr_matrix(
-            (block.data * np.repeat(TARGET / np.maximum(total, 1), np.diff(block.indptr)), block.indices, block.indptr),
-            shape=block.shape,
-        )
-        member = sp.csr_matrix(
-            (np.ones(len(total)), (groups[seen : seen + len(total)], np.arange(len(total)))),
-            shape=(n_groups, len(total)),
-        )
-        seen += len(total)
-        if sums is None:
-            sums, squares = np.zeros((2, n_groups, block.shape[1]))
-        sums += (member @ scaled).toarray()
-        scaled.data **= 2
-        squares += (member @ scaled).toarray()
+        scale = TARGET / np.maximum(total, 1)
+        _adder()(block.indptr.astype(np.int64), block.indices, block.data, scale, group[start:stop], sums, squares)
+        totals.append(total[cells[start:stop]])
     n = np.bincount(groups, minlength=n_groups)
     mean = sums / np.maximum(n, 1)[:, None]
     variance = np.maximum(squares - n[:, None] * mean**2, 0) / np.maximum(n - 1, 1)[:, None]
     return mean, variance, n, np.concatenate(totals)
+
+
+@functools.cache
+def _adder():
+    import numba
+
+    @numba.njit(cache=True)
+    def add(indptr, indices, data, scale, groups, sums, squares):
+        for row in range(indptr.size - 1):
+            group = groups[row]
+            if group >= 0:
+                for j in range(indptr[row], indptr[row + 1]):
+                    value = data[j] * scale[row]
+                    sums[group, indices[j]] += value
+                    squares[group, indices[j]] += value * value
+
+    return add
 
 
 def normalised_dispersion(mean: np.ndarray, variance: np.ndarray, *, n_bins: int = 20) -> np.ndarray:
