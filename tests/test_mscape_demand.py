@@ -6,11 +6,38 @@ from mscape import demand
 from mscape.demand import Demand
 
 
+def asked(**changes):
+    given = {"per": "dataset", "jobs": 1, "base_mb": 500, "mb_per_mb": 4, "base_seconds": 10, "seconds_per_mb": 0.5}
+    return Demand(**given | {"read_share": 1, "written_share": 0.5} | changes)
+
+
 def test_memory_and_time_are_lines_in_the_input_and_grow_with_each_attempt():
-    asked = Demand(base_mb=1000, mb_per_mb=8, base_minutes=5, minutes_per_gb=30)
-    assert [asked.memory_mb(250), asked.memory_mb(250, attempt=2)] == [3000, 6000]
-    assert [asked.minutes(250), asked.minutes(250, attempt=3)] == [13, 38]  # 12.5 and 37.5 minutes, rounded up
-    assert asked.memory_mb(0) == 1000
+    one = asked()
+    assert [one.memory_mb(250), one.memory_mb(250, attempt=2)] == [1950, 3900]  # 1.3 times 1500
+    assert [one.minutes(250), one.minutes(250, attempt=3)] == [14, 42]  # 5 and four times 135 s
+    assert one.memory_mb(0) == 650
+
+
+def test_a_forecast_adds_up_what_the_rules_ask_for():
+    demands = {
+        "qc_cells": asked(per="sample", base_mb=300, mb_per_mb=2),
+        "embed_cells": asked(jobs=2, read_share=1.5),
+        "render_index": asked(per="study", read_share=0, written_share=0),
+    }
+    per_mb = 1 / demand.MB_PER_VALUE
+    rows = demand.forecast(demands, {"D": {"a": 100 * per_mb, "b": 300 * per_mb}, "E": {"c": 200 * per_mb}}, cores=4)
+    rows = {row["rule"]: row for row in rows}
+    assert {key: row["jobs"] for key, row in rows.items()} == {
+        "qc_cells": 3, "embed_cells": 4, "render_index": 1, "all": 8,
+    }  # fmt: skip
+    assert rows["qc_cells"]["memory_gb"] == pytest.approx(0.9)  # 300 + 2 x 300 MB
+    assert rows["embed_cells"]["memory_gb"] == pytest.approx(2.9)  # 500 + 4 x 1.5 x 400 MB
+    assert rows["all"]["memory_gb"] == pytest.approx(2.9)
+    assert rows["qc_cells"]["minutes"] == pytest.approx((30 + 300) / 60)
+    assert rows["embed_cells"]["minutes"] == pytest.approx(2 * (20 + 0.5 * 1.5 * 600) / 60)
+    assert rows["embed_cells"]["disk_gb"] == pytest.approx(0.6)
+    spread = (330 / 3 + 940 / 2 + 10 / 2) / 60  # three samples on three of four cores, datasets on two
+    assert rows["all"]["minutes"] == pytest.approx(spread)
 
 
 def test_a_folder_weighs_what_it_holds_and_a_file_to_come_nothing(tmp_path):

@@ -168,6 +168,9 @@ def truth_of(wildcards):
 # Memory and time -----------------------------------------------------------------------------------------------------
 
 DEMAND = demand.read(RULES.parent.parent / "resources" / "demand.tsv")
+MEMORY_MB = round(1000 * STUDY["memory_gb"]) if STUDY["memory_gb"] else None
+if MEMORY_MB:  # as --resources mem_mb=...: jobs run side by side only as far as they fit
+    workflow.register_resource("mem_mb", MEMORY_MB)
 
 
 def input_size(wildcards, input) -> float:
@@ -193,7 +196,8 @@ def memory(step: str, size=input_size):
     """Function of a job's input and attempt that gives its memory in MB."""
 
     def mem_mb(wildcards, input, attempt) -> int:
-        return DEMAND.get(step, demand.UNMEASURED).memory_mb(size(wildcards, input), attempt=attempt)
+        asked = DEMAND.get(step, demand.UNMEASURED).memory_mb(size(wildcards, input), attempt=attempt)
+        return min(asked, MEMORY_MB or asked)  # a job that asks for more than there is runs alone
 
     return mem_mb
 
