@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
+from scipy import stats
 from toy_study import default_settings
 
 import enrich_clusters
@@ -29,7 +30,7 @@ def markers(clusters=("0", "1")):
 
 
 def test_sets_at_the_ends_are_found_with_their_leading_edge():
-    table = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    table, _ = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
     found = table[table["method"] == "prerank"].set_index(["cluster", "term"])
     assert found.at[("0", "FIRST"), "nes"] > 2
     assert found.at[("0", "LAST"), "nes"] < -2
@@ -39,41 +40,72 @@ def test_sets_at_the_ends_are_found_with_their_leading_edge():
     assert "SMALL" not in table["term"].to_numpy()
 
 
-def test_a_permutation_p_value_is_never_zero():
-    table = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
-    prerank = table[table["method"] == "prerank"]
-    assert prerank["pvalue"].min() == pytest.approx(1 / 200)
-    assert prerank["fdr"].min() == pytest.approx(1 / 200)
+def test_no_p_value_is_below_the_least_and_fdr_is_benjamini_and_hochberg():
+    table, _ = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    prerank = table[(table["method"] == "prerank") & (table["cluster"] == "0")].set_index("term")
+    assert prerank.at["FIRST", "pvalue"] == pytest.approx(1e-4)
+    assert prerank.at["SPREAD", "pvalue"] > 0.05
+    assert prerank["fdr"].to_numpy() == pytest.approx(stats.false_discovery_control(prerank["pvalue"]))
+
+
+def test_the_genes_of_the_first_sets_are_listed_with_their_running_sum():
+    table, hits = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    own = hits[(hits["cluster"] == "0") & (hits["term"] == "FIRST")]
+    assert own["gene"].tolist() == GENES[:20]
+    assert own["rank"].tolist() == list(range(1, 21))
+    assert own["leading"].all()
+    assert own["running"].iloc[-1] == pytest.approx(1)  # all twenty stand first, so the sum ends at its top
+    row = table[(table["cluster"] == "0") & (table["term"] == "LAST")].iloc[0]
+    assert (row["n_genes"], row["n_leading"], row["n_list"]) == (20, 20, 600)
+    assert row["es"] == pytest.approx(-1)
 
 
 def test_over_representation_is_the_hypergeometric_tail():
-    from scipy.stats import hypergeom
-
-    table = enrich_clusters.enrich_clusters(markers(), SETS, ora_genes=30, permutation_num=100, seed=1)
+    table, _ = enrich_clusters.enrich_clusters(markers(), SETS, ora_genes=30, permutation_num=100, seed=1)
     row = table[(table["method"] == "ora") & (table["cluster"] == "0") & (table["term"] == "FIRST")].iloc[0]
     assert row["overlap"] == "20/20"
-    assert row["pvalue"] == pytest.approx(hypergeom.sf(19, 600, 20, 30), rel=1e-6)
+    assert row["pvalue"] == pytest.approx(stats.hypergeom.sf(19, 600, 20, 30), rel=1e-6)
     assert row["genes"].split(";") == GENES[:20]
+    assert row["n_list"] == 30
+    # twenty of thirty hits in the set, none of the set's genes elsewhere, 570 genes in neither
+    assert row["odds_ratio"] == pytest.approx(20.5 * 570.5 / (0.5 * 10.5))
+    spread = 1.959964 * np.sqrt(1 / 20.5 + 1 / 0.5 + 1 / 10.5 + 1 / 570.5)
+    assert row["odds_low"] == pytest.approx(row["odds_ratio"] / np.exp(spread))
+    assert row["odds_high"] == pytest.approx(row["odds_ratio"] * np.exp(spread))
 
 
 def test_neither_threads_nor_row_order_change_anything():
     plain = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
     shuffled = markers().sample(frac=1, random_state=0).sort_values("cluster", kind="stable")
     other = enrich_clusters.enrich_clusters(shuffled, SETS, permutation_num=200, seed=1, threads=2)
-    pd.testing.assert_frame_equal(plain, other)
+    for one, two in zip(plain, other, strict=True):
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_one_cluster_and_no_cluster_give_no_rows():
     for clusters in (("0",), ()):
         table = markers(clusters) if clusters else markers().iloc[:0]
-        found = enrich_clusters.enrich_clusters(table, SETS, permutation_num=100)
+        found, hits = enrich_clusters.enrich_clusters(table, SETS, permutation_num=100)
         assert found.empty
+        assert hits.empty
         assert list(found.columns) == enrich_clusters.COLUMNS
 
 
 def test_a_short_list_gets_over_representation_only():
-    table = enrich_clusters.enrich_clusters(markers(), SETS, min_ranked=1000, permutation_num=100)
+    table, hits = enrich_clusters.enrich_clusters(markers(), SETS, min_ranked=1000, permutation_num=100)
     assert set(table["method"]) == {"ora"}
+    assert hits.empty
+
+
+def test_a_shift_of_all_genes_changes_nothing():
+    """In a cluster of deeper cells nearly every gene has a positive statistic: a set must move more than the others."""
+    plain, _ = enrich_clusters.enrich_clusters(markers(), SETS, permutation_num=200, seed=1)
+    table = markers()
+    shifted = table.assign(statistic=table["statistic"] + 4)
+    moved, _ = enrich_clusters.enrich_clusters(shifted, SETS, permutation_num=200, seed=1)
+    columns = ["cluster", "term", "es", "nes", "pvalue", "genes"]
+    prerank = [found[found["method"] == "prerank"][columns] for found in (plain, moved)]
+    pd.testing.assert_frame_equal(*prerank)
 
 
 def test_contrasts_are_ranked_by_effect_where_there_is_no_test():
@@ -87,16 +119,17 @@ def test_contrasts_are_ranked_by_effect_where_there_is_no_test():
             "pvalue": np.nan,
         }
     )
-    found = enrich_clusters.enrich_contrasts(table, SETS, permutation_num=100).set_index("term")
+    found = enrich_clusters.enrich_contrasts(table, SETS, permutation_num=100)[0].set_index("term")
     assert found.at["FIRST", "nes"] > 2
     assert (found["scope"] == "contrast").all()
-    tested = enrich_clusters.enrich_contrasts(table.assign(pvalue=0.5), SETS, permutation_num=100).set_index("term")
+    tested = enrich_clusters.enrich_contrasts(table.assign(pvalue=0.5), SETS, permutation_num=100)[0]
+    tested = tested.set_index("term")
     assert tested.at["FIRST", "nes"] < -2
 
 
 def files_of(folder, genes, own=()):
     """Inputs and outputs of the step; the sums of two lots are flat."""
-    obs = pd.DataFrame({"lot_id": ["A", "B"], "cluster": ["0", "0"]}, index=["A", "B"])
+    obs = pd.DataFrame({"lot_id": ["A", "B"], "cluster": ["0", "0"], "n_cells": 50}, index=["A|0", "B|0"])
     counts.write(
         AnnData(sp.csr_matrix(np.ones((2, len(genes)), int)), obs=obs, var=pd.DataFrame(index=genes)), folder / "b"
     )
@@ -107,7 +140,8 @@ def files_of(folder, genes, own=()):
         markers_yaml=REGISTRY,
         signature_files=list(own),
     )
-    return input, SimpleNamespace(table=folder / "out.tsv", lots=folder / "lots.tsv")
+    names = {"table": "out.tsv", "genes": "genes.tsv", "lots": "lots.tsv"}
+    return input, SimpleNamespace(**{key: folder / name for key, name in names.items()})
 
 
 def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
@@ -135,12 +169,22 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     assert found.at[("1", "OWN"), "nes"] > 2
 
 
-def test_lots_are_summed_over_their_clusters(tmp_path):
-    obs = pd.DataFrame({"lot_id": ["B", "A", "B"], "cluster": ["0", "0", "1"]}, index=["x", "y", "z"])
-    bulk = AnnData(sp.csr_matrix([[1, 2], [3, 4], [5, 6]]), obs=obs, var=pd.DataFrame(index=["G1", "G2"]))
-    counts.write(bulk, tmp_path / "bulk.h5ad")
-    sums = enrich_clusters._read_lots(tmp_path / "bulk.h5ad")
-    assert sums.to_dict("index") == {"A": {"G1": 3, "G2": 4}, "B": {"G1": 6, "G2": 8}}
+def test_lots_and_their_clusters_are_scored_and_small_sums_are_left_out():
+    rng = np.random.default_rng(0)
+    keys = [(lot, cluster) for lot in "ABCD" for cluster in "01"]
+    obs = pd.DataFrame(keys, columns=["lot_id", "cluster"], index=["|".join(key) for key in keys])
+    obs["n_cells"] = [50] * 7 + [5]
+    x = rng.poisson(100, (8, 600))
+    x[np.ix_([2, 3], range(20))] *= 4  # FIRST is up in lot B
+    bulk = AnnData(sp.csr_matrix(x), obs=obs, var=pd.DataFrame(index=GENES))
+    table = enrich_clusters.score_lots(bulk, SETS, min_cells=20)
+    lots = table[(table["cluster"] == "") & (table["term"] == "FIRST")].set_index("lot_id")
+    assert lots["n_cells"].to_dict() == {"A": 100, "B": 100, "C": 100, "D": 55}
+    assert lots["gsva"].idxmax() == lots["ssgsea"].idxmax() == "B"
+    assert lots.at["B", "gsva"] > 0.9
+    parts = table[(table["cluster"] != "") & (table["term"] == "FIRST")]
+    assert set(zip(parts["lot_id"], parts["cluster"], strict=True)) == set(keys[:7])
+    assert (parts["n_rows"] == 7).all()
 
 
 def test_empty_tables_give_a_header(tmp_path):

@@ -92,6 +92,7 @@ rule enrich_clusters:
         signature_files=of_setting("score", "signature_files"),
     output:
         table="results/{dataset}/enrichment.tsv",
+        genes="results/{dataset}/enrichment_genes.tsv",
         lots="results/{dataset}/lot_enrichment.tsv",
     log:
         "logs/enrich_clusters/{dataset}.log",

@@ -2,16 +2,34 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
+from anndata import AnnData
+from anndata.io import read_elem
 
-from mscape import counts, pseudobulk, step
-from mscape.enrichment import count_overlap, find_sets, rank_genes, run_prerank, score_lots
+from mscape import counts, step
+from mscape.enrichment import HITS, count_overlap, find_sets, rank_genes, run_prerank
 from mscape.markers import load_markers
+from mscape.sum_scores import score_sums
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ["cluster", "method", "term", "nes", "pvalue", "fdr", "genes", "n_genes", "scope", "odds_ratio", "overlap"]
+COLUMNS = [
+    "scope",
+    "cluster",
+    "method",
+    "term",
+    "es",
+    "nes",
+    "pvalue",
+    "fdr",
+    "genes",
+    "n_leading",
+    "n_genes",
+    "n_list",
+]
+COLUMNS += ["overlap", "odds_ratio", "odds_low", "odds_high"]
+KEYS = ["scope", "cluster"]
+SUMS = ["lot_id", "cluster", "n_cells", "term", "ssgsea", "gsva", "n_genes", "n_rows"]
 
 
 def enrich_clusters(
@@ -24,7 +42,7 @@ def enrich_clusters(
     min_ranked: int = 500,
     threads: int = 1,
     **options: int,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Enrich each cluster's markers.
 
     Parameters
@@ -44,33 +62,36 @@ def enrich_clusters(
 
     Returns
     -------
-    Table of :data:`COLUMNS`; no rows with fewer than two clusters, because a cluster's markers are against the others.
+    table
+        :data:`COLUMNS`; no rows with fewer than two clusters, because a cluster's markers are against the others.
+    hits
+        Genes of the first sets of each ranking, for plots: ``scope cluster`` and :data:`mscape.enrichment.HITS`.
     """
     clusters = list(dict.fromkeys(markers["cluster"]))
+    tables, drawn = [], []
     if len(clusters) < 2:
         logger.info("%d cluster: no markers, nothing to enrich", len(clusters))
-        return pd.DataFrame(columns=COLUMNS)
+        clusters = []
     background = pd.Index(sorted(markers["gene"].unique()))
     sizes = {key: options[key] for key in ("min_size", "max_size") if key in options}
-    parts = []
     for cluster in clusters:
-        own = markers[markers["cluster"] == cluster].set_index("gene")
+        own, key = markers[markers["cluster"] == cluster].set_index("gene"), {"scope": "cluster", "cluster": cluster}
         ranked = rank_genes(own["statistic"])
         if len(ranked) >= min_ranked:
-            parts.append(
-                run_prerank(ranked, sets, threads=threads, **options).assign(cluster=cluster, method="prerank")
-            )
+            table, hits = run_prerank(ranked, sets, threads=threads, **options)
+            tables.append(table.assign(method="prerank", **key))
+            drawn.append(hits.assign(**key))
         else:
             logger.info("cluster %s: %d ranked genes, at least %d needed for prerank", cluster, len(ranked), min_ranked)
         up = own[(own["pvalue_adj"] < ora_fdr) & (own["log2_fold_change"] >= ora_log2_fold_change)]
-        hits = list(rank_genes(up["statistic"]).index[:ora_genes])
-        parts.append(count_overlap(hits, sets, background, **sizes).assign(cluster=cluster, method="ora"))
-    return _stack(parts, "cluster")
+        top = list(rank_genes(up["statistic"]).index[:ora_genes])
+        tables.append(count_overlap(top, sets, background, **sizes).assign(method="ora", **key))
+    return _stack(tables, COLUMNS), _stack(drawn, KEYS + HITS)
 
 
 def enrich_contrasts(
     contrasts: pd.DataFrame, sets: dict[str, list[str]], *, min_ranked: int = 500, threads: int = 1, **options: int
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Enrich each contrast's genes, ranked by test statistic, or by effect where donors are too few for a test.
 
     The p-values of prerank are of random gene sets, not of donors: they say that a set moves more than other genes do
@@ -91,59 +112,80 @@ def enrich_contrasts(
 
     Returns
     -------
-    Table of :data:`COLUMNS` with the contrast's name in ``cluster``.
+    Both tables of :func:`enrich_clusters`, with the contrast's name in ``cluster``.
     """
     genes = contrasts[contrasts["kind"] == "gene"]
-    parts = []
+    tables, drawn = [], []
     for name in dict.fromkeys(genes["contrast"]):
-        own = genes[genes["contrast"] == name].set_index("feature")
+        own, key = genes[genes["contrast"] == name].set_index("feature"), {"scope": "contrast", "cluster": name}
         tested = own["pvalue"].notna().any()
         ranked = rank_genes(own["statistic"] if tested else own["estimate"])
         if len(ranked) >= min_ranked:
-            parts.append(run_prerank(ranked, sets, threads=threads, **options).assign(cluster=name, method="prerank"))
-    return _stack(parts, "contrast")
+            table, hits = run_prerank(ranked, sets, threads=threads, **options)
+            tables.append(table.assign(method="prerank", **key))
+            drawn.append(hits.assign(**key))
+    return _stack(tables, COLUMNS), _stack(drawn, KEYS + HITS)
+
+
+def score_lots(bulk: AnnData, sets: dict[str, list[str]], *, min_cells: int = 20, **options: int) -> pd.DataFrame:
+    """Score the summed MSC of each lot, and of each of its clusters, by ssGSEA and GSVA.
+
+    Parameters
+    ----------
+    bulk
+        Raw sums of lots and clusters; ``obs``: ``lot_id cluster n_cells``.
+    sets
+        Genes by set.
+    min_cells
+        Sums of fewer cells are left out.
+    **options
+        ``min_size``, ``max_size``, ``threads`` of :func:`mscape.sum_scores.score_sums`.
+
+    Returns
+    -------
+    :data:`SUMS`, with "" in ``cluster`` for all MSC of the lot. Lots are compared with lots, clusters of lots with each
+    other.
+    """
+    obs = bulk.obs[["lot_id", "cluster", "n_cells"]].astype({"lot_id": str, "cluster": str})
+    sums = pd.DataFrame(bulk.X.toarray(), index=bulk.obs_names, columns=bulk.var_names)
+    lots = obs.groupby("lot_id", as_index=False)["n_cells"].sum().assign(cluster="").set_index("lot_id", drop=False)
+    tables = []
+    for rows, values in ((lots, sums.groupby(obs["lot_id"]).sum()), (obs, sums)):
+        rows = rows[rows["n_cells"] >= min_cells]
+        found = score_sums(values.loc[rows.index], sets, **options)
+        tables.append(found.merge(rows, left_on="row", right_index=True))
+    return _stack(tables, SUMS)
 
 
 def main(input, output, params):
-    """Read markers, contrasts and gene sets; write enrichment."""
+    """Read markers, contrasts, sums and gene sets; write what is enriched, its genes, and the scores of sums."""
     settings = dict(params.settings["enrichment"]) | {"seed": params.seed}
     registry = load_markers(input.markers_yaml, extra=input.signature_files)
     reading = {"sep": "\t", "keep_default_na": False, "na_values": [""]}
     markers = pd.read_csv(input.markers, dtype={"cluster": str, "gene": str}, **reading)
-    table = pd.read_csv(input.contrasts, dtype={"feature": str, "contrast": str}, **reading)
-    names = pd.Index(sorted({*markers["gene"], *table.loc[table["kind"] == "gene", "feature"]}))
+    contrasts = pd.read_csv(input.contrasts, dtype={"feature": str, "contrast": str}, **reading)
+    names = pd.Index(sorted({*markers["gene"], *contrasts.loc[contrasts["kind"] == "gene", "feature"]}))
     sets = find_sets(registry.signatures, names, organism=params.organism)
     ora = {key: settings.pop(key) for key in ("ora_genes", "ora_fdr", "ora_log2_fold_change") if key in settings}
-    parts = [
-        enrich_clusters(markers, sets, threads=params.threads, **ora, **settings),
-        enrich_contrasts(table, sets, threads=params.threads, **settings),
-    ]
-    parts = [part for part in parts if not part.empty]
-    result = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    _write(result, output.table)
-    sums = _read_lots(input.pseudobulk)
+    by_cluster = enrich_clusters(markers, sets, threads=params.threads, **ora, **settings)
+    by_contrast = enrich_contrasts(contrasts, sets, threads=params.threads, **settings)
+    _write(_stack([by_cluster[0], by_contrast[0]], COLUMNS), output.table)
+    _write(_stack([by_cluster[1], by_contrast[1]], KEYS + HITS), output.genes)
+    with counts.open_file(input.pseudobulk) as file:
+        bulk = read_elem(file)
+    own = find_sets(registry.signatures, bulk.var_names, organism=params.organism)
     sizes = {key: settings[key] for key in ("min_size", "max_size")}
-    own = find_sets(registry.signatures, sums.columns, organism=params.organism)
-    _write(score_lots(sums, own, threads=params.threads, **sizes), output.lots)
+    least = params.settings["min_cells"]
+    _write(score_lots(bulk, own, min_cells=least, threads=params.threads, **sizes), output.lots)
 
 
-def _read_lots(path: str) -> pd.DataFrame:
-    """Sum the clusters of each lot."""
-    names, genes = counts.read_obs(path)["lot_id"].astype(str), counts.read_var(path).index
-    lots = pd.Index(sorted(names.unique()))
-    sums = pseudobulk.sum_groups(path, lots.get_indexer(names), len(lots)) if len(lots) else np.zeros((0, len(genes)))
-    return pd.DataFrame(sums if isinstance(sums, np.ndarray) else sums.toarray(), index=lots, columns=genes)
+def _stack(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    tables = [table for table in tables if not table.empty]
+    return pd.concat(tables, ignore_index=True).reindex(columns=columns) if tables else pd.DataFrame(columns=columns)
 
 
 def _write(table: pd.DataFrame, path: str) -> None:
     table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
-
-
-def _stack(parts: list[pd.DataFrame], scope: str) -> pd.DataFrame:
-    parts = [part for part in parts if not part.empty]
-    if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    return pd.concat(parts, ignore_index=True).assign(scope=scope).reindex(columns=COLUMNS)
 
 
 if "snakemake" in globals():
