@@ -29,7 +29,9 @@ TABLES = {
     "score_summary": "lot_id signature n_cells mean median z low high pvalue z_cells cells",
     "confounders": "signature confounder rho rho_partial slope n_cells r2",
     "markers": "cluster gene rank statistic log2_fold_change pvalue pvalue_adj fraction_in fraction_out surface",
-    "enrichment": "cluster method term nes pvalue fdr genes n_genes scope",
+    "enrichment": "scope cluster method term nes pvalue fdr genes n_leading n_genes n_list",
+    "enrichment_genes": "scope cluster term gene rank statistic running leading",
+    "lot_enrichment": "lot_id cluster n_cells term ssgsea gsva n_genes n_rows",
     "contrasts": "contrast kind feature estimate low high n_reference n_other pvalue pvalue_adj note statistic unit",
     "composition": "lot_id cluster n_cells fraction low high",
     "accounting": "sample_id lot_id loaded low_counts low_genes high_mt pass",
@@ -152,7 +154,8 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
 
 def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
     """Tables with rows per cluster, resolution, signature or contrast."""
-    names = ("stability", "resolutions", "markers", "enrichment", "signatures", "confounders", "contrasts")
+    names = ("stability", "resolutions", "markers", "enrichment", "enrichment_genes", "lot_enrichment")
+    names += ("signatures", "confounders", "contrasts")
     tables: dict[str, list] = {name: [] for name in names}
     contrast = "condition: licensed vs resting"
     note = "One arm has 1 donor: effect and interval only."
@@ -167,8 +170,11 @@ def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
             row = [str(c), f"GENE{(c * 3 + r) % 25}", r + 1, 30 - r, 3 - r * 0.1, 1e-30, 1e-28, 0.9, 0.2, r % 3 == 0]
             tables["markers"].append(row)
         for r in range(4):
-            row = [str(c), "prerank", f"HALLMARK_TERM_{r}", 2 - r / 5, 1e-3, 0.01, "COL1A1;IL6;CXCL10", 3, "cluster"]
-            tables["enrichment"].append(row)
+            row = ["cluster", str(c), "prerank", f"HALLMARK_TERM_{r}", 2 - r / 5, 1e-3, 0.01, "COL1A1;IL6;CXCL10", 3, 5]
+            tables["enrichment"].append([*row, 900])
+            for gene, rank, running in (("COL1A1", 3, 0.4), ("IL6", 9, 0.7), ("CXCL10", 12, 0.9), ("TNC", 500, 0.5)):
+                tables["enrichment_genes"].append([*row[:2], row[3], gene, rank, 4.0, running, rank < 20])
+            tables["enrichment_genes"].append([*row[:2], row[3], "SPP1", 800, -1.0, 0.2, False])
         row = [contrast, "composition", str(c), 0.1, -0.4, 0.6, 5, 1, np.nan, np.nan, "", 1.0, "log ratio"]
         tables["contrasts"].append(row)
     for r in np.linspace(0.1, 1.2, 12):
@@ -181,6 +187,8 @@ def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
         effect = rng.normal(0, 0.5)
         row = [contrast, "score", name, effect, effect - 0.8, effect + 0.8, 5, 1, np.nan, np.nan, "", 1.0, "z"]
         tables["contrasts"].append(row)
+        for lot, n in obs["lot_id"].value_counts().items():
+            tables["lot_enrichment"].append([lot, "", n, name, rng.normal(), np.tanh(rng.normal()), 55, 6])
         for confounder in () if bad else ("log depth", "G2/M phase", "hypoxia"):
             rho = rng.normal(0, 0.15)
             tables["confounders"].append([name, confounder, rho, rho / 2, rho, len(obs), rho**2])

@@ -143,7 +143,8 @@ def test_truth_is_shown_for_simulated_data_only(demo, tmp_path):
 def test_missing_inputs_are_explained_not_fatal(tmp_path):
     optional = ("map", "map_msc", "gate", "gate_table", "hidden", "contaminants", "clusters", "stability",
                 "resolutions", "scores", "signatures", "score_summary", "confounders", "markers", "enrichment",
-                "contrasts", "composition", "accounting", "qc", "run", "config", "truth")  # fmt: skip
+                "enrichment_genes", "lot_enrichment", "contrasts", "composition", "accounting", "qc", "run", "config",
+                "truth")  # fmt: skip
     html = render(tmp_path, cells=300, drop=optional)
     text = text_of(html)
     assert "Not shown: The run made no gate table table." in text.replace("  ", " ")
@@ -210,6 +211,7 @@ def test_figures_are_written_as_svg_and_pdf_with_the_run_id(tmp_path):
     render(tmp_path, cells=300, figures=True)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     stems = ("umap_gate", "umap_identity", "umap_lot", "umap_leiden", "gate_intervals")
+    stems += ("enrichment_dots_cluster", "enrichment_running_cluster")
     assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "pdf")}
     assert "3f9c2a71b0de" in (tmp_path / "figures" / "umap_gate.svg").read_text(encoding="utf-8")
 

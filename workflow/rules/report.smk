@@ -144,6 +144,8 @@ rule render_report:
         confounders="results/{dataset}/confounders.tsv",
         markers="results/{dataset}/markers.tsv",
         enrichment="results/{dataset}/enrichment.tsv",
+        enrichment_genes="results/{dataset}/enrichment_genes.tsv",
+        lot_enrichment="results/{dataset}/lot_enrichment.tsv",
         contrasts="results/{dataset}/contrasts.tsv",
         composition="results/{dataset}/composition.tsv",
         accounting="results/{dataset}/accounting.tsv",

@@ -31,6 +31,8 @@ TABLES = {  # input: columns that the report cannot do without
     "confounders": (),
     "markers": ("cluster", "gene", "rank"),
     "enrichment": ("cluster", "term"),
+    "enrichment_genes": ("scope", "cluster", "term", "rank", "running", "leading"),
+    "lot_enrichment": ("lot_id", "cluster", "term", "gsva"),
     "contrasts": ("contrast", "kind", "feature", "estimate"),
     "composition": ("lot_id", "cluster", "fraction"),
     "accounting": ("sample_id", "lot_id", "loaded", "pass"),

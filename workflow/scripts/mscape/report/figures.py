@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.report import colours
+from mscape.report import colours, enriched
 from mscape.report.collect import natural
-from mscape.report.words import finite
+from mscape.report.enrichment_charts import NES_EDGES
+from mscape.report.words import finite, signature_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mscape.report.collect import Dataset
 
+MAX_GROUPS = 8  # rows of running sums in one figure
 RASTER_ABOVE = 2000  # points: a vector file with more is slow to open
 STYLE = {
     "font.family": "sans-serif",
@@ -39,7 +41,8 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
     dataset
         The stage files, read.
     folder
-        Where ``umap_gate umap_identity umap_lot umap_leiden gate_intervals`` go, each as SVG and PDF.
+        Where ``umap_gate umap_identity umap_lot umap_leiden gate_intervals`` and ``enrichment_dots_<scope>
+        enrichment_running_<scope>`` go, each as SVG and PDF.
     max_cells
         Cells drawn on a map.
     seed
@@ -63,6 +66,8 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
                 made[stem] = draw_map(dataset, stage, column, title=title, max_cells=max_cells, seed=seed)
         if "gate_table" in dataset.tables:
             made["gate_intervals"] = draw_intervals(dataset)
+        for scope in ("cluster", "contrast"):
+            made |= draw_enrichment(dataset, scope)
         return [path for stem, figure in made.items() for path in _save(figure, folder / stem, dataset)]
 
 
@@ -154,6 +159,65 @@ def draw_intervals(dataset: Dataset) -> Figure:
     grid[0].invert_yaxis()
     figure.supxlabel("cells (%)", fontsize=7)
     return figure
+
+
+def draw_enrichment(dataset: Dataset, scope: str) -> dict[str, Figure]:
+    """Draw the enriched sets of all clusters or contrasts as dots, and the three strongest of each as running sums."""
+    from matplotlib.figure import Figure
+
+    table, hits = dataset.tables.get("enrichment"), dataset.tables.get("enrichment_genes")
+    made, rows = {}, enriched.choose(table, scope)
+    if rows is not None:
+        terms, groups = list(dict.fromkeys(rows["term"])), natural(rows["cluster"].unique())
+        figure = Figure(figsize=(4.6 + 0.36 * len(groups), 1.6 + 0.19 * len(terms)), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.15)  # viewers draw names a little wider than they are measured here
+        axes = figure.add_subplot()
+        size = 8 + 14 * np.clip(-np.log10(pd.to_numeric(rows["fdr"]).fillna(1)), 0, 4)
+        where = rows["cluster"].map(groups.index), rows["term"].map(terms.index)
+        points = axes.scatter(*where, s=size, c=rows["nes"], cmap=_diverging(), vmin=-NES_EDGES[-1], vmax=NES_EDGES[-1])
+        points.set(edgecolor="#555555", linewidth=0.4)
+        axes.set_xticks(
+            range(len(groups)), [_short(group, 40) for group in groups], rotation=40, ha="right", fontsize=6
+        )
+        axes.set_yticks(range(len(terms)), [_short(signature_name(term), 48) for term in terms], fontsize=6)
+        axes.set(xlim=(-0.6, len(groups) - 0.4), ylim=(len(terms) - 0.4, -0.6), title=f"Gene sets by {scope}")
+        figure.colorbar(points, label="NES", shrink=0.5)
+        for limit in (0.05, 0.01, 0.001):
+            axes.scatter([], [], s=8 - 14 * np.log10(limit), c="#888888", label=f"{limit:g}", linewidths=0)
+        figure.legend(loc="outside right upper", title="FDR", frameon=False, fontsize=6, title_fontsize=7)
+        made[f"enrichment_dots_{scope}"] = figure
+    names = [] if table is None else list(dict.fromkeys(table.loc[table["scope"] == scope, "cluster"]))
+    drawn = {name: found for name in names if (found := enriched.panels(table, hits, scope, name)[:3])}
+    if drawn:
+        drawn = dict(list(drawn.items())[:MAX_GROUPS])
+        figure = Figure(figsize=(9, 0.4 + 1.9 * len(drawn)), layout="constrained")
+        grid = np.atleast_2d(figure.subplots(len(drawn), 3))
+        for line, (name, found) in zip(grid, drawn.items(), strict=True):
+            for axes in line[len(found) :]:
+                axes.set_axis_off()
+            for axes, panel in zip(line, found, strict=False):
+                _running(axes, panel)
+            line[0].set_ylabel(f"{_short(name)}\nrunning sum", fontsize=6)
+        made[f"enrichment_running_{scope}"] = figure
+    return made
+
+
+def _diverging():
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("mscape", colours.DIVERGING)
+
+
+def _running(axes, panel) -> None:
+    axes.plot(panel.x, panel.y, color=colours.OKABE_ITO[0], linewidth=1)
+    axes.axhline(0, color="#888888", linewidth=0.6)
+    low, high = panel.y.min(), panel.y.max()
+    foot = low - 0.16 * (high - low)
+    for leads, shade in ((False, "#BBBBBB"), (True, colours.OKABE_ITO[5])):
+        axes.vlines(panel.hits[panel.leading == leads], foot, foot + 0.1 * (high - low), color=shade, linewidth=0.5)
+    axes.set_title(f"{_short(panel.title, 44)}\n{panel.caption}", fontsize=6)
+    axes.set_xlabel(f"rank of {panel.n_list} genes", fontsize=6)
+    axes.tick_params(labelsize=6)
 
 
 def _short(text: str, length: int = 28) -> str:
