@@ -25,9 +25,10 @@ TABLES = {
     "contaminants": "lot_id identity n_cells fraction low high",
     "stability": "cluster n_cells jaccard stable n_lots largest_lot_fraction reason",
     "resolutions": "resolution n_clusters ari_mean ari_low ari_high chosen",
-    "signatures": "id axis name n_genes n_found coverage used reason direction source",
-    "score_summary": "lot_id signature n_cells mean median z low high pvalue z_cells cells",
-    "confounders": "signature confounder rho rho_partial slope n_cells r2",
+    "signatures": "id axis name n_genes n_found coverage used reason direction source evidence licence",
+    "score_summary": "lot_id signature n_cells mean median z z_low z_high low high pvalue z_cells z_cells_low "
+    "z_cells_high z_cells_adjusted cells",
+    "confounders": "signature confounder rho rho_low rho_high rho_partial slope n_cells r2",
     "markers": "cluster gene rank statistic log2_fold_change pvalue pvalue_adj fraction_in fraction_out surface",
     "enrichment": "scope cluster method term nes pvalue fdr genes n_leading n_genes n_list",
     "enrichment_genes": "scope cluster term gene rank statistic running leading",
@@ -144,7 +145,8 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
             z = rng.normal(0, 0.6) + 4 * (name == cells_of.LICENSED and i % 6 == 4)
             z = np.nan if name == cells_of.UNSCORED else z
             low, high = z / 10 - 0.02, z / 10 + 0.02
-            tables["score_summary"].append([lot, name, n, z / 10, z / 10, z, low, high, 0.03, z / 2, "MSC"])
+            row = [lot, name, n, z / 10, z / 10, z, z - 0.2, z + 0.2, low, high, 0.03, z / 2, z / 2 - 0.1, z / 2 + 0.1]
+            tables["score_summary"].append([*row, z / 2 - 0.05, "MSC"])
         drop = rng.integers(5, 60, 3)
         tables["accounting"].append([sheet["sample_id"][i], lot, n + drop.sum(), *drop, n])
         finding = ["hidden_mixture", "none", "not_assessable"][min(i, 2)]
@@ -184,6 +186,7 @@ def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
         bad, down = name == cells_of.UNSCORED, "down" if name.endswith("_DN") else "up"
         found = [60, 8, 0.13, False, "8 of 60 genes found, 10 needed"] if bad else [60, 55, 0.92, True, ""]
         tables["signatures"].append([name, axis, name.replace("_", " "), *found, down, "doi:10.1000/example"])
+        tables["signatures"][-1] += ["C" if "LICENSED" in name else "A", "CC BY 4.0"]
         effect = rng.normal(0, 0.5)
         row = [contrast, "score", name, effect, effect - 0.8, effect + 0.8, 5, 1, np.nan, np.nan, "", 1.0, "z"]
         tables["contrasts"].append(row)
@@ -191,7 +194,8 @@ def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
             tables["lot_enrichment"].append([lot, "", n, name, rng.normal(), np.tanh(rng.normal()), 55, 6])
         for confounder in () if bad else ("log depth", "G2/M phase", "hypoxia"):
             rho = rng.normal(0, 0.15)
-            tables["confounders"].append([name, confounder, rho, rho / 2, rho, len(obs), rho**2])
+            row = [name, confounder, rho, rho - 0.05, rho + 0.05, rho / 2, rho, len(obs), rho**2]
+            tables["confounders"].append(row)
     return tables
 
 

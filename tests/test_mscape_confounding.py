@@ -22,6 +22,19 @@ def test_correlations_are_within_lots():
     assert abs(confounding.within_lot_rho(y[:, None], x[:, None], lots)[0, 0]) < 0.15
 
 
+def test_the_interval_of_a_correlation_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(4)
+    covers = 0
+    for _ in range(400):
+        x = rng.normal(size=60)
+        y = 0.5 * x + np.sqrt(0.75) * rng.normal(size=60)
+        rho = confounding.within_lot_rho(y[:, None], x[:, None], np.zeros(60, int))[0, 0]
+        low, high = confounding.rho_interval(rho, 60)
+        covers += low < 6 / np.pi * np.arcsin(0.25) < high  # Spearman's rho of a normal pair with r = 0.5
+    assert 0.92 < covers / 400 < 0.98
+    assert np.isnan(confounding.rho_interval(0.5, 3)).all()
+
+
 def test_a_lot_of_a_few_cells_says_nothing():
     x = np.arange(10.0)[:, None]
     assert np.isnan(confounding.within_lot_rho(x, x, np.zeros(10, int))).all()

@@ -98,10 +98,12 @@ def test_a_lot_with_a_raised_set_stands_out_and_the_others_do_not():
         scoring.GeneSet("FLAT", np.arange(20, 50), np.empty(0, int)),
     ]
     weights = scoring.matched_weights(sets, mean, reference)
-    z, p = nulls.score_lots(lots, weights, sets, gene_stats, reference)
+    z, p, unit = nulls.score_lots(lots, weights, sets, gene_stats, reference)
     assert z[2, 0] > 10
     assert p[2, 0] < 0.005
     assert (np.abs(z[:, 1]) < 4).all()
+    up = lots[:, :20].mean(axis=1)
+    assert unit[2, 0] == pytest.approx((up[2] - up[0]) / (z[2, 0] - z[0, 0]), rel=0.15)  # a step of the score in z
 
 
 def test_cells_are_chosen_by_name_whatever_their_order():

@@ -178,6 +178,7 @@ def scored(z, lots=4, **given):
     """Lots L1 to L4; L1 has the z given, the others have none that stands out."""
     rows = [
         {"lot_id": f"L{i + 1}", "signature": name, "n_cells": 100, "z": value if i == 0 else 0.1, "cells": "MSC"}
+        | {"z_low": value - 0.2, "z_high": value + 0.3}
         for name, value in z.items()
         for i in range(lots)
     ]
@@ -185,14 +186,14 @@ def scored(z, lots=4, **given):
     return evidence(scores=pd.DataFrame(rows), signatures=signatures, **given)
 
 
-SENESCENCE = {"MSC_SENESCENCE_ARREST": 3.0, "SENMAYO__DEPLETED": 2.5, "FRIDMAN_SENESCENCE_UP__DEPLETED": 0.5}
+SENESCENCE = {"MSC_SENESCENCE_ARREST": 4.0, "SENMAYO__DEPLETED": 3.5, "FRIDMAN_SENESCENCE_UP__DEPLETED": 0.5}
 IMMUNE = {"MSC_IMMUNOREG_CONSTITUTIVE": 0.0, "MSC_IMMUNOREG_LICENSED": 0.2, "MSC_SASP_INFLAMMATORY": 4.0}
 
 
 def test_senescence_needs_the_arrest_core_and_one_more(settings):
     found = passport_scores.judge_senescence(scored(SENESCENCE), settings)
     assert found.verdict == WARN
-    assert (found.value, found.low, found.high) == (2.5, 0.5, 3.0)
+    assert (found.value, found.low, found.high) == (3.5, 0.5, 4.0)
     assert "arrest and secretome stand out" in found.reason
     rest = passport_scores.judge_senescence(scored(SENESCENCE | {"SENMAYO__DEPLETED": 1.0}), settings)
     assert rest.verdict == PASS
@@ -231,22 +232,24 @@ def test_licensing_that_the_sheet_does_not_explain_warns(settings):
 def test_the_lineages_are_compared(settings):
     z = {
         "MSC_OSTEOGENIC_EARLY": 0.3,
-        "MSC_OSTEOGENIC_LATE": 3.5,
+        "MSC_OSTEOGENIC_LATE": 4.5,
         "MSC_ADIPOGENIC_CORE": 0.0,
         "MSC_CHONDROGENIC_CORE": 1.0,
     }
     assert "leans osteogenic" in passport_scores.judge_trilineage(scored(z), settings).reason
     late = passport_scores.judge_osteogenic(scored(z), settings)
-    assert (late.verdict, late.value) == (WARN, 3.5)
+    assert (late.verdict, late.value) == (WARN, 4.5)
     assert "late osteogenic genes" in late.reason
     assert passport_scores.judge_trilineage(scored(z | {"MSC_OSTEOGENIC_LATE": 0.1}), settings).verdict == PASS
+    primed = z | {"MSC_OSTEOGENIC_LATE": 0.1, "MSC_ADIPOGENIC_CORE": 3.6}  # as priming alone does, see consensus
+    assert passport_scores.judge_trilineage(scored(primed), settings).verdict == PASS
 
 
 def test_low_resting_immunoregulation_and_high_stress_warn(settings):
-    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": -2.5, "MSC_DISSOCIATION_STRESS": 2.5})
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": -3.5, "MSC_DISSOCIATION_STRESS": 3.5})
     assert passport_scores.judge_constitutive(own, settings).verdict == WARN
     assert passport_scores.judge_stress(own, settings).verdict == WARN
-    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": 2.5, "MSC_DISSOCIATION_STRESS": -2.5})
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": 3.5, "MSC_DISSOCIATION_STRESS": -3.5})
     assert passport_scores.judge_constitutive(own, settings).verdict == PASS
     assert passport_scores.judge_stress(own, settings).verdict == PASS
 
@@ -303,3 +306,14 @@ def test_the_document_lists_every_rule(request, root):
     if request.config.getoption("--fix"):
         path.write_text(expected, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == expected, "pytest tests/test_mscape_passport.py --fix writes it anew"
+
+
+@pytest.mark.parametrize("rule", passport_scores.SCORE_RULES, ids=lambda rule: rule.name)
+def test_each_score_in_a_passport_has_n_interval_and_definition(rule, settings):
+    names = [*SENESCENCE, *IMMUNE, passport_scores.STRESS, "MSC_OSTEOGENIC_EARLY", "MSC_OSTEOGENIC_LATE"]
+    own = scored(dict.fromkeys([*names, "MSC_ADIPOGENIC_CORE"], 1.0) | SENESCENCE | {"MSC_OSTEOGENIC_EARLY": 2.0})
+    own.cells["senescence_state"] = ["senescence-like"] * 20 + ["quiescent"] * 180
+    found = rule.judge(own, settings)
+    assert found.low < found.value < found.high
+    assert found.n >= 100
+    assert "interval" in rule.definition or "with their range" in rule.definition

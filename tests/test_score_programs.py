@@ -143,6 +143,13 @@ def test_lots_are_summarised_by_their_msc_with_calibrated_z(result):
     scores = adata.obsm["score_matched"]["RAISED"].to_numpy()[150:]
     assert row["mean"] == pytest.approx(scores[np.arange(150) % 10 != 9].mean(), rel=1e-4)
     assert row["low"] < row["mean"] < row["high"]
+    assert row["z_low"] < row["z"] < row["z_high"]
+    ratio = (row["z_high"] - row["z_low"]) / (row["high"] - row["low"])
+    other = summary.loc[("B", "FLAT")]
+    assert ratio * (row["mean"] - summary.loc[("A", "RAISED"), "mean"]) == pytest.approx(
+        row["z"] - summary.loc[("A", "RAISED"), "z"], rel=0.2
+    )
+    assert other["z_cells_low"] < other["z_cells"] < other["z_cells_high"]
     assert np.isnan(summary.loc[("A", "SHORT"), "z"])
 
 
@@ -175,6 +182,8 @@ def test_confounders_are_tabulated_and_none_is_its_own(result):
     _, tables = result
     related = tables["confounders"].set_index(["signature", "confounder"])
     assert ("FLAT", "log depth") in related.index
+    known = related.dropna(subset="rho")
+    assert ((known["rho_low"] < known["rho"]) & (known["rho"] < known["rho_high"])).all()
     assert ("TIROSH_S", "S phase") not in related.index
     assert "mitochondrial fraction" not in related.index.get_level_values("confounder")
 

@@ -24,7 +24,7 @@ def z_of_profiles(table, ids=None):
     names, values = table.columns.to_numpy(dtype=str), table.to_numpy(dtype=float)
     logged = np.log1p(values / values.sum(axis=1, keepdims=True) * 1e4)
     sets, reference, gene_stats, weights = prepare(logged.mean(axis=0), (values > 0).mean(axis=0), names, ids)
-    z, _ = nulls.score_lots(logged, weights, sets, gene_stats, reference)
+    z, _, _ = nulls.score_lots(logged, weights, sets, gene_stats, reference)
     return pd.DataFrame(z, table.index, [s.name for s in sets])
 
 

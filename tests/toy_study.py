@@ -230,6 +230,8 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
                 "z": 5.0 if "LICENSED" in name and "primed" in lot else 0.5,
                 "low": 0,
                 "high": 1,
+                "z_low": -1.0,
+                "z_high": 6.0,
             }
             for lot in ids
             for name in names

@@ -96,7 +96,7 @@ def main(input, output, params):
     columns = list(table.loc[table["use"].isin(SCORED), "id"])
     result = AnnData(obs=pd.DataFrame(index=obs.index))
     frames = {key: pd.DataFrame(np.nan, obs.index, columns, dtype=np.float32) for key in FRAMES}
-    lot_z = lot_p = pd.DataFrame(np.nan, lot_names, columns)
+    lots_found = dict.fromkeys(("z", "pvalue", "unit"), pd.DataFrame(np.nan, lot_names, columns))
     if sets:
         scored = score_dataset(input.h5ad, sets, reference, genes, obs, table, settings=settings, seed=seed)
         own = [s.name for s in sets]
@@ -104,8 +104,9 @@ def main(input, output, params):
             frame[own] = scored.pop(key)
         table = table.merge(scored["depth"], on="id", how="left")
         if lot_names.size > 1:  # the average of one lot is the lot
-            z, p = nulls.score_lots(genes["mean"][:-1], scored["weights"], sets, scored["stats"], reference, seed=seed)
-            lot_z, lot_p = (pd.DataFrame(v, lot_names, own).reindex(columns=columns) for v in (z, p))
+            found = nulls.score_lots(genes["mean"][:-1], scored["weights"], sets, scored["stats"], reference, seed=seed)
+            frames_of_lots = (pd.DataFrame(values, lot_names, own).reindex(columns=columns) for values in found)
+            lots_found = dict(zip(lots_found, frames_of_lots, strict=True))
     for key, frame in frames.items():
         result.obsm[f"score_{key}"] = frame
     p = frames["p"]
@@ -122,9 +123,7 @@ def main(input, output, params):
         own_confounders(table),
         pd.to_numeric(obs["passage"].astype(str).groupby(lots).first().str.lstrip("pP"), errors="coerce"),
     )
-    summary = tables.summarise_lots(frames["matched"], frames["z"], lots, cells, lot_z, lot_p, seed=seed)
-    stacked = adjusted.rename_axis("lot_id").stack().rename("z_cells_adjusted").rename_axis(["lot_id", "signature"])
-    summary = summary.merge(stacked.reset_index(), on=["lot_id", "signature"], how="left")
+    summary = tables.summarise_lots(frames["matched"], frames["z"], lots, cells, lots_found, adjusted, seed=seed)
     rates = tables.tabulate_genes(
         markers, index, names, genes["counts"][:-1], genes["seen"][:-1], genes["n"][:-1], lot_names
     )
@@ -139,7 +138,7 @@ def main(input, output, params):
         "table": table,
         "summary": summary,
         "confounders": related,
-        "lots": tables.summarise_programmes(result.obs, lots, cells, lot_z),
+        "lots": tables.summarise_programmes(result.obs, lots, cells, lots_found["z"]),
         "genes": rates,
     }
     for key, content in written.items():

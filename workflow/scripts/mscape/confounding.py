@@ -45,6 +45,24 @@ def within_lot_rho(values: np.ndarray, covariates: np.ndarray, lots: np.ndarray)
     return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
+def rho_interval(rho: float, n: int, lots: int = 1) -> tuple[float, float]:
+    """Give the 95 % interval of a Spearman correlation (Bonett and Wright 2000, doi:10.1007/BF02294183).
+
+    Parameters
+    ----------
+    rho
+        The correlation, or the average of that of several lots.
+    n, lots
+        Observations, and the lots that they come from; three are lost in each.
+    """
+    free = n - 3 * lots
+    if free < 1 or np.isnan(rho):
+        return np.nan, np.nan
+    half = 1.959964 * np.sqrt((1 + rho**2 / 2) / free)
+    middle = np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9))
+    return float(np.tanh(middle - half)), float(np.tanh(middle + half))
+
+
 def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray, *, robust: bool = False) -> np.ndarray:
     """Take a trend with depth out of scores within each lot; lot means stay.
 
@@ -94,8 +112,9 @@ def relate(
     Returns
     -------
     table
-        signature, confounder, rho (within lots), rho_partial (given the other confounders), slope (change of z for one
-        standard deviation of the confounder within lots, all confounders fitted together), n_cells.
+        signature, confounder, rho (within lots), rho_low, rho_high (95 % interval), rho_partial (given the other
+        confounders), slope (change of z for one standard deviation of the confounder within lots, all confounders
+        fitted together), n_cells.
     r2
         Index signature; r2 = share of the variance within lots that the confounders explain together, and the names
         that were fitted.
@@ -105,6 +124,8 @@ def relate(
     rho = within_lot_rho(z.to_numpy(), confounders.to_numpy(), codes)
     x_all = _centre(confounders.to_numpy(dtype=np.float64), codes)
     x_all = x_all / np.maximum(x_all.std(axis=0), 1e-12)
+    sizes = np.bincount(codes)
+    counted, n_lots = int(sizes[sizes >= MIN_CELLS].sum()), int((sizes >= MIN_CELLS).sum())
     rows, fits = [], []
     for i, name in enumerate(z.columns):
         if z[name].isna().all():
@@ -118,17 +139,20 @@ def relate(
         fits.append({"signature": name, "r2": explained, "fitted": ";".join(confounders.columns[kept])})
         partial = _partial(x, y)
         for k, j in enumerate(kept):
+            low, high = rho_interval(rho[i, j], counted, n_lots)
             rows.append(
                 {
                     "signature": name,
                     "confounder": confounders.columns[j],
                     "rho": rho[i, j],
+                    "rho_low": low,
+                    "rho_high": high,
                     "rho_partial": partial[k],
                     "slope": slopes[k],
                     "n_cells": len(z),
                 }
             )
-    columns = ["signature", "confounder", "rho", "rho_partial", "slope", "n_cells"]
+    columns = ["signature", "confounder", "rho", "rho_low", "rho_high", "rho_partial", "slope", "n_cells"]
     return pd.DataFrame(rows, columns=columns), pd.DataFrame(fits, columns=["signature", "r2", "fitted"])
 
 

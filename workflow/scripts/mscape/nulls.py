@@ -184,7 +184,7 @@ def score_lots(
     *,
     n: int = 1000,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare each lot's mean score with random sets in the same lot.
 
     The z of a lot tells how far the signature departs, in this lot, from the average of the lots, in units of random
@@ -205,19 +205,20 @@ def score_lots(
 
     Returns
     -------
-    z and two-sided empirical p, shape (n_lots, n_sets).
+    z, two-sided empirical p, and the unit of z (standard deviation of the random sets' scores), shape (n_lots, n_sets).
     """
     scores = (lot_means - stats.mean) @ weights
     values = over_controls(lot_means, background)
-    z, p = np.empty_like(scores), np.empty_like(scores)
+    z, p, unit = np.empty_like(scores), np.empty_like(scores), np.empty_like(scores)
     for column, genes in enumerate(sets):
         drawn = draw_sets(genes, stats, n, generator(seed, "lots", genes.name))
         null = values[:, drawn] @ genes.weights
         centre, spread = null.mean(axis=1), null.std(axis=1, ddof=1)
+        unit[:, column] = spread
         z[:, column] = np.divide(scores[:, column] - centre, spread, out=np.full(len(z), np.nan), where=spread > 0)
         far = np.abs(null - centre[:, None]) >= np.abs(scores[:, column] - centre)[:, None]
         p[:, column] = (1 + far.sum(axis=1)) / (1 + n)
-    return z, p
+    return z, p, unit
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

@@ -26,6 +26,12 @@ def lot_scores(evidence: Evidence) -> pd.Series:
     return own.set_index("signature")["z"].astype(float).dropna()
 
 
+def interval_of(evidence: Evidence, signature: str) -> tuple[float, float]:
+    """Give the 95 % interval of a signature's z over the lot's cells."""
+    own = evidence.scores[(evidence.scores["lot_id"] == evidence.lot_id) & (evidence.scores["signature"] == signature)]
+    return float(own["z_low"].iloc[0]), float(own["z_high"].iloc[0])
+
+
 def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
     """Whether the senescence scorers agree that the lot stands out."""
     limit = f"the arrest core and one more scorer below z = {settings['score_threshold']:g}"
@@ -94,8 +100,9 @@ def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
     if profile == "not assessable":
         return _missing(evidence, [consensus.IMMUNE[role] for role in ("licensed", "inflammatory")], limit)
     level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.IMMUNE.items() if name in z)
+    low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
     value = float(z[consensus.IMMUNE["licensed"]])
-    found = {"value": value, "threshold": limit, "n": _n(evidence)}
+    found = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
     text = f"Against the average of the lots, z: {level}."
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
@@ -115,39 +122,43 @@ def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
 
 def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
     """Whether early or late osteogenic genes stand above the other lots."""
-    limit = f"below z = {settings['score_threshold']:g}"
+    threshold = max(settings["score_threshold"], consensus.LEANS)
+    limit = f"below z = {threshold:g}"
     names = consensus.LINEAGES["osteogenic"]
     z = lot_scores(evidence).reindex(list(names)).dropna()
     if z.empty:
         return _missing(evidence, list(names), limit)
-    warn = bool(z.max() >= settings["score_threshold"])
+    warn = bool(z.max() >= threshold)
     level = ", ".join(f"{name.rsplit('_', 1)[1].lower()} {value:+.1f}" for name, value in z.items())
     said = f"It stands out: {'late' if z.idxmax().endswith('LATE') else 'early'} osteogenic genes." if warn else ""
     reason = f"Against the average of the lots, z: {level}. {said or 'It does not stand out.'}{_which(evidence)}"
-    interval = (float(z.min()), float(z.max())) if len(z) > 1 else (None, None)
     action = ACTIONS["committed"] if warn else ""
+    interval = interval_of(evidence, z.idxmax())
     return Finding(WARN if warn else PASS, reason, float(z.max()), *interval, limit, action, _n(evidence))
 
 
 def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
     """Whether the lot leans towards bone, fat or cartilage."""
-    limit = f"every lineage below z = {settings['score_threshold']:g}"
+    threshold = max(settings["score_threshold"], consensus.LEANS)
+    limit = f"every lineage below z = {threshold:g}"
     z = lot_scores(evidence)
-    bias = consensus.lineage_bias(z.to_dict(), threshold=settings["score_threshold"])
+    bias = consensus.lineage_bias(z.to_dict(), threshold=threshold)
     names = [name for lineage in consensus.LINEAGES.values() for name in lineage]
     if bias == "not assessable":
         return _missing(evidence, names, limit)
+    known = z.reindex(names).dropna()
     best = {
-        lineage: max(z[name] for name in members if name in z)
+        lineage: known.reindex(list(members)).max()
         for lineage, members in consensus.LINEAGES.items()
-        if any(name in z for name in members)
+        if known.index.isin(members).any()
     }
+    low, high = interval_of(evidence, known.idxmax())
     level = ", ".join(f"{lineage} {value:+.1f}" for lineage, value in best.items())
     said = {"none": "No lineage stands out.", "mixed": "Several lineages stand out."}.get(bias, f"It leans {bias}.")
     reason = f"Against the average of the lots, z: {level}. {said}{_which(evidence)}"
     action = "" if bias == "none" else ACTIONS["committed"]
     verdict = PASS if bias == "none" else WARN
-    return Finding(verdict, reason, float(max(best.values())), threshold=limit, next_action=action, n=_n(evidence))
+    return Finding(verdict, reason, float(known.max()), low, high, limit, action, _n(evidence))
 
 
 def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, *, sign: int) -> Finding:
@@ -161,8 +172,9 @@ def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, 
     warn = sign * value >= threshold
     side = f"It stands {'above' if sign > 0 else 'below'} the other lots." if warn else "It does not stand out."
     reason = f"Against the average of the lots, z: {value:+.1f}. {side}{_which(evidence)}"
+    low, high = interval_of(evidence, signature)
     verdict = WARN if warn else PASS
-    return Finding(verdict, reason, value, threshold=limit, next_action=ACTIONS[action] if warn else "", n=_n(evidence))
+    return Finding(verdict, reason, value, low, high, limit, ACTIONS[action] if warn else "", _n(evidence))
 
 
 def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
@@ -200,7 +212,7 @@ def _end(text: str) -> str:
 UNIT = "z from the average of the lots"
 MEANING = (
     "z is the lot's departure from the average of the dataset's lots, in units of random gene sets of the same "
-    "expression. A signature score is no potency assay."
+    "expression; its 95 % interval is over the lot's cells. A signature score is no potency assay."
 )
 SCORE_RULES = (
     Rule(
@@ -248,7 +260,7 @@ SCORE_RULES = (
         "programmes",
         UNIT,
         DESCRIBES,
-        f"The higher of early and late osteogenic genes, with their range. {MEANING}",
+        f"The higher of early and late osteogenic genes; the reason has both. {MEANING}",
         judge_osteogenic,
     ),
     Rule(

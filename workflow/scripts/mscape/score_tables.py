@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mscape.markers import GeneIndex, Markers
 
+PASSAGE = "passage (between lots)"
 MOST_GENES = 100  # a longer list is no use gene by gene
 MOST_WEIGHTS = 5_000_000  # bootstrap weights held at a time
 FITTED_CELLS = 20_000  # correlations and slopes are measured in at most so many cells
@@ -51,8 +52,8 @@ def summarise_lots(
     z: pd.DataFrame,
     lots: pd.Series,
     cells: pd.DataFrame,
-    lot_z: pd.DataFrame,
-    lot_p: pd.DataFrame,
+    lots_found: Mapping[str, pd.DataFrame],
+    adjusted: pd.DataFrame,
     *,
     bootstrap: int = 400,
     seed: int = 0,
@@ -67,36 +68,47 @@ def summarise_lots(
         Lot of each cell.
     cells
         Result of ``choose_reference``.
-    lot_z, lot_p
-        z and p of lot means, lots x signatures.
+    lots_found
+        ``z``, ``pvalue`` and ``unit`` of lot means (:func:`mscape.nulls.score_lots`), each lots x signatures.
+    adjusted
+        Mean z of the cells without the confounders, lots x signatures; may lack signatures.
     bootstrap, seed
         Resamples of cells and their seed.
 
     Returns
     -------
-    lot_id, signature, n_cells, mean, median, z, low, high (95 % interval of the mean over this lot's cells), pvalue (of
-    z, against random gene sets), z_cells (mean of the cells' z), cells (what stands for the lot).
+    lot_id, signature, n_cells, mean, median, low, high (95 % interval of the mean over this lot's cells), z, z_low,
+    z_high (the same interval in the unit of z), pvalue (of z, against random gene sets), z_cells (mean of the cells'
+    z), z_cells_low, z_cells_high, z_cells_adjusted (its interval is as wide), cells (what stands for the lot).
     """
-    columns = list(lot_z.columns)
+    columns = list(lots_found["z"].columns)
+    adjusted = adjusted.reindex(columns=columns)
     tables = []
-    for lot in lot_z.index:
+    for lot in lots_found["z"].index:
         inside = np.flatnonzero((lots == lot).to_numpy() & cells["reference"].to_numpy())
         inside = inside[nulls.stable_order(scores.index[inside])]
-        values = scores[columns].to_numpy()[inside]
+        values, cell_z = scores[columns].to_numpy()[inside], z[columns].to_numpy()[inside]
         low, high = bootstrap_means(values, n=bootstrap, seed=seed)
+        mean, lot_z, unit = values.mean(axis=0), lots_found["z"].loc[lot], lots_found["unit"].loc[lot]
+        middle, half = cell_z.mean(axis=0), 1.959964 * cell_z.std(axis=0) / np.sqrt(inside.size)
         tables.append(
             pd.DataFrame(
                 {
                     "lot_id": lot,
                     "signature": columns,
                     "n_cells": inside.size,
-                    "mean": values.mean(axis=0),
+                    "mean": mean,
                     "median": np.median(values, axis=0),
-                    "z": lot_z.loc[lot].to_numpy(),
                     "low": low,
                     "high": high,
-                    "pvalue": lot_p.loc[lot].to_numpy(),
-                    "z_cells": z[columns].to_numpy()[inside].mean(axis=0),
+                    "z": lot_z.to_numpy(),
+                    "z_low": (lot_z + (low - mean) / unit).to_numpy(),
+                    "z_high": (lot_z + (high - mean) / unit).to_numpy(),
+                    "pvalue": lots_found["pvalue"].loc[lot].to_numpy(),
+                    "z_cells": middle,
+                    "z_cells_low": middle - half,
+                    "z_cells_high": middle + half,
+                    "z_cells_adjusted": adjusted.loc[lot].to_numpy(),
                     "cells": cells["cells"].iloc[inside[0]],
                 }
             )
@@ -162,7 +174,7 @@ def relate_confounders(
     -------
     table
         As of :func:`mscape.confounding.relate`, with ``r2`` and, where four lots have a passage, rows for
-        ``passage (between lots)`` with the Spearman correlation of lot means and n_lots in ``n_cells``'s place.
+        :data:`PASSAGE` with the Spearman correlation of lot means and n_lots in ``n_cells``'s place.
     adjusted
         Lots x signatures: mean z of the cells if all lots had the same confounders.
     """
@@ -176,16 +188,11 @@ def relate_confounders(
     adjusted = confounding.adjusted_means(means, confounders.groupby(lots).mean(), spread, table)
     known = passage.dropna().index.intersection(means.index)
     if known.size >= 4 and passage[known].nunique() > 1:
-        between = [
-            {
-                "signature": name,
-                "confounder": "passage (between lots)",
-                "rho": stats.spearmanr(passage[known], means.loc[known, name]).statistic,
-                "n_lots": known.size,
-            }
-            for name in means.columns[means.loc[known].nunique() > 1]
-        ]
-        table = pd.concat([table, pd.DataFrame(between)], ignore_index=True)
+        names = means.columns[means.loc[known].nunique() > 1]
+        rho = [stats.spearmanr(passage[known], means.loc[known, name]).statistic for name in names]
+        low, high = zip(*(confounding.rho_interval(value, known.size) for value in rho), strict=True)
+        between = {"signature": names, "confounder": PASSAGE, "rho": rho, "rho_low": low, "rho_high": high}
+        table = pd.concat([table, pd.DataFrame(between | {"n_lots": known.size})], ignore_index=True)
     return table, adjusted
 
 

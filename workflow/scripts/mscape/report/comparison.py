@@ -9,7 +9,7 @@ from mscape.report.charts import Interval
 from mscape.report.collect import natural
 from mscape.report.populations import TERMS
 from mscape.report.tables import from_frame
-from mscape.report.words import finite, signature_name
+from mscape.report.words import finite, shorten, signature_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,10 +31,10 @@ CONTRASTS = (
     ("low", "Low", "number", "interval"),
     ("high", "High", "number", "interval"),
     ("unit", "Unit", "text", ""),
-    ("n_reference", "Donors, reference", "number", ""),
-    ("n_other", "Donors, other", "number", ""),
-    ("pvalue", "p", "number", ""),
-    ("pvalue_adj", "Adjusted p", "number", ""),
+    ("n_reference", "Donors, reference", "number", "contrast"),
+    ("n_other", "Donors, other", "number", "contrast"),
+    ("pvalue", "p", "number", "contrast"),
+    ("pvalue_adj", "Adjusted p", "number", "adjusted_p"),
     ("note", "Note", "text", ""),
 )
 COMPOSITION = (
@@ -131,5 +131,7 @@ def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:
         return None
     own = own.sort_values("fdr", kind="stable")
     shown = own.head(MAX_TERMS)
+    shown = shown.assign(genes=shown["genes"].str.replace(";", ", ").map(lambda text: shorten(text, 90)))
     more = f"{len(shown)} of {len(own)} rows. All are in enrichment.tsv." if len(shown) < len(own) else ""
-    return from_frame(shown, id=f"terms-{contrast}", caption="Enriched gene sets", columns=TERMS[1:-1], more=more)
+    columns = [column for column in TERMS if column[0] not in ("cluster", "odds_ratio", "odds_low", "odds_high")]
+    return from_frame(shown, id=f"terms-{contrast}", caption="Enriched gene sets", columns=columns, more=more)

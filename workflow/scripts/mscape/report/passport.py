@@ -116,7 +116,8 @@ def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
         axis = part["signature"].map(signatures.drop_duplicates("id").set_index("id")["axis"]).fillna("").str.lower()
         group = axis.map(axis_group)
         part = part.assign(_group=group)[group < SHOWN_AXES].sort_values("_group", kind="stable")
-    rows = [Interval(signature_name(row["signature"]), finite(row["z"]), None, None) for row in part.to_dict("records")]
+    ends = [[finite(row.get(key)) for key in ("z", "z_low", "z_high")] for row in part.to_dict("records")]
+    rows = [Interval(signature_name(id), *values) for id, values in zip(part["signature"], ends, strict=True)]
     if not rows:
         return None
     title = f"Signature scores of lot {name}"

@@ -46,9 +46,14 @@ TERMS = (
     ("term", "Gene set", "text", "enrichment"),
     ("method", "Method", "text", "enrichment"),
     ("nes", "NES", "number", "enrichment"),
+    ("odds_ratio", "Odds ratio", "number", "odds_ratio"),
+    ("odds_low", "Low", "number", "interval"),
+    ("odds_high", "High", "number", "interval"),
     ("fdr", "FDR", "number", "enrichment"),
-    ("n_genes", "Genes", "number", ""),
-    ("genes", "Leading genes", "text", ""),
+    ("n_leading", "Genes that lead", "number", "leading"),
+    ("n_genes", "Genes of the set", "number", ""),
+    ("n_list", "Genes ranked or chosen", "number", "enrichment"),
+    ("genes", "Leading or shared genes", "text", "leading"),
 )
 
 

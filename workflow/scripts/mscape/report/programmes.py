@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mscape import consensus
 from mscape.report import colours
 from mscape.report.collect import natural
-from mscape.report.tables import Cell, Table, from_frame, guess_columns
-from mscape.report.words import finite, signature_name
+from mscape.report.tables import Cell, Table, from_frame
+from mscape.report.words import finite, number, signature_name
 
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
@@ -24,7 +25,32 @@ AXES = (  # title, words in the axis name, glossary term
 Z_EDGES = (1.0, 2.0, 4.0, 8.0)  # z at which the colour deepens; lots differ by orders of magnitude
 RHO_EDGES = (0.1, 0.2, 0.4, 0.6)
 VARIANT = "__"  # between the id of a signature and that of its variant
+CURATED = " (C)"  # behind the names of sets that are curated here
 CALLED = 2.0  # a list counts as raised above this z
+MAX_ROWS = 500
+HEADLINE = (*consensus.SENESCENCE.values(), *consensus.IMMUNE.values(), *sum(consensus.LINEAGES.values(), ()))
+CONFOUNDERS = (
+    ("signature", "Signature", "text", ""),
+    ("confounder", "Confounder", "text", "confounder"),
+    ("rho", "Rank correlation", "number", "confounder_rho"),
+    ("rho_low", "Low", "number", "interval"),
+    ("rho_high", "High", "number", "interval"),
+    ("rho_partial", "given the others", "number", "confounder_partial"),
+    ("slope", "Change of z", "number", "confounder_slope"),
+    ("r2", "Explained together", "percent", "confounder_r2"),
+    ("n_cells", "Cells", "number", ""),
+    ("n_lots", "Lots", "number", ""),
+)
+ADJUSTED = (
+    ("signature", "Signature", "text", ""),
+    ("lot_id", "Lot", "text", "lot"),
+    ("z_cells", "Mean z of cells", "number", "z_cells"),
+    ("z_cells_low", "Low", "number", "interval"),
+    ("z_cells_high", "High", "number", "interval"),
+    ("z_cells_adjusted", "without confounders", "number", "adjusted"),
+    ("change", "Change", "number", "adjusted"),
+    ("n_cells", "Cells", "number", ""),
+)
 OF_LOTS = (
     "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
     "in units of random gene sets of the same expression. It is no test between donors."
@@ -58,12 +84,14 @@ def scores(dataset: Dataset) -> dict:
         ("id", "Signature", "text", ""),
         ("axis", "Axis", "text", ""),
         ("direction", "Direction", "text", ""),
+        ("evidence", "Evidence", "text", "evidence"),
         ("n_found", "Genes found", "number", ""),
         ("n_genes", "of", "number", ""),
         ("coverage", "Coverage", "percent", "coverage"),
         ("used", "Scored", "flag", ""),
         ("reason", "Reason", "text", ""),
         ("source", "Source", "text", ""),
+        ("licence", "Licence", "text", ""),
     )
     return {
         "heats": heats,
@@ -109,20 +137,24 @@ def _hints(summary: pd.DataFrame) -> dict[tuple[str, str], str]:
     hints = {}
     for row in summary.to_dict("records"):
         parts = [f"{row['signature']} in {row['lot_id']}"]
-        z, p = finite(row.get("z")), finite(row.get("pvalue"))
-        parts.append(
-            "not scored" if z is None else f"z {z:+.2f}" + (f", p {p:.2g} against random sets" if p is not None else "")
-        )
-        mean, low, high = (finite(row.get(k)) for k in ("mean", "low", "high"))
-        if mean is not None:
-            parts.append(
-                f"mean score {mean:+.3f}"
-                + (f" ({low:+.3f} to {high:+.3f})" if low is not None and high is not None else "")
-            )
+        parts.append(_with_interval("z", row, ("z", "z_low", "z_high"), 2) or "not scored")
+        if (p := finite(row.get("pvalue"))) is not None:
+            parts.append(f"p {p:.2g} against random sets")
+        if said := _with_interval("mean score", row, ("mean", "low", "high"), 3):
+            parts.append(said)
         if row.get("n_cells"):
             parts.append(f"{int(row['n_cells'])} cells")
         hints[row["lot_id"], row["signature"]] = "; ".join(parts)
     return hints
+
+
+def _with_interval(what: str, row: dict, keys: tuple[str, str, str], digits: int) -> str:
+    """Write a number with its 95 % interval; nothing where it is missing."""
+    value, low, high = (finite(row.get(key)) for key in keys)
+    if value is None:
+        return ""
+    ends = "" if low is None or high is None else f" ({low:+.{digits}f} to {high:+.{digits}f})"
+    return f"{what} {value:+.{digits}f}{ends}"
 
 
 def _stand_ins(summary: pd.DataFrame) -> list[str]:
@@ -140,7 +172,8 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
     columns = [(rows, "text", "lot" if rows == "Lot" else "leiden")] + (
         [("Lists raised", "text", "senescence")] if consensus else []
     )
-    columns += [(signature_name(i), "heat", "") for i in ids]
+    curated = set(part.loc[part["evidence"] == "C", "id"]) if "evidence" in part else set()
+    columns += [(signature_name(i) + CURATED * (i in curated), "heat", "evidence" * (i in curated)) for i in ids]
     groups = [("", 2 if consensus else 1)]
     for axis in part["axis"].str.replace("_", " "):
         if groups[-1][0] == axis:
@@ -165,6 +198,8 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
             f"A list counts as raised above z = {CALLED:g} (below −{CALLED:g} where its genes fall in senescence), "
             "with and without the genes that it shares with inflammation, stress and the cell cycle (· depleted)."
         )
+    if curated:
+        note = f"{note} {CURATED.strip()}: members chosen for mscape, not a published list.".strip()
     return Table(id, title, columns, lines, note=note, classes="heat", groups=groups)
 
 
@@ -182,46 +217,53 @@ def heat_cell(value: float | None, edges: tuple[float, ...], hint: str, digits: 
 
 
 def confounders(dataset: Dataset) -> dict:
-    """Signature x confounder correlations as a heat table, and the whole table."""
+    """Signature x confounder correlations as a heat table, all their numbers, and the scores without confounders."""
     table = dataset.tables.get("confounders")
     if table is None:
         return {"missing": dataset.missing["confounders"]}
     if not len(table):
         return {"missing": "No score could be related to a confounder."}
-    more = f"500 of {len(table)} rows. All are in confounders.tsv." if len(table) > 500 else ""
+    more = f"{MAX_ROWS} of {len(table)} rows. All are in confounders.tsv." if len(table) > MAX_ROWS else ""
     caption = "Association of scores with confounders"
-    result = {
-        "table": from_frame(table.head(500), id="confounders", caption=caption, columns=guess_columns(table), more=more)
+    shown = table.head(MAX_ROWS)
+    return {
+        "table": from_frame(shown, id="confounders", caption=caption, columns=CONFOUNDERS, more=more),
+        "heat": _confounder_heat(table),
+        "adjusted": _adjusted(dataset.tables.get("score_summary")),
     }
-    key = next((k for k in ("rho", "correlation") if k in table), None)
-    if key is None or not {"signature", "confounder"} <= set(table):
-        return result
-    wide = table.drop_duplicates(["signature", "confounder"]).pivot(index="signature", columns="confounder", values=key)
-    names = list(dict.fromkeys(table["confounder"]))
-    wide = wide.reindex(index=list(dict.fromkeys(table["signature"])), columns=names)
-    shared = {}
-    if "r2" in table:
-        shared = table.dropna(subset=["r2"]).drop_duplicates("signature").set_index("signature")["r2"].to_dict()
-    columns = [("Signature", "text", "")] + ([("Explained together", "percent", "confounder_r2")] if shared else [])
-    columns += [(name, "heat", "") for name in names]
+
+
+def _confounder_heat(table: pd.DataFrame) -> Table:
+    wide = table.drop_duplicates(["signature", "confounder"]).set_index(["signature", "confounder"])
+    names, signatures = (list(dict.fromkeys(table[key])) for key in ("confounder", "signature"))
+    shared = table.dropna(subset=["r2"]).drop_duplicates("signature").set_index("signature")["r2"].to_dict()
+    columns = [("Signature", "text", ""), ("Explained together", "percent", "confounder_r2")]
+    columns += [(name, "heat", "confounder_rho") for name in names]
     rows = []
-    for signature in wide.index:
-        row = [Cell(signature_name(signature))]
-        if shared:
-            r2 = finite(shared.get(signature))
-            row.append(Cell("n/a" if r2 is None else f"{r2 * 100:.0f} %", r2))
+    for signature in signatures:
+        r2 = finite(shared.get(signature))
+        row = [Cell(signature_name(signature)), Cell("n/a" if r2 is None else f"{r2 * 100:.0f} %", r2)]
         for name in names:
-            rho = finite(wide.at[signature, name])
-            row.append(heat_cell(rho, RHO_EDGES, f"{signature} with {name}: rho {rho}", digits=2))
+            found = wide.loc[(signature, name)].to_dict() if (signature, name) in wide.index else {}
+            said = _with_interval("rho", found, ("rho", "rho_low", "rho_high"), 2) or "not measured"
+            n = next((f", {int(n)} {key[2:]}" for key in ("n_cells", "n_lots") if (n := finite(found.get(key)))), "")
+            row.append(heat_cell(finite(found.get("rho")), RHO_EDGES, f"{signature} with {name}: {said}{n}", digits=2))
         rows.append(row)
     edges = ", ".join(map(str, RHO_EDGES))
     note = f"Rank correlation within lots; colours deepen at ±{edges}. n/a: the confounder is the signature itself."
-    result["heat"] = Table(
-        "confounder-heat",
-        "Correlation of scores with confounders, within lots",
-        columns,
-        rows,
-        note=note,
-        classes="heat",
-    )
-    return result
+    note += f" Measured in {number(table['n_cells'].max())} cells."
+    caption = "Correlation of scores with confounders, within lots"
+    return Table("confounder-heat", caption, columns, rows, note=note, classes="heat")
+
+
+def _adjusted(summary: pd.DataFrame | None) -> Table | None:
+    """Tabulate the lots' mean z of the headline signatures, with and without the confounders."""
+    if summary is None or "z_cells_adjusted" not in summary:
+        return None
+    own = summary[summary["signature"].isin(HEADLINE) & summary["z_cells"].notna()]
+    order = {name: i for i, name in enumerate(HEADLINE)}
+    own = own.sort_values("signature", key=lambda names: names.map(order), kind="stable")
+    own = own.assign(change=own["z_cells_adjusted"] - own["z_cells"], signature=own["signature"].map(signature_name))
+    note = "Depth, mitochondrial share, cycle, dissociation stress and hypoxia, set to the average of the lots."
+    caption = "Scores of the lots with and without the confounders"
+    return from_frame(own, id="adjusted", caption=caption, columns=ADJUSTED, note=note)

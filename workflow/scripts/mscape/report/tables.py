@@ -75,18 +75,3 @@ def from_frame(
         for values in frame[[c[0] for c in there]].itertuples(index=False, name=None)
     ]
     return Table(id, caption, [(title, kind, term) for _, title, kind, term in there], rows, note=note, more=more)
-
-
-def guess_columns(frame: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    """Columns of a table whose form the report does not know."""
-    import pandas as pd
-
-    kinds = [
-        "flag"
-        if pd.api.types.is_bool_dtype(frame[c])
-        else "number"
-        if pd.api.types.is_numeric_dtype(frame[c])
-        else "text"
-        for c in frame
-    ]
-    return [(str(c), str(c).replace("_", " "), kind, "") for c, kind in zip(frame, kinds, strict=True)]
