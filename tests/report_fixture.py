@@ -32,6 +32,8 @@ TABLES = {
     "markers": "cluster gene rank statistic log2_fold_change pvalue pvalue_adj fraction_in fraction_out surface",
     "enrichment": "scope cluster method term nes pvalue fdr genes n_leading n_genes n_list",
     "enrichment_genes": "scope cluster term gene rank statistic running leading",
+    "cluster_scores": "cluster signature n_lots n_cells z low high pvalue",
+    "cluster_programmes": "cluster n_lots n_cells senescence senescence_scorers immune_profile lineage_bias",
     "lot_enrichment": "lot_id cluster n_cells term ssgsea gsva n_genes n_rows",
     "contrasts": "contrast kind feature estimate low high n_reference n_other pvalue pvalue_adj note statistic unit",
     "composition": "lot_id cluster n_cells fraction low high",
@@ -157,7 +159,7 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
 def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
     """Tables with rows per cluster, resolution, signature or contrast."""
     names = ("stability", "resolutions", "markers", "enrichment", "enrichment_genes", "lot_enrichment")
-    names += ("signatures", "confounders", "contrasts")
+    names += ("cluster_scores", "cluster_programmes", "signatures", "confounders", "contrasts")
     tables: dict[str, list] = {name: [] for name in names}
     contrast = "condition: licensed vs resting"
     note = "One arm has 1 donor: effect and interval only."
@@ -168,6 +170,10 @@ def dataset_tables(rng, obs: pd.DataFrame, clusters: int) -> dict[str, list]:
         tables["stability"].append(
             [str(c), size, 0.57 if weak else 0.97, not weak, obs["lot_id"].nunique(), 0.3, reason]
         )
+        tables["cluster_programmes"].append([str(c), 6, size, "none", "", "resting", "none" if c else "osteogenic"])
+        for name in SIGNATURES:
+            z = rng.normal(0, 2)
+            tables["cluster_scores"].append([str(c), name, 6, size, z, z - 0.5, z + 0.5, 0.2])
         for r in range(12):
             row = [str(c), f"GENE{(c * 3 + r) % 25}", r + 1, 30 - r, 3 - r * 0.1, 1e-30, 1e-28, 0.9, 0.2, r % 3 == 0]
             tables["markers"].append(row)

@@ -131,7 +131,12 @@ def files_of(folder, genes, own=()):
     """Inputs and outputs of the step; the sums of two lots are flat."""
     obs = pd.DataFrame({"lot_id": ["A", "B"], "cluster": ["0", "0"], "n_cells": 50}, index=["A|0", "B|0"])
     counts.write(
-        AnnData(sp.csr_matrix(np.ones((2, len(genes)), int)), obs=obs, var=pd.DataFrame(index=genes)), folder / "b"
+        AnnData(
+            sp.csr_matrix(np.ones((2, len(genes)), int)),
+            obs=obs,
+            var=pd.DataFrame({"gene_id": "", "measured": True}, index=genes),
+        ),
+        folder / "b",
     )
     input = SimpleNamespace(
         markers=folder / "markers.tsv",
@@ -141,6 +146,7 @@ def files_of(folder, genes, own=()):
         signature_files=list(own),
     )
     names = {"table": "out.tsv", "genes": "genes.tsv", "lots": "lots.tsv"}
+    names |= {"scores": "scores.tsv", "programmes": "programmes.tsv"}
     return input, SimpleNamespace(**{key: folder / name for key, name in names.items()})
 
 
@@ -160,7 +166,7 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
     settings = default_settings("compare")
     settings["enrichment"] |= {"permutation_num": 100}
-    params = SimpleNamespace(settings=settings, organism="human", seed=0, threads=1)
+    params = SimpleNamespace(settings=settings, score=default_settings("score"), organism="human", seed=0, threads=1)
     enrich_clusters.main(*files_of(tmp_path, genes, own=[str(tmp_path / "own.gmt")]), params)
     found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype={"cluster": str}).query("method == 'prerank'")
     found = found.set_index(["cluster", "term"])
@@ -191,6 +197,8 @@ def test_empty_tables_give_a_header(tmp_path):
     header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
     (tmp_path / "markers.tsv").write_text(header)
     (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
-    params = SimpleNamespace(settings=default_settings("compare"), organism="mouse", seed=0, threads=1)
+    params = SimpleNamespace(
+        settings=default_settings("compare"), score=default_settings("score"), organism="mouse", seed=0, threads=1
+    )
     enrich_clusters.main(*files_of(tmp_path, ["Actb", "Gapdh"]), params)
     assert (tmp_path / "out.tsv").read_text() == "\t".join(enrich_clusters.COLUMNS) + "\n"

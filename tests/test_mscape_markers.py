@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import yaml
 
@@ -25,22 +27,39 @@ def write(path, content):
     return path
 
 
+AXES = {"senescence", "immune_constitutive", "immune_licensed", "immune_inflammatory", "osteogenic", "adipogenic"}
+AXES |= {
+    "chondrogenic",
+    "proliferation",
+    "hypoxia",
+    "dissociation_stress",
+    "angiogenic",
+    "antifibrotic",
+    "antiapoptotic",
+}
+AXES |= {"antioxidant", "mitochondrial_transfer", "homing", "wound_repair", "identity"}
+BY_GENE = {"stemness", "polarisation", "donor_ageing"}  # too few genes, or no direction: never averaged
+
+
 def test_the_registry_fits_its_schema_and_each_axis_of_the_mission_has_a_set():
     loaded = markers.load_markers()
-    axes = {entry["axis"] for entry in loaded.scored().values()}
-    assert axes >= {
-        "senescence",
-        "immune_constitutive",
-        "immune_licensed",
-        "immune_inflammatory",
-        "osteogenic",
-        "adipogenic",
-        "chondrogenic",
-        "proliferation",
-        "hypoxia",
-        "dissociation_stress",
-    }
-    assert len(loaded.scored()) >= 50
+    assert {entry["axis"] for entry in loaded.scored().values()} >= AXES
+    assert {entry["axis"] for entry in loaded.signatures.values()} >= AXES | BY_GENE
+    assert not BY_GENE & {entry["axis"] for entry in loaded.scored().values()}
+    ageing = loaded.signatures["HAO2024_DONOR_AGEING_HUBS"]
+    assert set(ageing["genes"]) == {"TBX15", "IGF1", "GATA2", "PITX2", "SNAI1", "VCAN"}
+    early, late = (set(loaded.signatures[f"MSC_OSTEOGENIC_{part}"]["genes"]) for part in ("EARLY", "LATE"))
+    assert not early & late
+
+
+@pytest.mark.parametrize("key", markers.load_markers().signatures)
+def test_each_set_has_a_source_that_can_be_found_and_a_licence_that_allows_it(key):
+    entry = markers.load_markers().signatures[key]
+    found = entry.get("doi") or re.search(r"PMC\d+|PMID \d+|GSE\d+", entry["source"])
+    assert found or entry["evidence"] != "A"
+    assert re.match(r"CC BY 4\.0|CC0|BSD-3-Clause|facts", entry["licence"])
+    assert not re.search(r"KEGG|BIOCARTA|CELLAGE|SENCAT|VAN_?DEN_?BRINK|LENG", key, flags=re.IGNORECASE)
+    assert (entry["evidence"] == "C") == ("urated" in entry["source"])
 
 
 def test_every_scored_set_has_the_ten_genes_that_a_score_needs():

@@ -143,8 +143,8 @@ def test_truth_is_shown_for_simulated_data_only(demo, tmp_path):
 def test_missing_inputs_are_explained_not_fatal(tmp_path):
     optional = ("map", "map_msc", "gate", "gate_table", "hidden", "contaminants", "clusters", "stability",
                 "resolutions", "scores", "signatures", "score_summary", "confounders", "markers", "enrichment",
-                "enrichment_genes", "lot_enrichment", "contrasts", "composition", "accounting", "qc", "run", "config",
-                "truth")  # fmt: skip
+                "enrichment_genes", "lot_enrichment", "cluster_scores", "cluster_programmes", "contrasts",
+                "composition", "accounting", "qc", "run", "config", "truth")  # fmt: skip
     html = render(tmp_path, cells=300, drop=optional)
     text = text_of(html)
     assert "Not shown: The run made no gate table table." in text.replace("  ", " ")

@@ -44,12 +44,12 @@ def tables_in(value):
 
 
 def tables_of(context):
-    keys = ("scores", "sums", "compared", "confounders")
+    keys = ("scores", "cluster_programmes", "sums", "compared", "confounders")
     found = [table for key in keys for table in tables_in(context[key])]
     found += [table for table in tables_in(context["subpopulations"]) if table.id == "enrichment"]
     ids = {table.id for table in found}
     assert {"heat-0", "signatures", "sums", "contrasts", "composition", "confounder-heat", "confounders"} <= ids
-    assert {"adjusted", "enrichment"} <= ids
+    assert {"adjusted", "enrichment", "cluster-programmes"} <= ids
     return found
 
 

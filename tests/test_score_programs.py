@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import yaml
 
 import score_programs
-from mscape import counts
+from mscape import counts, gene_names
 
 SETTINGS = {
     "signature_files": [],
@@ -21,13 +21,14 @@ SETTINGS = {
     "alpha": 0.05,
     "min_cells": 20,
 }
+PLAIN = tuple(f"GENE{i}" for i in range(1500))
 SIZES = {"RAISED": 20, "FLAT": 20, "DOWN": 12, "TIROSH_S": 15, "TIROSH_G2M": 15, "SHORT": 8, "HALF": 20, "READ": 5}
 
 
-def make_registry(path):
+def make_registry(path, names=PLAIN):
     start, signatures = 0, {}
     for key, size in SIZES.items():
-        genes = [f"GENE{i}" for i in range(start, start + size)]
+        genes = list(names[start : start + size])
         if key == "HALF":
             genes = genes[:10] + [f"ABSENT{i}" for i in range(10)]
         signatures[key] = {
@@ -44,12 +45,12 @@ def make_registry(path):
         start += size
     signatures["RAISED"] |= {"pair": "DOWN", "without": ["panels"]}
     panel = {"title": "t", "organism": "human", "verdict": False, "basis": "b"}
-    panel |= {"positive": {"GENE0": {"protein": "P", "cpm": 5}}, "negative": {}}
+    panel |= {"positive": {names[0]: {"protein": "P", "cpm": 5}}, "negative": {}}
     path.write_text(yaml.safe_dump({"panels": {"p": panel}, "lineages": {}, "signatures": signatures}))
     return path
 
 
-def make_counts(path, order=None):
+def make_counts(path, order=None, names=PLAIN):
     """Two lots of 150 cells; RAISED is up threefold in the second, TIROSH_G2M in every fifth cell."""
     rng = np.random.default_rng(0)
     rates = rng.lognormal(0, 1.2, 1500)
@@ -65,10 +66,10 @@ def make_counts(path, order=None):
     obs["total_counts"], obs["n_genes_by_counts"] = x.sum(axis=1).A1, x.getnnz(axis=1)
     obs["pct_counts_mt"], obs["doublet_score"], obs["predicted_doublet"] = np.nan, 0.0, False
     call = np.where(np.arange(300) % 10 == 9, "fail", "pass")
-    adata = ad.AnnData(x, obs=obs, var=pd.DataFrame({"gene_id": ""}, index=[f"GENE{i}" for i in range(1500)]))
+    adata = ad.AnnData(x, obs=obs, var=pd.DataFrame({"gene_id": ""}, index=list(names)))
     adata.obs["call"] = call
     adata.varm["measured"] = pd.DataFrame(True, index=adata.var_names, columns=["A", "B"])
-    adata.varm["measured"].loc["GENE1", "B"] = False
+    adata.varm["measured"].loc[names[1], "B"] = False
     if order is not None:
         adata = adata[order].copy()
     gate = ad.AnnData(obs=adata.obs[["call"]].rename(columns={"call": "isct_call"}))
@@ -77,11 +78,11 @@ def make_counts(path, order=None):
     counts.write(gate, path / "gate.h5ad")
 
 
-def run(path, *, order=None, organism="human", **settings):
+def run(path, *, order=None, organism="human", names=PLAIN, asked=PLAIN, **settings):
     path.mkdir()
-    make_counts(path, order)
+    make_counts(path, order, names)
     input = SimpleNamespace(
-        h5ad=path / "counts.h5ad", gate=path / "gate.h5ad", markers=make_registry(path / "markers.yaml")
+        h5ad=path / "counts.h5ad", gate=path / "gate.h5ad", markers=make_registry(path / "markers.yaml", asked)
     )
     names = {"h5ad": "scores.h5ad"} | {k: f"{k}.tsv" for k in ("table", "summary", "confounders", "lots", "genes")}
     output = SimpleNamespace(**{key: str(path / name) for key, name in names.items()})
@@ -207,6 +208,33 @@ def test_a_second_run_and_another_order_of_cells_give_the_same_numbers_exactly(r
     for key in tables:
         pd.testing.assert_frame_equal(tables[key], tables_again[key], check_exact=True)
         pd.testing.assert_frame_equal(tables[key], tables_shuffled[key], rtol=1e-4)
+
+
+def test_ensembl_ids_and_older_symbols_give_the_same_scores(tmp_path):
+    table = gene_names.read_gene_ids()
+    older = {symbol: alias for alias, symbol in gene_names.read_aliases().items() if alias not in table}
+    renamed = [symbol for symbol in older if symbol in table]
+    symbols = [*renamed, *(symbol for symbol in table if symbol not in set(renamed))][:1500]
+    ids = [f"{table[symbol]}.7" for symbol in symbols]
+    aliases = [older.get(symbol, symbol) for symbol in symbols]
+    expected, _ = run(tmp_path / "symbols", names=symbols, asked=symbols)
+    for name, names in (("ids", ids), ("aliases", aliases)):
+        found, tables = run(tmp_path / name, names=names, asked=symbols)
+        assert tables["table"].set_index("id").loc["RAISED", "n_found"] == 19
+        for key in ("matched", "rank", "z"):  # scanpy's control genes follow the order of the names
+            pd.testing.assert_frame_equal(found.obsm[f"score_{key}"], expected.obsm[f"score_{key}"], rtol=1e-5)
+
+
+def test_a_mouse_dataset_is_scored_by_orthologs_and_names_what_it_lost(tmp_path):
+    table = gene_names.read_orthologs()
+    single = table[table["class"] == "1:1"]
+    mouse, human = list(single["mouse"])[:1500], list(single.index)[:1500]
+    human[3] = table.index[table["class"] == "none"][0]
+    adata, tables = run(tmp_path / "mouse", organism="mouse", names=mouse, asked=human)
+    assert adata.obsm["score_z"]["RAISED"].iloc[150:].mean() > 3
+    row = tables["table"].set_index("id").loc["RAISED"]
+    assert row["n_found"] == 18
+    assert f"{human[3]}: no mouse ortholog" in row["lost"].split("; ")
 
 
 def test_another_species_has_no_scores_but_a_reason(tmp_path):

@@ -146,6 +146,8 @@ rule render_report:
         enrichment="results/{dataset}/enrichment.tsv",
         enrichment_genes="results/{dataset}/enrichment_genes.tsv",
         lot_enrichment="results/{dataset}/lot_enrichment.tsv",
+        cluster_scores="results/{dataset}/cluster_scores.tsv",
+        cluster_programmes="results/{dataset}/cluster_programmes.tsv",
         contrasts="results/{dataset}/contrasts.tsv",
         composition="results/{dataset}/composition.tsv",
         accounting="results/{dataset}/accounting.tsv",

@@ -83,7 +83,7 @@ rule rank_markers:
 
 
 rule enrich_clusters:
-    """Test the signatures among the genes of each cluster and contrast, offline."""
+    """Test the signatures among the genes of each cluster and contrast, and score the sums of clusters and lots."""
     input:
         markers="results/{dataset}/markers.tsv",
         contrasts="results/{dataset}/contrasts.tsv",
@@ -94,6 +94,8 @@ rule enrich_clusters:
         table="results/{dataset}/enrichment.tsv",
         genes="results/{dataset}/enrichment_genes.tsv",
         lots="results/{dataset}/lot_enrichment.tsv",
+        scores="results/{dataset}/cluster_scores.tsv",
+        programmes="results/{dataset}/cluster_programmes.tsv",
     log:
         "logs/enrich_clusters/{dataset}.log",
     benchmark:
@@ -105,6 +107,7 @@ rule enrich_clusters:
         runtime=minutes("enrich_clusters"),
     params:
         settings=section("compare"),
+        score=section("score"),
         organism=of_dataset("organism"),
         seed=STUDY["seed"],
         code=code("enrich_clusters"),

@@ -196,7 +196,7 @@ def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.D
     leiden
         Cluster of each of its cells, "" where a cell was not clustered.
     var
-        Its ``var``.
+        Its ``var``, with ``measured``: whether a gene is in the feature table of every sample.
 
     Returns
     -------
@@ -230,13 +230,14 @@ def main(input, output, params):
     clustered = leiden != ""
     if not clustered.any():
         logger.info("no cell was clustered: all tables are empty")
-    bulk = gather_pseudobulk(input.h5ad, obs, leiden, var)
     factors = [*settings["factors"], *(item["factor"] for item in settings["contrasts"]), *settings["covariates"]]
     lots = contrasts.describe_lots(obs, factors, cells=clustered)
     found = _choose(lots, settings)
     composition = count_composition(obs["lot_id"][clustered].astype(str), leiden[clustered])
     table = _cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
-    summed, known = _sum_lots(bulk, lots.index), _measured(input.h5ad, obs, lots.index, len(var))
+    known = _measured(input.h5ad, obs, lots.index, len(var))
+    bulk = gather_pseudobulk(input.h5ad, obs, leiden, var.assign(measured=known.all(axis=0)))
+    summed = _sum_lots(bulk, lots.index)
     scores = counts.read_light(input.scores).obsm[f"score_{settings['score']}"].loc[obs.index[clustered]]
     means, variances = average_scores(obs["lot_id"][clustered].astype(str), scores, lots.index)
 

@@ -94,6 +94,7 @@ def describe(
         "compared": comparison.compared(dataset),
         "enriched": {scope: enriched.pictures(dataset, scope) for scope in ("cluster", "contrast")},
         "sums": enriched.sums(dataset),
+        "cluster_programmes": programmes.cluster_heat(dataset),
         "confounders": programmes.confounders(dataset),
         "quality": quality.quality(dataset),
         "passports": passport.pages(dataset),

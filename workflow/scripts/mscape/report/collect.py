@@ -33,6 +33,8 @@ TABLES = {  # input: columns that the report cannot do without
     "enrichment": ("cluster", "term"),
     "enrichment_genes": ("scope", "cluster", "term", "rank", "running", "leading"),
     "lot_enrichment": ("lot_id", "cluster", "term", "gsva"),
+    "cluster_scores": ("cluster", "signature", "z", "low", "high"),
+    "cluster_programmes": ("cluster", "senescence", "immune_profile", "lineage_bias"),
     "contrasts": ("contrast", "kind", "feature", "estimate"),
     "composition": ("lot_id", "cluster", "fraction"),
     "accounting": ("sample_id", "lot_id", "loaded", "pass"),

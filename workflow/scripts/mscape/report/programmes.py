@@ -103,6 +103,36 @@ def scores(dataset: Dataset) -> dict:
     }
 
 
+def cluster_heat(dataset: Dataset) -> Table | None:
+    """Tabulate the headline signatures of the sub-populations, with what they say together."""
+    scores, together = dataset.tables.get("cluster_scores"), dataset.tables.get("cluster_programmes")
+    if scores is None or together is None or scores.empty:
+        return None
+    found = scores.set_index(["cluster", "signature"]).to_dict("index")
+    together = together.set_index("cluster").to_dict("index")
+    names = [name for name in HEADLINE if name in set(scores["signature"])]
+    columns = [("Sub-population", "text", "leiden"), ("Cells", "number", ""), ("Lots", "number", "")]
+    columns += [("Lineage", "text", "trilineage"), ("Senescence", "text", "senescence")]
+    columns += [("Immunoregulation", "text", "immunoregulation"), *((signature_name(n), "heat", "") for n in names)]
+    rows = []
+    for cluster in natural(together):
+        row = together[cluster]
+        line = [Cell(cluster), *(Cell(str(int(row[key])), int(row[key])) for key in ("n_cells", "n_lots"))]
+        line += [Cell(str(row[key])) for key in ("lineage_bias", "senescence", "immune_profile")]
+        for name in names:
+            score = found[cluster, name]
+            said = _with_interval("z", score, ("z", "low", "high"), 2)
+            hint = f"{signature_name(name)} in {cluster}: {said}; {row['n_lots']} lots, {row['n_cells']} cells"
+            line.append(heat_cell(finite(score["z"]), Z_EDGES, hint))
+        rows.append(line)
+    note = (
+        "z of the sub-population's departure from its lots' average, lot by lot, in units of random gene sets; the "
+        "95 % interval is over lots (with one lot there is no interval, because nothing repeats). A lean is RNA at "
+        "harvest, not the ability to differentiate."
+    )
+    return Table("cluster-programmes", "Programmes of the sub-populations", columns, rows, note=note, classes="heat")
+
+
 def axis_group(axis: str) -> int:
     """Place of an axis among ``AXES``."""
     return next(i for i, (_, words, _) in enumerate(AXES) if any(word in axis for word in words))
