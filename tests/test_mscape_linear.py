@@ -3,14 +3,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mscape import composition, contrasts, linear
+from mscape import composition, designs, linear
 from mscape.contrasts import Contrast
 
 DONORS = pd.DataFrame(
     {"donor_id": [f"D{i}" for i in range(6)], "condition": ["control"] * 3 + ["primed"] * 3, "n_cells": 100},
     index=[f"L{i}" for i in range(6)],
 )
-DESIGN = contrasts.build_design(DONORS, Contrast("condition", "control", "primed"))
+DESIGN = designs.build_design(DONORS, Contrast("condition", "control", "primed"))
 
 
 def test_precise_lots_weigh_more():

@@ -2,14 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mscape import contrasts, counts, linear, pseudobulk
+from mscape import counts, designs, linear, pseudobulk
 from mscape.contrasts import Contrast
 
 
 def make_design(n_per_arm):
     rows = [(f"D{i}", "control" if i < n_per_arm else "primed") for i in range(2 * n_per_arm)]
     lots = pd.DataFrame(rows, columns=["donor_id", "condition"], index=[f"L{i}" for i in range(len(rows))])
-    return contrasts.build_design(lots.assign(n_cells=100), Contrast("condition", "control", "primed"))
+    return designs.build_design(lots.assign(n_cells=100), Contrast("condition", "control", "primed"))
 
 
 def simulate(n_per_arm, n_genes=300, n_up=20, dispersion=0.05, seed=0):
@@ -116,7 +116,7 @@ def test_real_individuals_are_compared_with_themselves_and_swapped_labels_find_n
     swapped.loc[half, "condition"] = lots.loc[half, "condition"].map(other)
     found = {}
     for name, table in (("given", lots), ("swapped", swapped)):
-        design = contrasts.build_design(table, Contrast("condition", "iPSC", "MSC"))
+        design = designs.build_design(table, Contrast("condition", "iPSC", "MSC"))
         assert design.paired
         assert design.n_other == 4  # the replicate is no fifth donor
         units = ((design.mix > 0).astype(int).to_numpy() @ counted.to_numpy()).astype(np.int64)

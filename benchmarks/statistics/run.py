@@ -24,8 +24,9 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from mscape import composition, contrasts, linear, pseudobulk  # noqa: E402
-from mscape.contrasts import Contrast, Design  # noqa: E402
+from mscape import composition, designs, linear, pseudobulk  # noqa: E402
+from mscape.contrasts import Contrast  # noqa: E402
+from mscape.designs import Design  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "statistics.md"
 MARK = "<!-- benchmarks/statistics/run.py -->"
@@ -44,7 +45,7 @@ def deal_donors(n_per_arm: int, rng: np.random.Generator) -> tuple[np.ndarray, D
         },
         index=[f"L{i:02d}" for i in range(len(arm))],
     )
-    return arm, contrasts.build_design(lots, Contrast("condition", "control", "primed"))
+    return arm, designs.build_design(lots, Contrast("condition", "control", "primed"))
 
 
 def simulate_cells(arm: np.ndarray, donor_sd: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -7,36 +7,15 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape import composition as shares
-from mscape import contrasts, counts, linear, pseudobulk, step
-from mscape.contrasts import Contrast, Design
+from mscape import composition, contrasts, counts, designs, linear, pseudobulk, step
+from mscape.contrasts import Contrast
+from mscape.designs import Design
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ["contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"]
 COLUMNS += ["note", "statistic", "unit"]
 SHORT = "Effect only: see the note of this contrast's design row."
-
-
-def count_composition(lot: pd.Series, leiden: pd.Series, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Count each lot's cells in each cluster.
-
-    Parameters
-    ----------
-    lot, leiden
-        Lot and cluster of each clustered cell.
-    confidence
-        Coverage of the interval.
-
-    Returns
-    -------
-    One row a lot and cluster: ``lot_id cluster n_cells fraction low high``; Wilson's interval for the cells counted.
-    """
-    table = _cross(lot, leiden)
-    total = table.sum(axis=1).to_numpy()[:, None]
-    low, high = shares.wilson_interval(table.to_numpy(), total, confidence=confidence)
-    long = table.rename_axis(index="lot_id", columns="cluster").stack().rename("n_cells").reset_index()
-    return long.assign(fraction=(table.to_numpy() / total).ravel(), low=low.ravel(), high=high.ravel())
 
 
 def average_scores(lot: pd.Series, scores: pd.DataFrame, lots: pd.Index) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +51,7 @@ def compare_scores(
     names
         Signatures.
     design
-        From :func:`mscape.contrasts.build_design`.
+        From :func:`mscape.designs.build_design`.
     confidence
         Coverage of the interval.
 
@@ -80,33 +59,9 @@ def compare_scores(
     -------
     One row a signature.
     """
-    values, spread = _mix(means, variances, design)
+    values, spread = design.average(means, variances)
     table = linear.fit_linear(values, design, variance=spread, confidence=confidence)
     return table.assign(feature=names, unit="score")
-
-
-def compare_composition(table: pd.DataFrame, design: Design, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Compare cluster shares between groups of donors by a linear model of centred log-ratios.
-
-    Parameters
-    ----------
-    table
-        Cells, one row a lot, one column a cluster.
-    design
-        From :func:`mscape.contrasts.build_design`.
-    confidence
-        Coverage of the interval.
-
-    Returns
-    -------
-    One row a cluster; the estimate is the log2 ratio of its share, relative to the median cluster: one cluster that
-    grows does not make all others shrink (the idea of LinDA, doi:10.1186/s13059-022-02655-5). Empty with one cluster.
-    """
-    if table.shape[1] < 2:
-        return pd.DataFrame()
-    values, spread = _mix(shares.centred_log_ratio(table.to_numpy()), shares.clr_variance(table.to_numpy()), design)
-    result = linear.fit_linear(values, design, variance=spread, confidence=confidence, relative=True)
-    return result.assign(feature=table.columns.astype(str), unit="log2 ratio of shares (CLR)")
 
 
 def compare_expression(
@@ -129,7 +84,7 @@ def compare_expression(
     measured
         Whether a gene is in a lot's feature table, bool, shape (n_lots, n_genes). Absent is not zero.
     design
-        From :func:`mscape.contrasts.build_design`.
+        From :func:`mscape.designs.build_design`.
     min_cpm
         Genes below this in too many units are left out.
     confidence
@@ -206,7 +161,7 @@ def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.D
     key = pd.MultiIndex.from_arrays([obs["lot_id"].astype(str), leiden])
     used = (leiden != "").to_numpy()
     levels = key[used].unique()
-    levels = levels[sorted(range(len(levels)), key=lambda row: (levels[row][0], *_order(levels[row][1])))]
+    levels = levels[sorted(range(len(levels)), key=lambda row: (levels[row][0], *composition.order(levels[row][1])))]
     groups = np.where(used, levels.get_indexer(key), -1)
     sums = pseudobulk.sum_groups(path, groups, len(levels))
     donor = obs.groupby(obs["lot_id"].astype(str), observed=True)["donor_id"].first().astype(str)
@@ -233,8 +188,8 @@ def main(input, output, params):
     factors = [*settings["factors"], *(item["factor"] for item in settings["contrasts"]), *settings["covariates"]]
     lots = contrasts.describe_lots(obs, factors, cells=clustered)
     found = _choose(lots, settings)
-    composition = count_composition(obs["lot_id"][clustered].astype(str), leiden[clustered])
-    table = _cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
+    shares = composition.count_shares(obs["lot_id"][clustered].astype(str), leiden[clustered])
+    table = composition.cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
     known = _measured(input.h5ad, obs, lots.index, len(var))
     bulk = gather_pseudobulk(input.h5ad, obs, leiden, var.assign(measured=known.all(axis=0)))
     summed = _sum_lots(bulk, lots.index)
@@ -244,7 +199,7 @@ def main(input, output, params):
     remark = _name_cells(counts.read_obs(input.gate)["isct_call"].reindex(obs.index)[clustered])
     parts = []
     for contrast in found:
-        design = contrasts.build_design(
+        design = designs.build_design(
             lots,
             contrast,
             covariates=[*lots.columns.intersection(settings["factors"]), *settings["covariates"]]
@@ -261,7 +216,7 @@ def main(input, output, params):
         parts.append(describe_design(contrast, design))
         confidence = {"confidence": settings["confidence"]}
         parts.append(label_rows(compare_scores(means, variances, list(scores), design, **confidence), "score", design))
-        parts.append(label_rows(compare_composition(table, design, **confidence), "composition", design))
+        parts.append(label_rows(composition.compare_shares(table, design, **confidence), "composition", design))
         if settings["genes"]:
             genes = compare_expression(summed, var.index, known, design, min_cpm=settings["min_cpm"], **confidence)
             parts.append(label_rows(genes, "gene", design))
@@ -269,7 +224,7 @@ def main(input, output, params):
     parts = [part for part in parts if not part.empty]
     result = pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
     step_table(result, output.contrasts)
-    step_table(composition, output.composition)
+    step_table(shares, output.composition)
     bulk.uns["mscape"] = {
         "compare_groups": {"contrasts": [contrast.name for contrast in found], "cells": remark or "MSC"}
     }
@@ -291,24 +246,6 @@ def _choose(lots: pd.DataFrame, settings: dict) -> list[Contrast]:
 def _clusters(obs: pd.DataFrame, cells: pd.Index) -> pd.Series:
     """Cluster of every cell as text, "" where it was not clustered."""
     return obs["leiden"].astype(object).reindex(cells).fillna("").astype(str)
-
-
-def _cross(lot: pd.Series, leiden: pd.Series) -> pd.DataFrame:
-    table = pd.crosstab(lot, leiden)
-    return table[sorted(table.columns, key=_order)].rename_axis(index=None, columns=None)
-
-
-def _order(cluster: str) -> tuple:
-    """Sort clusters by number, names after them."""
-    return (not cluster.isdigit(), int(cluster) if cluster.isdigit() else 0, cluster)
-
-
-def _mix(means: np.ndarray, variances: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
-    """Average lots into units; lots outside the contrast may be missing."""
-    mix = design.mix.to_numpy()
-    used = mix.any(axis=0)
-    spread = np.nan_to_num(variances[used], nan=0.0)
-    return mix[:, used] @ means[used], mix[:, used] ** 2 @ spread
 
 
 def _sum_lots(bulk: AnnData, lots: pd.Index) -> sp.csr_matrix:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 if TYPE_CHECKING:
-    from mscape.contrasts import Design
+    from mscape.designs import Design
 
 
 def fit_linear(
@@ -33,7 +33,7 @@ def fit_linear(
     values
         Shape (n_units, n_features). A feature with a missing value gets no estimate.
     design
-        From :func:`mscape.contrasts.build_design`.
+        From :func:`mscape.designs.build_design`.
     variance
         Sampling variance of each value, same shape.
     weighted

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydeseq2.dds import DeseqDataSet
 
-    from mscape.contrasts import Design
+    from mscape.designs import Design
 
 logger = logging.getLogger(__name__)
 
