@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import compare_truth
+from mscape import ground_truth
 from mscape.markers import load_markers
 
-POSITIVE, NEGATIVE = compare_truth.POSITIVE, compare_truth.NEGATIVE
+POSITIVE, NEGATIVE = ground_truth.POSITIVE, ground_truth.NEGATIVE
 
 
 def truth_of(cell_types, **columns):
@@ -51,7 +52,7 @@ def test_phenotype_needs_msc_alone_and_every_marker():
     truth.loc["A_b2", "true_pos_CD34"] = True
     truth.loc["A_b3", "doublet_partner"] = "T cell"
     truth.loc["A_b4", "doublet_partner"] = "MSC"
-    assert list(compare_truth.true_phenotype(truth)) == [True, False, False, False, True, False]
+    assert list(ground_truth.true_phenotype(truth)) == [True, False, False, False, True, False]
 
 
 def test_gate_measures_of_a_known_table():
@@ -213,7 +214,7 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
     record = json.loads((tmp_path / "truth.json").read_text())
     assert record["simulated"] is True
     assert record["all_met"] is True
-    assert {row["metric"] for row in record["rows"]} == set(compare_truth.DEFINITIONS)
+    assert {row["metric"] for row in record["rows"]} == set(ground_truth.DEFINITIONS)
     table = pd.read_csv(tmp_path / "truth.tsv", sep="\t")
     assert list(table.columns) == ["metric", "group", "value", "n", "target", "met"]
     assert table.loc[table["target"].notna(), "met"].all()

@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mscape import contract, step
+from mscape.ground_truth import DEFINITIONS, MSC, groups, make_row, true_phenotype
 from mscape.markers import load_markers
 from mscape.simulation import panel_types
 
 logger = logging.getLogger(__name__)
-MSC = "MSC"
-POSITIVE = ("NT5E", "THY1", "ENG")
-NEGATIVE = ("PTPRC", "CD34", "CD14", "ITGAM", "CD19", "CD79A", "HLA-DRA")
 STATES = {  # implanted state: column of the truth, value, scores that should find it
     "senescent": ("state", "senescent", ("SENMAYO", "MSC_SENESCENCE_ARREST")),
     "osteogenic": ("state", "osteogenic", ("MSC_OSTEOGENIC_CORE",)),
@@ -22,38 +20,6 @@ STATES = {  # implanted state: column of the truth, value, scores that should fi
     "G2M": ("phase", "G2M", ("TIROSH_G2M",)),
     "S": ("phase", "S", ("TIROSH_S",)),
 }
-TARGETS = {
-    "gate_mcc_determinate": 0.95,
-    "contaminant_fail_recall": 0.95,
-    "doublet_auprc_heterotypic": 0.6,
-    "state_auroc": 0.9,
-}
-DEFINITIONS = {
-    "qc_kept_intact": "Share of the intact single cells that pass quality control.",
-    "qc_removed_damaged": "Share of the damaged cells that quality control takes out.",
-    "gate_mcc_determinate": "Matthews correlation of pass / fail with the true phenotype, singlets with a call. "
-    "True phenotype: an MSC whose rates of CD73, CD90 and CD105 reach the thresholds, and no negative marker's.",
-    "gate_mcc_all": "The same over all singlets; indeterminate counts as not passing.",
-    "gate_sensitivity": "Share of the singlets of the true phenotype that pass.",
-    "gate_specificity": "Share of the other singlets that do not pass.",
-    "gate_indeterminate": "Share of the singlets without a call.",
-    "contaminant_fail_recall": "Share of the contaminating singlets that fail.",
-    "contaminant_named": "Share of the contaminating singlets that the gate calls by their name.",
-    "doublet_auprc": "Area under the precision-recall curve of the doublet score, over all barcodes. Two like "
-    "cells look like one large cell: no target.",
-    "doublet_auprc_heterotypic": "The same for doublets of two cell types against singlets, in lots that have them.",
-    "state_auroc": "Area under the ROC curve of a signature score for an implanted state, among MSC singlets.",
-    "cluster_ari": "Adjusted Rand index of the clusters and the implanted states, clustered MSC singlets.",
-    "purity_error": "Share of cells with the phenotype: the gate's estimate less the truth.",
-    "purity_covered": "Whether the interval of the estimated share holds the true one (a share of the lots for all).",
-}
-
-
-def true_phenotype(truth: pd.DataFrame) -> pd.Series:
-    """Whether a barcode holds only MSC that are truly positive and negative as the ISCT panel demands."""
-    only_msc = truth["cell_type"].eq(MSC) & truth["doublet_partner"].isin(["", MSC])
-    positive = truth[[f"true_pos_{gene}" for gene in POSITIVE]].all(axis=1)
-    return only_msc & positive & ~truth[[f"true_pos_{gene}" for gene in NEGATIVE]].any(axis=1)
 
 
 def compare_qc(truth: pd.DataFrame, qc: pd.DataFrame) -> list[dict]:
@@ -68,11 +34,11 @@ def compare_qc(truth: pd.DataFrame, qc: pd.DataFrame) -> list[dict]:
     """
     passed = qc["qc"].reindex(truth.index).eq("pass")
     rows = []
-    for group, cells in _groups(truth):
+    for group, cells in groups(truth):
         intact = cells & ~truth["is_damaged"] & ~truth["is_doublet"]
         damaged = cells & truth["is_damaged"]
-        rows.append(_row("qc_kept_intact", group, passed[intact].mean(), intact.sum()))
-        rows.append(_row("qc_removed_damaged", group, 1 - passed[damaged].mean(), damaged.sum()))
+        rows.append(make_row("qc_kept_intact", group, passed[intact].mean(), intact.sum()))
+        rows.append(make_row("qc_removed_damaged", group, 1 - passed[damaged].mean(), damaged.sum()))
     return rows
 
 
@@ -98,14 +64,14 @@ def compare_gate(truth: pd.DataFrame, call: pd.Series) -> list[dict]:
         return matthews_corrcoef(right[cells], passed[cells]) if right[cells].nunique() == 2 else np.nan
 
     rows = []
-    for group, cells in _groups(truth):
+    for group, cells in groups(truth):
         of_type, other = cells & right, cells & ~right
         rows += [
-            _row("gate_mcc_determinate", group, mcc(cells & clear), (cells & clear).sum(), targeted=group == "all"),
-            _row("gate_mcc_all", group, mcc(cells), cells.sum()),
-            _row("gate_sensitivity", group, passed[of_type].mean(), of_type.sum()),
-            _row("gate_specificity", group, 1 - passed[other].mean(), other.sum()),
-            _row("gate_indeterminate", group, 1 - clear[cells].mean(), cells.sum()),
+            make_row("gate_mcc_determinate", group, mcc(cells & clear), (cells & clear).sum(), targeted=group == "all"),
+            make_row("gate_mcc_all", group, mcc(cells), cells.sum()),
+            make_row("gate_sensitivity", group, passed[of_type].mean(), of_type.sum()),
+            make_row("gate_specificity", group, 1 - passed[other].mean(), other.sum()),
+            make_row("gate_indeterminate", group, 1 - clear[cells].mean(), cells.sum()),
         ]
     return rows
 
@@ -132,8 +98,10 @@ def compare_contaminants(
     rows = []
     for group in ["all", *sorted(truth["cell_type"].unique())]:
         cells = truth["cell_type"].eq(group) | (group == "all")
-        rows.append(_row("contaminant_fail_recall", group, failed[cells].mean(), cells.sum(), targeted=group == "all"))
-        rows.append(_row("contaminant_named", group, named[cells].mean(), cells.sum()))
+        rows.append(
+            make_row("contaminant_fail_recall", group, failed[cells].mean(), cells.sum(), targeted=group == "all")
+        )
+        rows.append(make_row("contaminant_named", group, named[cells].mean(), cells.sum()))
     return rows
 
 
@@ -159,13 +127,15 @@ def compare_doublets(truth: pd.DataFrame, score: pd.Series) -> list[dict]:
     doublet = truth["is_doublet"]
     mixed = doublet & truth["cell_type"].ne(truth["doublet_partner"])
     rows = []
-    for group, cells in _groups(truth):
+    for group, cells in groups(truth):
         value = average_precision_score(doublet[cells], score[cells]) if doublet[cells].any() else np.nan
-        rows.append(_row("doublet_auprc", group, value, doublet[cells].sum()))
+        rows.append(make_row("doublet_auprc", group, value, doublet[cells].sum()))
         cells = cells & truth["sample_id"].isin(truth.loc[mixed, "sample_id"]) & (mixed | ~doublet)
         if mixed[cells].any():
             value = average_precision_score(mixed[cells], score[cells])
-            rows.append(_row("doublet_auprc_heterotypic", group, value, mixed[cells].sum(), targeted=group == "all"))
+            rows.append(
+                make_row("doublet_auprc_heterotypic", group, value, mixed[cells].sum(), targeted=group == "all")
+            )
     return rows
 
 
@@ -192,7 +162,7 @@ def compare_states(truth: pd.DataFrame, scores: pd.DataFrame) -> list[dict]:
             two = positive[known].nunique() == 2
             auroc = roc_auc_score(positive[known], score[known]) if two else np.nan
             targeted = bool(positive.any())
-            rows.append(_row("state_auroc", f"{state}: {signature}", auroc, positive.sum(), targeted=targeted))
+            rows.append(make_row("state_auroc", f"{state}: {signature}", auroc, positive.sum(), targeted=targeted))
     return rows
 
 
@@ -205,12 +175,12 @@ def compare_clusters(truth: pd.DataFrame, leiden: pd.Series) -> list[dict]:
     cells = truth["cell_type"].eq(MSC) & ~truth["is_doublet"] & ~truth["is_damaged"]
     truth = truth.loc[truth.index[cells].intersection(leiden.index)]
     if truth.empty:
-        return [_row("cluster_ari", "state", np.nan, 0)]
+        return [make_row("cluster_ari", "state", np.nan, 0)]
     leiden = leiden.reindex(truth.index)
     phased = truth["state"].where(truth["phase"].eq("G1"), truth["state"] + " " + truth["phase"])
     return [
-        _row("cluster_ari", "state", adjusted_rand_score(truth["state"], leiden), len(truth)),
-        _row("cluster_ari", "state and phase", adjusted_rand_score(phased, leiden), len(truth)),
+        make_row("cluster_ari", "state", adjusted_rand_score(truth["state"], leiden), len(truth)),
+        make_row("cluster_ari", "state and phase", adjusted_rand_score(phased, leiden), len(truth)),
     ]
 
 
@@ -236,12 +206,12 @@ def compare_purity(truth: pd.DataFrame, cells: pd.Index, gate_table: pd.DataFram
         share, found = members.mean(), overall.loc[lot]
         covered.append(bool(found["low"] <= share <= found["high"]))
         total += len(members)
-        rows.append(_row("purity_error", lot, found["estimate"] - share, len(members)))
-        rows.append(_row("purity_covered", lot, float(covered[-1]), len(members)))
+        rows.append(make_row("purity_error", lot, found["estimate"] - share, len(members)))
+        rows.append(make_row("purity_covered", lot, float(covered[-1]), len(members)))
     if rows:
         errors = [abs(row["value"]) for row in rows if row["metric"] == "purity_error"]
-        rows.append(_row("purity_error", "largest", max(errors), total))
-        rows.append(_row("purity_covered", "all", float(np.mean(covered)), total))
+        rows.append(make_row("purity_error", "largest", max(errors), total))
+        rows.append(make_row("purity_covered", "all", float(np.mean(covered)), total))
     return rows
 
 
@@ -252,20 +222,6 @@ def contaminant_names(lineages: dict[str, dict]) -> dict[str, set[str]]:
         for cell_type in panel_types(lineage["genes"]):
             names.setdefault(cell_type, {cell_type}).add(lineage["name"])
     return names
-
-
-def _groups(truth: pd.DataFrame):
-    yield "all", pd.Series(data=True, index=truth.index)
-    for lot in sorted(truth["sample_id"].unique()):
-        yield lot, truth["sample_id"].eq(lot)
-
-
-def _row(metric: str, group: str, value: float, n: int, *, targeted: bool = False) -> dict:
-    """Make one row; a measure with a target that could not be taken does not meet it."""
-    target = TARGETS[metric] if targeted else None
-    value = None if pd.isna(value) else float(value)
-    met = None if target is None else value is not None and value >= target
-    return {"metric": metric, "group": str(group), "value": value, "n": int(n), "target": target, "met": met}
 
 
 def _read_truth(paths: list[str]) -> pd.DataFrame:
