@@ -120,6 +120,13 @@ def test_a_trend_is_a_slope_per_passage_of_the_donors():
     assert (design.n_reference, design.n_other) == (3, 3)
 
 
+def test_a_trend_that_rests_on_one_late_donor_is_refused_in_its_own_words():
+    table = lots(UNPAIRED, passage=["P2", "P2", "P3", "P3", "P3", "P9"])
+    design = designs.build_design(table, Contrast("passage", trend=True))
+    assert not design.testable
+    assert design.note.startswith("Fewer than 3 donors on either side of the middle passage: 5 and 1.")
+
+
 def test_a_trend_within_donors_compares_first_and_last_passage():
     rows = [(donor, "x") for donor in ("D1", "D2", "D3") for _ in range(3)]
     table = lots(rows, passage=["P2", "P4", "P8"] * 3)

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 import report_fixture
 
@@ -115,3 +116,15 @@ def test_forests_and_bars_say_their_interval_on_hover(context):
         for hint in hints:
             assert re.search(r": \S+ \(\S+ to \S+\)", hint)
             assert "(n/a to n/a)" not in hint
+
+
+def test_sets_that_are_curated_here_are_marked_and_a_user_s_own_are_not(tmp_path):
+    given = report_fixture.make(tmp_path)
+    table = pd.read_csv(given.signatures, sep="\t")
+    table.loc[table["id"] == "MSC_SASP_INFLAMMATORY", ["evidence", "licence"]] = "C", "given by the user"
+    table.to_csv(given.signatures, sep="\t", index=False)
+    heat = render_report.describe(collect.read_dataset(given, name="demo"))["scores"]["heats"][0]
+    titles = [title for title, *_ in heat.columns]
+    assert "MSC IMMUNOREG LICENSED (C)" in titles
+    assert "MSC SASP INFLAMMATORY" in titles
+    assert "(C): members chosen for mscape" in heat.note

@@ -191,6 +191,8 @@ def build_design(
         lost = min((~arm).sum(), arm.sum()) >= min_donors
         why = f" (after adjusting for {' and '.join(adjusted)})" if lost else ""
         kind = "pairs" if paired else "donors per arm"
+        if contrast.trend and not paired:
+            kind = f"donors on either side of the middle {contrast.factor}"
         count = f"{n_reference}" if paired else f"{n_reference} and {n_other}"
         refusals.append(f"Fewer than {min_donors} {kind}{why}: {count}. Effect and interval only, no p-value.")
     if adjusted:

@@ -26,7 +26,7 @@ TABLES = {  # input: columns that the report cannot do without
     "contaminants": ("lot_id", "identity", "n_cells", "fraction"),
     "stability": ("cluster", "n_cells", "jaccard", "stable"),
     "resolutions": ("resolution", "n_clusters", "ari_mean"),
-    "signatures": ("id", "axis"),
+    "signatures": ("id", "axis", "evidence", "licence"),
     "score_summary": ("lot_id", "signature", "z"),
     "confounders": (),
     "markers": ("cluster", "gene", "rank"),

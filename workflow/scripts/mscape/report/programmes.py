@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape import consensus
+from mscape.markers import USER_DEFAULTS
 from mscape.report import colours
 from mscape.report.collect import natural
 from mscape.report.tables import Cell, Table, from_frame
@@ -202,7 +203,7 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
     columns = [(rows, "text", "lot" if rows == "Lot" else "leiden")] + (
         [("Lists raised", "text", "senescence")] if consensus else []
     )
-    curated = set(part.loc[part["evidence"] == "C", "id"]) if "evidence" in part else set()
+    curated = set(part.loc[(part["evidence"] == "C") & (part["licence"] != USER_DEFAULTS["licence"]), "id"])
     columns += [(signature_name(i) + CURATED * (i in curated), "heat", "evidence" * (i in curated)) for i in ids]
     groups = [("", 2 if consensus else 1)]
     for axis in part["axis"].str.replace("_", " "):
