@@ -65,12 +65,14 @@ def score(
 
 def likelihood_ratio(x: sp.csr_matrix, rates: np.ndarray, genes: np.ndarray, fold: float) -> np.ndarray:
     """Log-likelihood ratio of each cell for genes raised ``fold``-fold: no score beats it, for it knows the rates."""
-    mean = np.outer(counts.totals(x), rates[genes] / rates.sum())
-    counted = x[:, genes].toarray()
+    return log_ratio(x[:, genes].toarray(), np.outer(counts.totals(x), rates[genes] / rates.sum()), fold)
+
+
+def log_ratio(counted: np.ndarray, mean: np.ndarray, fold: float) -> np.ndarray:
+    """Log-likelihood ratio of each cell for means raised ``fold``-fold; both arrays of shape (n_cells, n_genes)."""
     shape = 1 / DISPERSION
-    return stats.nbinom.logpmf(counted, shape, shape / (shape + fold * mean)).sum(axis=1) - stats.nbinom.logpmf(
-        counted, shape, shape / (shape + mean)
-    ).sum(axis=1)
+    raised, plain = (stats.nbinom.logpmf(counted, shape, shape / (shape + f * mean)) for f in (fold, 1))
+    return (raised - plain).sum(axis=1)
 
 
 def lognormal_adata(x: sp.csr_matrix) -> ad.AnnData:
