@@ -202,3 +202,19 @@ def test_empty_tables_give_a_header(tmp_path):
     )
     enrich_clusters.main(*files_of(tmp_path, ["Actb", "Gapdh"]), params)
     assert (tmp_path / "out.tsv").read_text() == "\t".join(enrich_clusters.COLUMNS) + "\n"
+
+
+def test_a_study_without_clustered_cells_gives_headers(tmp_path):
+    header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
+    (tmp_path / "markers.tsv").write_text(header)
+    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    input, output = files_of(tmp_path, ["ACTB", "GAPDH"])
+    obs = pd.DataFrame({"lot_id": [], "cluster": [], "n_cells": []}, index=[]).astype({"lot_id": str, "cluster": str})
+    var = pd.DataFrame({"gene_id": "", "measured": True}, index=["ACTB", "GAPDH"])
+    counts.write(AnnData(sp.csr_matrix((0, 2), dtype=int), obs=obs, var=var), input.pseudobulk)
+    params = SimpleNamespace(
+        settings=default_settings("compare"), score=default_settings("score"), organism="human", seed=0, threads=1
+    )
+    enrich_clusters.main(input, output, params)
+    assert output.lots.read_text() == "\t".join(enrich_clusters.SUMS) + "\n"
+    assert pd.read_csv(output.programmes, sep="\t").empty

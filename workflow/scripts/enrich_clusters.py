@@ -14,22 +14,9 @@ from mscape.sum_scores import score_sums
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = [
-    "scope",
-    "cluster",
-    "method",
-    "term",
-    "es",
-    "nes",
-    "pvalue",
-    "fdr",
-    "genes",
-    "n_leading",
-    "n_genes",
-    "n_list",
-]
-COLUMNS += ["overlap", "odds_ratio", "odds_low", "odds_high"]
 KEYS = ["scope", "cluster"]
+COLUMNS = [*KEYS, "method", "term", "es", "nes", "pvalue", "fdr", "genes", "n_leading", "n_genes", "n_list", "overlap"]
+COLUMNS += ["odds_ratio", "odds_low", "odds_high"]
 SUMS = ["lot_id", "cluster", "n_cells", "term", "ssgsea", "gsva", "n_genes", "n_rows"]
 
 
