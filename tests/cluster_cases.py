@@ -1,5 +1,6 @@
 """Cells with known sub-populations, as arrays and as the stage files that embed_cells and the later steps read."""
 
+import functools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 from toy_study import default_settings
 
-from mscape import counts, gaps, stability, variable_genes
+from mscape import counts, gaps, integration, stability, variable_genes
 
 MARKERS = Path(__file__).parents[1] / "resources" / "markers.yaml"
 
@@ -99,7 +100,9 @@ def run_markers(study, *, threads=1):
 
     output = SimpleNamespace(table=study.markers, surface=study.surface)
     rank_markers.main(
-        SimpleNamespace(h5ad=study.counts, clusters=study.clusters), output, SimpleNamespace(seed=0, threads=threads)
+        SimpleNamespace(h5ad=study.counts, clusters=study.clusters),
+        output,
+        SimpleNamespace(organism="human", seed=0, threads=threads),
     )
     return pd.read_csv(study.markers, sep="\t", dtype={"cluster": str}), pd.read_csv(study.surface, sep="\t")
 
@@ -116,5 +119,6 @@ def find(x, *, batch=None, seed=0, n_boot=20, path, **embed):
     values = variable_genes.log_columns(study.counts, hvg, cells=np.ones(len(x), dtype=bool), totals=x.sum(1))
     codes = np.zeros(len(x), dtype=int) if not record["batch_key"] else batch
     data = gaps.make_data(light.obsm[record["use_rep"]], codes, values=values, seed=seed)
-    clusters, overlap, _, found = cluster_cells.cluster_cells(graph, data, seed=seed, n_boot=n_boot)
+    connect = functools.partial(integration.connect_cells, method=record["method"])
+    clusters, overlap, _, found = cluster_cells.cluster_cells(graph, data, connect, seed=seed, n_boot=n_boot)
     return clusters, overlap, {**record, **found}

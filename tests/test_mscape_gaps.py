@@ -73,7 +73,8 @@ def test_groups_under_the_smallest_size_are_not_clusters():
 def test_the_axis_is_drawn_without_the_cells_it_judges():
     rng = np.random.default_rng(0)
     rep, group = rng.normal(size=(60, 40)), rng.random(60) < 0.5  # as many dimensions as cells: labels can be learnt
-    scores = Axes(rep, np.arange(60) % 2, np.zeros(60, dtype=int)).scores(group)
+    axes = Axes(rep, np.arange(60) % 2, np.zeros(60, dtype=int), group.astype(int))
+    scores = axes.scores(np.array([False, True]))
     assert abs(scores[group].mean() - scores[~group].mean()) < 0.3
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from mscape import gaps, stability
+from mscape import stability
 
 
 @pytest.fixture
@@ -41,25 +41,3 @@ def test_a_cluster_that_was_not_drawn_has_no_overlap():
     assert ari.tolist() == [1, 1]
     assert overlap[0] == 1
     assert np.isnan(overlap[1])
-
-
-def test_draws_are_80_percent_bounded_and_repeat():
-    draws = stability.draws(1000, n_boot=3, max_cells=500, seed=1)
-    assert [len(d) for d in draws] == [500] * 3
-    assert len(stability.draws(100, n_boot=1)[0]) == 80
-    assert all((np.diff(d) > 0).all() for d in draws)
-    np.testing.assert_array_equal(draws[0], stability.draws(1000, n_boot=3, max_cells=500, seed=1)[0])
-
-
-def test_the_whole_procedure_is_repeated_in_subsamples(two_rings):
-    rng = np.random.default_rng(0)
-    truth = np.repeat([0, 1], 40)
-    rep = rng.normal(size=(80, 4)) + 10 * truth[:, None]
-    graph, data = stability.make_graph(two_rings), gaps.make_data(rep, np.zeros(80, dtype=int))
-    samples = stability.draws(80, n_boot=8)
-    again = stability.resample_best(graph, data, {0.05: truth, 2.0: np.zeros(80, dtype=int)}, samples=samples)
-    assert len(again[0.05]) == 8
-    assert len(again[2.0]) == stability.SCREEN  # one cluster cannot be chosen: the first look is enough
-    ari, overlap = stability.compare_samples(truth, samples, again[0.05])
-    assert ari.min() == 1
-    assert overlap.tolist() == [1, 1]

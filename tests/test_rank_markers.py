@@ -8,6 +8,13 @@ from cluster_cases import draw_counts, run_markers, write_study
 
 import rank_markers
 from mscape import counts
+from mscape.marker_sums import Sums
+
+
+def whole_sums(values, clusters):
+    sums = Sums(clusters, pd.Series("d", index=clusters.index), values.shape[1])
+    sums.add(0, values)
+    return sums
 
 
 def log_values(x):
@@ -39,7 +46,7 @@ def test_the_test_equals_scanpys_with_tie_correction():
     x[:, 0] = 1
     values, clusters = log_values(x), pd.Series(group.astype(str), index=[f"c{i}" for i in range(120)])
     genes = pd.Index([f"G{i}" for i in range(80)])
-    table = rank_markers.rank_markers(values, clusters, genes)
+    table = rank_markers.rank_markers(values, clusters, genes, whole_sums(values, clusters))
     adata = AnnData(
         values, obs=pd.DataFrame({"g": pd.Categorical(clusters)}, index=clusters.index), var=pd.DataFrame(index=genes)
     )
@@ -60,7 +67,8 @@ def test_small_changes_of_genes_in_every_cell_are_ranked_behind_what_sets_a_clus
     rate[:, 3:] *= 50
     clusters = pd.Series(np.where(inside, "0", "1"), index=[f"c{i}" for i in range(400)])
     genes = pd.Index(["RPL10", "OWN", "LESS", *(f"G{i}" for i in range(37))])
-    table = rank_markers.rank_markers(log_values(rng.poisson(rate)), clusters, genes)
+    values = log_values(rng.poisson(rate))
+    table = rank_markers.rank_markers(values, clusters, genes, whole_sums(values, clusters))
     own = table[table["cluster"] == "0"].set_index("gene")
     assert own["statistic"].idxmax() == "RPL10"
     assert abs(own.loc["RPL10", "log2_fold_change"]) < rank_markers.MIN_FOLD
@@ -117,12 +125,54 @@ def test_large_data_are_sampled_and_small_clusters_kept_whole():
     np.testing.assert_array_equal(kept, rank_markers.sample_cells(clusters, max_cells=2000, seed=1))
 
 
+def test_a_sample_is_tested_and_all_cells_are_summed(clustered, monkeypatch):
+    whole, _ = run_markers(clustered)
+    monkeypatch.setattr(rank_markers, "sample_cells", lambda *_, **__: np.arange(0, 200, 2))
+    monkeypatch.setattr(counts, "BLOCK_VALUES", 100)
+    part, _ = run_markers(clustered)
+    assert whole["n_tested"].unique().tolist() == [200]
+    assert part["n_tested"].unique().tolist() == [100]
+    key = ["cluster", "gene"]
+    exact = ["log2_fold_change", "fraction_in", "fraction_out", "n_donors", "n_donors_up"]
+    sort = [table.sort_values(key, ignore_index=True) for table in (whole, part)]
+    pd.testing.assert_frame_equal(*(table[exact] for table in sort))
+    assert (sort[0]["statistic"].abs().max()) > sort[1]["statistic"].abs().max()
+
+
+def test_surface_proteins_come_before_those_of_the_membrane():
+    columns = {"cluster": "0", "surface": True, "protein": "p", "pvalue_adj": 0.0, "fraction_in": 1, "fraction_out": 0}
+    table = pd.DataFrame({"gene": ["CAV1", "VCAM1", "THY1"], "statistic": [9.0, 5.0, -7.0]}).assign(**columns)
+    table["evidence"] = ["membrane", "surface", "CD"]
+    table["log2_fold_change"] = [3.0, 2.0, -2.0]
+    short = rank_markers.shortlist_surface(table)
+    assert short["gene"].tolist() == ["VCAM1", "CAV1", "THY1"]
+    assert short["sign"].tolist() == ["positive", "positive", "negative"]
+
+
+def test_mouse_genes_are_looked_up_by_their_orthologs():
+    found = rank_markers.find_surface(pd.DataFrame(index=["Mcam", "Actb", "Thy1"]), organism="mouse")
+    assert found["protein"].to_dict() == {"Mcam": "CD146", "Thy1": "CD90"}
+
+
 def test_the_surface_table_names_its_source_and_no_gene_twice(root):
-    table = pd.read_csv(root / "resources/surface_proteins.tsv", sep="\t", comment="#")
+    path = root / "resources/surface_proteins.tsv"
+    header = "".join(line for line in path.read_text().splitlines(keepends=True) if line.startswith("#"))
+    for said in (
+        "org.Hs.eg.db 3.16.0",
+        "CC BY 4.0",
+        "2022-07-01",
+        "2022-Sep12",
+        "benchmarks/clusters/surface_proteins",
+    ):
+        assert said in header
+    table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False)
     genes = pd.read_csv(root / "resources/genes.tsv", sep="\t", comment="#")
     assert table["gene"].is_unique
-    assert len(table) > 400
-    assert table.notna().all().all()
+    assert len(table) > 1500
+    assert (table != "").all().all()
     assert set(table["gene"]) <= set(genes["symbol"])
+    assert set(table["evidence"]) == {"CD", "surface", "membrane"}
     protein = table.set_index("gene")["protein"]
-    assert protein[["NT5E", "THY1", "ENG", "MCAM", "PTPRC"]].tolist() == ["CD73", "CD90", "CD105", "CD146", "CD45"]
+    assert protein[["NT5E", "THY1", "ENG", "MCAM", "CD34"]].tolist() == ["CD73", "CD90", "CD105", "CD146", "CD34"]
+    inside = {"COL1A1", "SPARC", "CXCL12", "ACTB", "HSPA5", "GNAI2"}  # secreted, cytosolic, at the inner face
+    assert not inside & set(table["gene"])

@@ -1,9 +1,11 @@
 """Find the sub-populations that are really there, one where there is one, and say how sure that is."""
 
+import functools
 import logging
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import (
@@ -12,7 +14,9 @@ from mscape import (
     cycle,
     gaps,
     heterogeneity,
+    integration,
     markers,
+    resampling,
     stability,
     step,
     trajectory,
@@ -22,6 +26,7 @@ from mscape import (
 logger = logging.getLogger("mscape.cluster_cells")
 
 ENGINES = ("leidenalg", "igraph")
+MAX_VALUED = 50_000  # cells whose expression is read to count marker genes; the embedding of all cells is used
 TOLERANCE = 0.03  # resolutions that agree with their resamples within this of the best count as equally stable
 
 
@@ -66,6 +71,7 @@ def choose_resolution(table: pd.DataFrame, *, min_agreement: float = 0.6) -> tup
 def cluster_cells(
     graph,
     data: gaps.Data,
+    connect,
     *,
     engine: str = "leidenalg",
     resolution: float | None = None,
@@ -82,6 +88,8 @@ def cluster_cells(
         Of all cells, with weights.
     data
         In which gaps are looked for.
+    connect
+        See ``mscape.resampling.make_bases``.
     engine
         ``leidenalg`` or ``igraph``: which one's clusters are kept. The grid and the resamples are searched with igraph.
     resolution
@@ -89,7 +97,8 @@ def cluster_cells(
     resolutions
         Grid of the automatic choice.
     n_boot, max_boot_cells
-        Number and largest size of the subsamples.
+        Number and largest size of the subsamples. With more cells than these are drawn from, the resolution is chosen
+        on random sets of cells, and all cells are clustered at that one.
     seed
         Of everything.
 
@@ -102,50 +111,78 @@ def cluster_cells(
     table
         ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high chosen``.
     record
-        resolution, reason, engine, agreement of both engines, notes.
+        resolution, reason, engine, n_clusters, agreement of both engines, cells that the choice was made on, notes.
     """
     from sklearn.metrics import adjusted_rand_score
 
+    def partition(part, cells: gaps.Data, name: str) -> np.ndarray:
+        labels = stability.leiden(part, resolution=chosen, engine=name, seed=seed)
+        return labels if resolution is not None else gaps.find_clusters(cells, labels)[0]
+
     grid = sorted(set(resolutions) | ({resolution} if resolution is not None else set()))
-    communities = {r: stability.leiden(graph, resolution=r, seed=seed) for r in grid}
-    found = {r: gaps.find_clusters(data, labels) for r, labels in communities.items()}
-    partitions = {r: labels for r, (labels, _) in found.items()}
-    samples = stability.draws(len(data.rep), n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
-    few = {r for r, (_, notes) in found.items() if gaps.FEW_MARKERS in notes}
-    again = stability.resample_best(graph, data, partitions, samples=samples, with_values=few, seed=seed)
-    ari = {r: stability.compare_samples(partitions[r], samples, again[r])[0] for r in grid}
-    table = pd.DataFrame(
-        {
-            "resolution": grid,
-            "n_communities": [int(communities[r].max()) + 1 for r in grid],
-            "n_clusters": [int(partitions[r].max()) + 1 for r in grid],
-            "n_resamples": [len(ari[r]) for r in grid],
-            "ari_mean": [ari[r].mean() for r in grid],
-            "ari_low": [np.quantile(ari[r], 0.05) for r in grid],
-            "ari_high": [np.quantile(ari[r], 0.95) for r in grid],
-        }
-    )
+    bases = resampling.make_bases(graph, data, connect, n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
+    searches = [resampling.search_grid(base, grid, seed=seed) for base in bases]
+    table = resampling.tabulate_grid(searches, grid)
     chosen, reason = choose_resolution(table) if resolution is None else (resolution, "")
-    clusters = np.zeros(len(data.rep), dtype=int)
-    overlap, agreement = np.ones(1), 1.0
+    clusters, overlap, agreement = np.zeros(len(data.rep), dtype=int), np.ones(1), 1.0
     if chosen:
-        both = {}
-        for name in ENGINES:
-            labels = stability.leiden(graph, resolution=chosen, engine=name, seed=seed)
-            both[name] = labels if resolution is not None else gaps.find_clusters(data, labels)[0]
-        agreement = float(adjusted_rand_score(*both.values()))
-        clusters = both[engine]
+        both = [{name: partition(base.graph, base.data, name) for name in ENGINES} for base in bases]
+        agreement = float(np.mean([adjusted_rand_score(*found.values()) for found in both]))
+        clusters = both[0][engine] if len(bases) == 1 else partition(graph, data, engine)
+        samples = [base.cells[cells] for base in bases for cells in base.samples]
         if resolution is None:
-            overlap = stability.compare_samples(clusters, samples, again[chosen])[1]
+            clusters = gaps.by_size(data.place(clusters))
+            again = [found for search in searches for found in search["again"][chosen]]
+            again = [data.subset(cells).place(found) for cells, found in zip(samples, again, strict=True)]
         else:
-            overlap = stability.leiden_jaccard(graph, clusters, resolution=chosen, samples=samples, seed=seed)
-            supported = int(partitions[chosen].max()) + 1
+            again = [found for base in bases for found in resampling.leiden_again(base, chosen, seed=seed)]
+            supported = int(table.loc[table["resolution"] == chosen, "n_clusters"].item())
             reason = f"resolution {chosen:g} as configured: {clusters.max() + 1} clusters; gaps support {supported}"
+        overlap = stability.compare_samples(clusters, samples, again)[1]
+    n_searched = len(np.unique(np.concatenate([base.cells for base in bases])))
+    if len(bases) > 1:
+        reason += f"; chosen on {len(bases)} random sets of {len(bases[0].cells):,} of {len(clusters):,} cells"
+        if chosen and resolution is None:
+            reason += f", by which all cells fall into {clusters.max() + 1}"
     table["chosen"] = table["resolution"] == chosen
     record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
-    record["agreement"] = agreement
-    record["notes"] = "; ".join(sorted({note for _, notes in found.values() for note in notes}))
+    record |= {"agreement": agreement, "n_searched": n_searched}
+    record["notes"] = "; ".join(sorted({note for search in searches for note in search["notes"]}))
     return clusters, overlap, table, record
+
+
+def read_values(
+    path, hvg: np.ndarray, others: np.ndarray, *, cells: np.ndarray, valued: np.ndarray, totals: np.ndarray
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Read log-normalised values in one pass: the variable genes of some cells, a few other genes of all cells.
+
+    Parameters
+    ----------
+    path
+        A whole stage file.
+    hvg, others
+        Gene names.
+    cells
+        Which cells of the file count, bool.
+    valued
+        Of these, the cells whose variable genes are kept, bool, shape (cells.sum(),).
+    totals
+        Total counts of the cells that count.
+
+    Returns
+    -------
+    CSR, float32, of shapes (valued.sum(), len(hvg)) and (cells.sum(), len(others)).
+    """
+    parts, seen = [], 0
+    for start, stop, block in counts.blocks(path, genes=[*hvg, *others]):
+        block = block[cells[start:stop]]
+        here = slice(seen, seen + block.shape[0])
+        seen = here.stop
+        logs = counts.lognorm(block, totals[here], target=variable_genes.TARGET)
+        parts.append((logs[valued[here], : len(hvg)], logs[:, len(hvg) :]))
+    own, few = (sp.vstack(column, format="csr") for column in zip(*parts, strict=True))
+    own.sort_indices()
+    return own, few
 
 
 def main(input, output, params):
@@ -164,22 +201,31 @@ def main(input, output, params):
     registry = markers.load_markers(input.markers).signatures
     sets, members = cycle.find_sets(registry, var, organism=params.organism)
     totals = obs["total_counts"].to_numpy(dtype=float)
-    genes = np.concatenate([hvg, sets.astype(str)])
-    values = variable_genes.log_columns(input.h5ad, genes, cells=keep, totals=totals)
-    scores = cycle.cycle_scores(values[:, len(hvg) :], members)
+    valued = np.zeros(len(obs), dtype=bool)
+    valued[np.random.default_rng(seed).permutation(len(obs))[:MAX_VALUED]] = True
+    values, cycle_values = read_values(input.h5ad, hvg, sets.astype(str), cells=keep, valued=valued, totals=totals)
+    scores = cycle.cycle_scores(cycle_values, members)
 
-    graph = stability.make_graph(light.obsp["connectivities"])
+    use_rep = str(embedded["use_rep"])
     data = gaps.make_data(
-        light.obsm[str(embedded["use_rep"])],
+        light.obsm[use_rep],
         batch,
-        values=values[:, : len(hvg)],
+        values=values,
+        valued=np.flatnonzero(valued),
         seed=seed,
         min_cells=settings["min_cluster_cells"],
         min_markers=settings["min_markers"],
     )
+    connect = functools.partial(
+        integration.connect_cells,
+        method=str(embedded["method"]),
+        n_neighbors=int(light.uns["neighbors"]["params"]["n_neighbors"]),
+        seed=seed,
+    )
     clusters, overlap, table, record = cluster_cells(
-        graph,
+        stability.make_graph(light.obsp["connectivities"]),
         data,
+        connect,
         engine=settings["engine"],
         resolution=settings["resolution"],
         resolutions=tuple(settings["resolutions"]),
@@ -199,7 +245,6 @@ def main(input, output, params):
     names = [str(c) for c in range(record["n_clusters"])]
     leiden = pd.Series(pd.Categorical(clusters.astype(str), categories=names), index=light.obs_names)
     paths = trajectory.connect_clusters(light, leiden)
-    use_rep = str(embedded["use_rep"])
     times, record["pseudotime"] = trajectory.pseudotime(
         light, leiden, paths, use_rep=use_rep, root=settings.get("root"), seed=seed
     )

@@ -10,15 +10,15 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape import counts, step, variable_genes
+from mscape import counts, markers, step, variable_genes
+from mscape.marker_sums import Sums
 
 logger = logging.getLogger("mscape.rank_markers")
 
 SURFACE = Path(__file__).parents[2] / "resources" / "surface_proteins.tsv"
-MAX_CELLS = 50_000  # of the test; larger datasets are sampled within clusters
+MAX_CELLS = 25_000  # of the test; larger datasets are sampled within clusters, all other numbers are of all cells
 MIN_FOLD = 0.5  # log2; genes that rise less are ranked behind those that rise more
 MAX_PVALUE = 0.05  # adjusted, of the genes that are ranked first
-MIN_DONOR_CELLS = 10  # of a donor, in the cluster and outside it
 COLUMNS = [
     "cluster",
     "gene",
@@ -33,10 +33,25 @@ COLUMNS = [
     "n_donors",
     "n_donors_up",
     "protein",
+    "n_tested",
+]
+SHORT = [
+    "cluster",
+    "sign",
+    "gene",
+    "protein",
+    "evidence",
+    "log2_fold_change",
+    "pvalue_adj",
+    "fraction_in",
+    "fraction_out",
+    "contrast",
 ]
 
 
-def rank_markers(values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, *, threads: int = 1) -> pd.DataFrame:
+def rank_markers(
+    values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, sums: Sums, *, threads: int = 1
+) -> pd.DataFrame:
     """Wilcoxon test of each cluster against all other cells, every gene, with tie correction.
 
     Exact rank sums by illico (the normal approximation of their null, as in scanpy, which it equals with
@@ -51,6 +66,8 @@ def rank_markers(values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, *,
         Name of each cell's cluster; at least two, each with 2 cells.
     genes
         Names, shape (n_genes,).
+    sums
+        Of all cells, of which those tested may be a sample.
     threads
         The result does not depend on them.
 
@@ -79,39 +96,14 @@ def rank_markers(values: sp.csr_matrix, clusters: pd.Series, genes: pd.Index, *,
     result["pvalue"] = result["pvalue"].fillna(1.0)
     tables = []
     for cluster, table in result.groupby("cluster", observed=True, sort=True):
-        inside = (clusters.astype(str) == cluster).to_numpy()
         table = table.set_index("gene").loc[genes].reset_index()
-        table["log2_fold_change"], table["fraction_in"], table["fraction_out"] = fold_change(values, inside)
+        table = table.assign(**sums.compare(cluster))
         table["pvalue_adj"] = adjust(table["pvalue"].to_numpy())
         table["marks"] = (table["log2_fold_change"] >= MIN_FOLD) & (table["pvalue_adj"] < MAX_PVALUE)
         table = table.sort_values(["marks", "statistic", "gene"], ascending=[False, False, True], ignore_index=True)
         table["rank"] = np.arange(1, len(table) + 1)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)[COLUMNS[:9]]
-
-
-def fold_change(values: sp.csr_matrix, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log2 ratio of the mean scaled counts in and out of a cluster (each plus 0.01), and the fractions that detect.
-
-    Parameters
-    ----------
-    values
-        Log-normalised, shape (n_cells, n_genes).
-    inside
-        bool, shape (n_cells,).
-
-    Returns
-    -------
-    Three arrays of shape (n_genes,).
-    """
-    means, fractions = [], []
-    for cells in (inside, ~inside):
-        part = values[cells]
-        n = max(part.shape[0], 1)
-        scaled = sp.csr_matrix((np.expm1(part.data.astype(np.float64)), part.indices, part.indptr), shape=part.shape)
-        means.append(np.asarray(scaled.sum(axis=0)).ravel() / n)
-        fractions.append(np.bincount(part.indices, minlength=part.shape[1]) / n)
-    return np.log2((means[0] + 0.01) / (means[1] + 0.01)), *fractions
 
 
 def adjust(pvalues: np.ndarray) -> np.ndarray:
@@ -121,58 +113,83 @@ def adjust(pvalues: np.ndarray) -> np.ndarray:
     return false_discovery_control(np.clip(pvalues, 0, 1))
 
 
-def count_donors(values: sp.csr_matrix, clusters: pd.Series, donors: pd.Series, cluster: str) -> tuple[int, np.ndarray]:
-    """Count the donors in which a gene is higher in the cluster than outside, by pseudobulk.
-
-    Parameters
-    ----------
-    values
-        Log-normalised, shape (n_cells, n_genes).
-    clusters, donors
-        Of each cell.
-    cluster
-        Name.
-
-    Returns
-    -------
-    n
-        Donors with at least 10 cells inside and outside.
-    up
-        Of these, those with a positive difference, shape (n_genes,).
-    """
-    up, n = np.zeros(values.shape[1], dtype=int), 0
-    inside = (clusters.astype(str) == cluster).to_numpy()
-    for donor in sorted(donors.astype(str).unique()):
-        own = (donors.astype(str) == donor).to_numpy()
-        if min((own & inside).sum(), (own & ~inside).sum()) < MIN_DONOR_CELLS:
-            continue
-        n += 1
-        up += fold_change(values[own], inside[own])[0] > 0
-    return n, up
-
-
 def shortlist_surface(table: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
     """Surface proteins to sort each cluster by, positive and negative.
 
     Parameters
     ----------
     table
-        Markers, with the column surface.
+        Markers, with the columns surface, protein and evidence.
     n
         At most so many a cluster and sign.
 
     Returns
     -------
-    Columns ``cluster sign gene protein log2_fold_change pvalue_adj fraction_in fraction_out contrast``; ``contrast`` is
-    the difference of the detected fractions; rows differ two-fold at least and are ordered by the test's statistic.
+    Columns ``cluster sign gene protein evidence log2_fold_change pvalue_adj fraction_in fraction_out contrast``;
+    ``contrast`` is the difference of the detected fractions. Rows differ two-fold at least. Proteins known to stand on
+    the surface come before those known to be in the membrane, both by the test's statistic.
     """
     hits = table[table["surface"] & (table["pvalue_adj"] < 0.05) & (table["log2_fold_change"].abs() >= 1)].copy()
     hits["sign"] = np.where(hits["log2_fold_change"] > 0, "positive", "negative")
     hits["contrast"] = hits["fraction_in"] - hits["fraction_out"]
     hits["size"] = hits["statistic"].abs()
-    hits = hits.sort_values(["cluster", "sign", "size", "gene"], ascending=[True, False, False, True])
-    columns = ["cluster", "sign", "gene", "protein", "log2_fold_change", "pvalue_adj", "fraction_in", "fraction_out"]
-    return hits.groupby(["cluster", "sign"], sort=False).head(n)[[*columns, "contrast"]].reset_index(drop=True)
+    hits["weak"] = hits["evidence"] == "membrane"
+    hits = hits.sort_values(["cluster", "sign", "weak", "size", "gene"], ascending=[True, False, True, False, True])
+    return hits.groupby(["cluster", "sign"], sort=False).head(n)[SHORT].reset_index(drop=True)
+
+
+def find_surface(var: pd.DataFrame, *, organism: str = "human") -> pd.DataFrame:
+    """Look up the surface proteins of ``resources/surface_proteins.tsv`` in a dataset.
+
+    Parameters
+    ----------
+    var
+        Genes of the dataset, with ``gene_id`` where known.
+    organism
+        ``human`` or ``mouse`` (by orthologs).
+
+    Returns
+    -------
+    Columns ``protein evidence``, index = names in ``var``.
+    """
+    table = pd.read_csv(SURFACE, sep="\t", comment="#", keep_default_na=False).set_index("gene")
+    ids = var["gene_id"].astype(str).tolist() if "gene_id" in var else None
+    found, _ = markers.resolve_genes(list(table.index), var.index.tolist(), ids, organism=organism)
+    table = table.loc[list(found)].set_axis(list(found.values()))
+    return table[~table.index.duplicated()]
+
+
+def read_expression(path, sums: Sums, *, cells: np.ndarray, tested: np.ndarray, totals: np.ndarray) -> sp.csr_matrix:
+    """Read all genes in one pass: the sums of all cells, the values of those that are tested.
+
+    Parameters
+    ----------
+    path
+        A whole stage file.
+    sums
+        Of the chosen cells; filled.
+    cells
+        Which cells of the file are chosen, bool.
+    tested
+        Of the chosen cells, those whose values are kept, bool, shape (cells.sum(),).
+    totals
+        Total counts of the chosen cells.
+
+    Returns
+    -------
+    Log-normalised values, CSR with sorted indices, shape (tested.sum(), n_genes).
+    """
+    parts, seen = [], 0
+    for start, stop, block in counts.blocks(path):
+        block = block[cells[start:stop]]
+        here = slice(seen, seen + block.shape[0])
+        values = counts.lognorm(block, totals[here], target=variable_genes.TARGET)
+        sums.add(seen, values)
+        parts.append(values if tested[here].all() else values[tested[here]])
+        seen = here.stop
+    kept = sp.vstack(parts, format="csr") if len(parts) > 1 else parts[0]
+    kept.sort_indices()
+    return kept
 
 
 def sample_cells(clusters: pd.Series, *, max_cells: int = MAX_CELLS, seed: int = 0) -> np.ndarray:
@@ -191,35 +208,38 @@ def sample_cells(clusters: pd.Series, *, max_cells: int = MAX_CELLS, seed: int =
 
 
 def main(input, output, params):
-    """Read counts and clusters, write markers and surface shortlist; all genes of sampled cells are held at once."""
+    """Read counts and clusters, write markers and surface shortlist; all genes of the cells tested are held at once."""
     light = counts.read_light(input.clusters)
     obs = counts.read_obs(input.h5ad)
     clusters = light.obs["leiden"]
-    n_clusters = clusters.nunique()
-    empty = pd.DataFrame(columns=COLUMNS)
-    if n_clusters < 2:
+    if clusters.nunique() < 2:
         logger.info("One cluster: there is nothing to set apart, so the marker tables are empty.")
-        table, short = empty, shortlist_surface(empty.astype({"surface": bool, "pvalue_adj": float}))
+        table, short = pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=SHORT)
     else:
-        clusters = clusters.iloc[sample_cells(clusters, seed=params.seed)]
         keep = obs.index.isin(clusters.index)
-        clusters, chosen = clusters.loc[obs.index[keep]], obs[keep]
-        genes = counts.read_var(input.h5ad).index
-        totals = chosen["total_counts"].to_numpy(dtype=float)
-        values = variable_genes.log_columns(input.h5ad, genes.to_numpy(), cells=keep, totals=totals)
-        table = rank_markers(values, clusters, genes, threads=params.threads)
-        surface = pd.read_csv(SURFACE, sep="\t", comment="#", keep_default_na=False).drop_duplicates("gene")
-        protein = surface.set_index("gene")["protein"]
-        table["surface"] = table["gene"].isin(protein.index)
-        table["protein"] = table["gene"].map(protein).fillna("")
-        table["n_donors"], table["n_donors_up"] = 0, 0
+        obs = obs[keep]
+        clusters, var = clusters.loc[obs.index], counts.read_var(input.h5ad)
+        genes = var.index
+        tested = np.zeros(len(obs), dtype=bool)
+        tested[sample_cells(clusters, seed=params.seed)] = True
+        if not tested.all():
+            logger.info("%d of %d cells are tested, drawn within clusters.", tested.sum(), len(tested))
+        sums = Sums(clusters, obs["donor_id"], len(genes))
+        totals = obs["total_counts"].to_numpy(dtype=float)
+        values = read_expression(input.h5ad, sums, cells=keep, tested=tested, totals=totals)
+        table = rank_markers(values, clusters[tested], genes, sums, threads=params.threads)
+        surface = find_surface(var, organism=params.organism)
+        table["surface"] = table["gene"].isin(surface.index)
+        for column in ("protein", "evidence"):
+            table[column] = table["gene"].map(surface[column]).fillna("")
+        table["n_donors"], table["n_donors_up"], table["n_tested"] = 0, 0, int(tested.sum())
         for cluster in table["cluster"].unique():
-            n, up = count_donors(values, clusters, chosen["donor_id"], cluster)
+            n, up = sums.count_donors(cluster)
             rows = table["cluster"] == cluster
             table.loc[rows, "n_donors"] = n
             table.loc[rows, "n_donors_up"] = pd.Series(up, index=genes).loc[table.loc[rows, "gene"]].to_numpy()
-        table = table[COLUMNS]
         short = shortlist_surface(table)
+        table = table[COLUMNS]
     for part, path in ((table, output.table), (short, output.surface)):
         part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 

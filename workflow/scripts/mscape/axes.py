@@ -10,7 +10,7 @@ STRAGGLERS = 0.02  # share of a batch that the boundary between two batches may 
 
 
 class Axes:
-    """Axes from the rest of some cells to a group of them, for many groups of the same cells.
+    """Axes from the rest of some cells to a group of them, for many groups of the same communities.
 
     Parameters
     ----------
@@ -20,49 +20,53 @@ class Axes:
         0 or 1, shape (n_cells,).
     batch
         Integers from 0, shape (n_cells,).
+    labels
+        Communities, integers from 0, shape (n_cells,). Their sums are taken once, so that an axis costs one product.
     """
 
-    def __init__(self, rep: np.ndarray, fold: np.ndarray, batch: np.ndarray) -> None:
+    def __init__(self, rep: np.ndarray, fold: np.ndarray, batch: np.ndarray, labels: np.ndarray) -> None:
         self.batch = batch
+        self.labels = labels
         self.sizes = np.bincount(batch)
         self.by_batch = np.argsort(batch, kind="stable")
         self.bounds = np.concatenate([[0], np.cumsum(self.sizes)])
         self.halves = [np.flatnonzero(fold == half) for half in (0, 1)]
         self.parts = [rep[cells] for cells in self.halves]
-        self.sums = [part.sum(0) for part in self.parts]
         self.grams = [part.T @ part for part in self.parts]
+        k = int(labels.max()) + 1
+        self.counts = [np.bincount(labels[cells], minlength=k) for cells in self.halves]
+        self.sums = [group_sums(part, labels[cells], k) for part, cells in zip(self.parts, self.halves, strict=True)]
 
-    def scores(self, group: np.ndarray) -> np.ndarray | None:
+    def group(self, members: np.ndarray) -> np.ndarray:
+        """Cells of some communities, bool, shape (n_cells,); ``members`` has shape (n_communities,)."""
+        return members[self.labels]
+
+    def scores(self, members: np.ndarray) -> np.ndarray | None:
         """Place each cell on the axis from the rest (0) to the group (1), drawn without the cell's own half.
 
         The axis is Fisher's linear discriminant with a shrunken covariance.
 
         Parameters
         ----------
-        group
-            Membership, bool, shape (n_cells,).
+        members
+            Which communities are the group, bool, shape (n_communities,).
 
         Returns
         -------
         Shape (n_cells,), or None when a half lacks three cells of either side.
         """
-        scores = np.empty(len(group))
+        scores = np.empty(len(self.labels))
         for train, test in ((0, 1), (1, 0)):
-            inside = group[self.halves[train]]
-            n, n_in = len(inside), int(inside.sum())
-            if min(n_in, n - n_in) < 3:
+            n_in, n_out = (int(self.counts[train][side].sum()) for side in (members, ~members))
+            if min(n_in, n_out) < 3:
                 return None
-            far = inside @ self.parts[train]
-            near = (self.sums[train] - far) / (n - n_in)
-            far /= n_in
-            within = self.grams[train] - n_in * np.outer(far, far) - (n - n_in) * np.outer(near, near)
-            sphere = np.trace(within) / len(near)
-            within = (1 - SHRINKAGE) * within + (SHRINKAGE * sphere + 1e-9) * np.eye(len(near))
-            axis = np.linalg.solve(within, far - near)
+            far, near = self.sums[train][members].sum(0) / n_in, self.sums[train][~members].sum(0) / n_out
+            within = self.grams[train] - n_in * np.outer(far, far) - n_out * np.outer(near, near)
+            axis = np.linalg.solve(shrunken(within), far - near)
             length = axis @ (far - near)
             if not length > 0:
                 return None
-            scores[self.halves[test]] = (self.parts[test] - near) @ axis / length
+            scores[self.halves[test]] = (self.parts[test] @ axis - near @ axis) / length
         return scores
 
     def comparable(self, group: np.ndarray) -> np.ndarray:
@@ -91,3 +95,17 @@ class Axes:
             if len(own):
                 centres[number] = np.partition(own, len(own) // 2)[len(own) // 2]
         return scores - centres[self.batch]
+
+
+def group_sums(rep: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Sum of the cells of each label, shape (k, n_dims)."""
+    import scipy.sparse as sp
+
+    cells = np.arange(len(labels))
+    return sp.csr_matrix((np.ones(len(labels)), (labels, cells)), shape=(k, len(labels))) @ rep
+
+
+def shrunken(scatter: np.ndarray) -> np.ndarray:
+    """Shrink a scatter matrix towards a sphere of the same trace; shape (n_dims, n_dims)."""
+    sphere = np.trace(scatter) / len(scatter)
+    return (1 - SHRINKAGE) * scatter + (SHRINKAGE * sphere + 1e-9) * np.eye(len(scatter))

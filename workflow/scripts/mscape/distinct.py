@@ -21,12 +21,14 @@ class Profiles:
         Log-normalised values, CSR, shape (n_cells, n_genes).
     clusters
         Integers from 0, shape (n_cells,).
+    n_clusters
+        If more than ``clusters`` shows.
     """
 
-    def __init__(self, values: sp.csr_matrix, clusters: np.ndarray) -> None:
+    def __init__(self, values: sp.csr_matrix, clusters: np.ndarray, n_clusters: int = 0) -> None:
         import scipy.sparse as sp
 
-        k = int(clusters.max()) + 1
+        k = n_clusters or int(clusters.max()) + 1
         member = sp.csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), shape=(k, len(clusters)))
         self.n = np.bincount(clusters, minlength=k).astype(float)
         self.total = _dense(member, values, values.data)

@@ -10,6 +10,7 @@ import numpy as np
 from mscape.axes import Axes
 from mscape.distinct import Profiles
 from mscape.modes import hump_pvalue
+from mscape.placing import place_cells
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -34,6 +35,8 @@ class Data:
         0 or 1, shape (n_cells,): the axis of one half is judged on the other.
     values
         Log-normalised values of the variable genes, CSR, shape (n_cells, n_genes); None: markers are not asked for.
+    valued
+        Cells of the rows of ``values``, ascending, where these are not all; None: all.
     min_cells
         Smallest group that can be a cluster.
     min_markers
@@ -48,15 +51,33 @@ class Data:
     batch: np.ndarray
     fold: np.ndarray
     values: sp.csr_matrix | None = None
+    valued: np.ndarray | None = None
     min_cells: int = 10
     min_markers: int = 5
     alpha: float = 0.01
     min_match: float = 0.6
 
     def subset(self, cells: np.ndarray, *, values: bool = False) -> Data:
-        """Return the same for some cells; without the expression values unless asked for."""
-        kept = self.values[cells] if values and self.values is not None else None
-        return replace(self, rep=self.rep[cells], batch=self.batch[cells], fold=self.fold[cells], values=kept)
+        """Return the same for some cells (positions); without the expression values unless asked for."""
+        kept = valued = None
+        if values and self.values is not None:
+            row = np.full(len(self.rep), -1)
+            row[slice(None) if self.valued is None else self.valued] = np.arange(self.values.shape[0])
+            valued = np.flatnonzero(row[cells] >= 0)
+            kept = self.values[row[cells][valued]]
+        part = {"rep": self.rep[cells], "batch": self.batch[cells], "fold": self.fold[cells]}
+        return replace(self, **part, values=kept, valued=valued)
+
+    def place(self, clusters: np.ndarray) -> np.ndarray:
+        """Place each cell with the cluster that it resembles most; see `mscape.placing.place_cells`."""
+        return place_cells(self.rep, self.batch, self.fold, clusters, min_cells=self.min_cells)
+
+    def profiles(self, clusters: np.ndarray) -> Profiles | None:
+        """Sum the values by cluster; None without values."""
+        if self.values is None:
+            return None
+        own = clusters if self.valued is None else clusters[self.valued]
+        return Profiles(self.values, own, int(clusters.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -93,15 +114,17 @@ def test_gap(data: Data, group: np.ndarray) -> Gap:
     -------
     p-value and overlap; p = 1 with the reason in ``untested`` if the test cannot be made.
     """
-    match, tail, untested = _far_side(data, group, Axes(data.rep, data.fold, data.batch))
+    axes = Axes(data.rep, data.fold, data.batch, group.astype(int))
+    match, tail, untested = _far_side(data, np.array([False, True]), axes)
     return Gap(hump_pvalue(tail) if len(tail) else 1.0, match, untested)
 
 
-def _far_side(data: Data, group: np.ndarray, axes: Axes) -> tuple[float, np.ndarray, str]:
+def _far_side(data: Data, members: np.ndarray, axes: Axes) -> tuple[float, np.ndarray, str]:
     """Overlap of a group with the far side of its axis, and the scores of the tail to test (none: not testable)."""
+    group = axes.group(members)
     if group.sum() > len(group) / 2:
-        group = ~group
-    scores = axes.scores(group) if group.sum() >= data.min_cells else None
+        group, members = ~group, ~members
+    scores = axes.scores(members) if group.sum() >= data.min_cells else None
     if scores is None:
         return 0.0, np.empty(0), "too few cells"
     use = axes.comparable(group)
@@ -160,7 +183,7 @@ def find_clusters(data: Data, labels: np.ndarray) -> tuple[np.ndarray, list[str]
 def _unite(data: Data, clusters: np.ndarray, notes: set[str]) -> np.ndarray:
     """Unite the pair of clusters that is least apart, as long as one has no gap or too few markers."""
     names = list(range(clusters.max() + 1))
-    profiles = Profiles(data.values, clusters) if data.values is not None and len(names) > 1 else None
+    profiles = data.profiles(clusters) if len(names) > 1 else None
     apart: dict[tuple[int, int], float] = {}
     while len(names) > 1:
         for a, b in _near_pairs(data.rep, clusters, names):
@@ -198,45 +221,41 @@ def _pair_pvalue(data: Data, clusters: np.ndarray, a: int, b: int, profiles: Pro
 def _split(data: Data, cells: np.ndarray, labels: np.ndarray, notes: set[str]) -> list[np.ndarray]:
     """Split a set of cells at its clearest gap, and each part again."""
     here, labels_here = data.subset(cells), np.unique(labels[cells], return_inverse=True)[1]
-    candidates = _candidates(here.rep, labels_here)
-    axes = Axes(here.rep, here.fold, here.batch) if candidates else None
+    axes = Axes(here.rep, here.fold, here.batch, labels_here)
+    candidates = _candidates(axes)
     tails = []
     for members in candidates:
-        group = np.isin(labels_here, list(members))
-        match, tail, untested = _far_side(here, group, axes)
+        match, tail, untested = _far_side(here, members, axes)
         notes |= {untested} & {BATCHES_APART}
         if len(tail):
-            tails.append((match, tail, group))
+            tails.append((match, tail, members))
     chosen = None
-    for _, tail, group in sorted(tails, key=lambda item: -item[0]):
+    for _, tail, members in sorted(tails, key=lambda item: -item[0]):
         if hump_pvalue(tail) <= data.alpha / len(candidates):
-            chosen = group
+            chosen = axes.group(members)
             break
     if chosen is None:
         return [cells]
     return [part for side in (chosen, ~chosen) for part in _split(data, cells[side], labels, notes)]
 
 
-def _candidates(rep: np.ndarray, labels: np.ndarray) -> list[frozenset]:
-    """List groups of communities by two trees over their centres; one of each complementary pair."""
+def _candidates(axes: Axes) -> list[np.ndarray]:
+    """List groups of communities by two trees over their centres, bool by community; one of each complementary pair."""
     from scipy.cluster.hierarchy import linkage
 
-    n = int(labels.max()) + 1
+    n = len(axes.counts[0])
     if n < 2:
         return []
-    member = np.zeros((n, len(labels)))
-    member[labels, np.arange(len(labels))] = 1
-    centres = member @ rep / member.sum(1, keepdims=True)
-    groups: dict[frozenset, None] = {}
+    centres = sum(axes.sums) / sum(axes.counts)[:, None]
+    groups: dict[bytes, np.ndarray] = {}
     for method in ("average", "ward"):
-        nodes = [frozenset([i]) for i in range(n)]
+        nodes = list(np.eye(n, dtype=bool))
         for a, b, *_ in linkage(centres, method=method):
             nodes.append(nodes[int(a)] | nodes[int(b)])
-        for node in nodes:
-            if len(node) < n:
-                other = frozenset(range(n)) - node
-                groups[min(node, other, key=lambda s: (len(s), sorted(s)))] = None
-    return list(groups)
+        for node in nodes[:-1]:
+            small = min(node, ~node, key=lambda side: (side.sum(), (~side).tobytes()))
+            groups[small.tobytes()] = small
+    return list(groups.values())
 
 
 def by_size(labels: np.ndarray) -> np.ndarray:

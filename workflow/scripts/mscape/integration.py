@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mscape import embedding
 from mscape.alignment import centre_batches, conservation, mixing, same_places
 from mscape.step import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import scipy.sparse as sp
     from anndata import AnnData
 
 MIN_CELLS = 100  # with fewer there is nothing to align batches by
@@ -67,6 +69,37 @@ METHODS: dict[str, Callable[..., str]] = {
     "bbknn": embed_bbknn,
     "scvi": embed_scvi,
 }
+
+
+def connect_cells(
+    rep: np.ndarray, batch: np.ndarray, *, method: str, n_neighbors: int = 15, seed: int = 0
+) -> sp.csr_matrix:
+    """Join some cells of an embedding by a neighbour graph of their own, as all cells of the dataset are joined.
+
+    Parameters
+    ----------
+    rep
+        Shape (n_cells, n_dims).
+    batch
+        Shape (n_cells,).
+    method
+        Of the integration: ``bbknn`` looks for neighbours in each batch.
+    n_neighbors, seed
+        See ``mscape.embedding.add_neighbors``.
+
+    Returns
+    -------
+    Connectivities, shape (n_cells, n_cells).
+    """
+    from anndata import AnnData
+
+    obs = pd.DataFrame({"batch": batch.astype(str)}, index=np.arange(len(rep)).astype(str))
+    adata = AnnData(obs=obs, obsm={"X_pca": np.asarray(rep, dtype=np.float32)})
+    if method == "bbknn":
+        embed_bbknn(adata, batch_key="batch", n_neighbors=n_neighbors, seed=seed, threads=1)
+    else:
+        embedding.add_neighbors(adata, use_rep="X_pca", n_neighbors=n_neighbors)
+    return adata.obsp["connectivities"]
 
 
 def choose_batch(obs: pd.DataFrame, *, batch_key: str = "auto") -> tuple[str | None, str]:

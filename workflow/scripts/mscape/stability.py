@@ -1,20 +1,16 @@
-"""Leiden over a grid of resolutions on one graph, and how much of each partition survives resampling."""
+"""Communities of a graph by Leiden, and how alike two partitions are."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mscape.gaps import Data, by_size, find_clusters
+from mscape.gaps import by_size
 
 if TYPE_CHECKING:
     import igraph
     import scipy.sparse as sp
-
-FRACTION = 0.8
-SCREEN = 5  # samples that every resolution gets
 
 
 def make_graph(connectivities: sp.csr_matrix) -> igraph.Graph:
@@ -93,52 +89,6 @@ def jaccard(clusters: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(table.sum(1) > 0, best, np.nan)
 
 
-def draws(n_cells: int, *, n_boot: int = 20, max_cells: int = 10_000, seed: int = 0) -> list[np.ndarray]:
-    """Subsamples of 80 % of the cells without replacement, at most ``max_cells`` each, in the order of the cells."""
-    rng = np.random.default_rng(seed)
-    size = max(2, min(int(FRACTION * n_cells), max_cells))
-    return [np.sort(rng.choice(n_cells, size, replace=False)) for _ in range(n_boot)]
-
-
-def resample(
-    graph: igraph.Graph,
-    data: Data,
-    resolutions: list[float],
-    *,
-    samples: list[np.ndarray],
-    with_values: set[float] = frozenset(),
-    seed: int = 0,
-) -> dict[float, list[np.ndarray]]:
-    """Find clusters again in subsamples by the whole procedure, Leiden and gaps, at each resolution.
-
-    Parameters
-    ----------
-    graph, data
-        Of all cells; a subsample keeps the edges among its cells.
-    resolutions
-        To run.
-    samples
-        Cells of each subsample.
-    with_values
-        Resolutions at which markers are counted again (they cost time, and decide only where a gap lacked them).
-    seed
-        Of the engine (igraph, for speed).
-
-    Returns
-    -------
-    Resolution -> the clusters of each subsample, integers from 0, shape (len(sample),).
-    """
-    found: dict[float, list[np.ndarray]] = {resolution: [] for resolution in resolutions}
-    for number, cells in enumerate(samples):
-        part = graph.induced_subgraph(cells)
-        here = data.subset(cells, values=bool(with_values & set(resolutions)))
-        bare = replace(here, values=None)
-        for resolution in resolutions:
-            again = leiden(part, resolution=resolution, seed=seed + number)
-            found[resolution].append(find_clusters(here if resolution in with_values else bare, again)[0])
-    return found
-
-
 def compare_samples(
     clusters: np.ndarray, samples: list[np.ndarray], again: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -167,42 +117,6 @@ def compare_samples(
         one = jaccard(clusters[cells], labels)
         found[number, : len(one)] = one
     return ari, _column_means(found)
-
-
-def resample_best(
-    graph: igraph.Graph,
-    data: Data,
-    partitions: dict[float, np.ndarray],
-    *,
-    samples: list[np.ndarray],
-    with_values: set[float] = frozenset(),
-    seed: int = 0,
-) -> dict[float, list[np.ndarray]]:
-    """As `resample`, with all samples for the resolutions that can be chosen, and the first few for the others.
-
-    A resolution can be chosen if it has several clusters and the first samples agree with it within 0.1 of the best.
-    """
-    first = resample(graph, data, list(partitions), samples=samples[:SCREEN], with_values=with_values, seed=seed)
-    several = {
-        r: compare_samples(clusters, samples, first[r])[0].mean()
-        for r, clusters in partitions.items()
-        if clusters.max() > 0
-    }
-    close = [r for r, mean in several.items() if mean >= max(several.values()) - 0.1]
-    rest = resample(graph, data, close, samples=samples[SCREEN:], with_values=with_values, seed=seed + SCREEN)
-    return {r: first[r] + rest.get(r, []) for r in partitions}
-
-
-def leiden_jaccard(
-    graph: igraph.Graph, labels: np.ndarray, *, resolution: float, samples: list[np.ndarray], seed: int = 0
-) -> np.ndarray:
-    """Mean Jaccard overlap of each community with its likeness in subsamples, by Leiden alone."""
-    found = np.full((len(samples), labels.max() + 1), np.nan)
-    for number, cells in enumerate(samples):
-        again = leiden(graph.induced_subgraph(cells), resolution=resolution, seed=seed + number)
-        one = jaccard(labels[cells], again)
-        found[number, : len(one)] = one
-    return _column_means(found)
 
 
 def _column_means(table: np.ndarray) -> np.ndarray:
