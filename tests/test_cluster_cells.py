@@ -10,7 +10,7 @@ from mscape import cluster_notes, gaps, markers
 
 
 def table(rows):
-    return pd.DataFrame(rows, columns=["resolution", "n_clusters", "ari_mean"])
+    return pd.DataFrame(rows, columns=["resolution", "n_clusters", "ari_mean"]).assign(n_resamples=20)
 
 
 def test_the_choice_is_one_cluster_without_a_gap():
@@ -31,6 +31,12 @@ def test_among_equally_stable_resolutions_the_most_clusters_are_taken():
     )
     assert resolution == 0.4
     assert "3 clusters at resolution 0.4" in reason
+
+
+def test_a_resolution_that_was_only_looked_at_is_not_chosen():
+    grid = table([(0.1, 2, 0.97), (0.2, 3, 0.99), (0.4, 3, 0.99)])
+    grid.loc[1, "n_resamples"] = 5
+    assert cluster_cells.choose_resolution(grid)[0] == 0.4
 
 
 def test_a_homogeneous_culture_is_one_cluster(tmp_path):

@@ -36,7 +36,7 @@ def choose_resolution(table: pd.DataFrame, *, min_agreement: float = 0.6) -> tup
     Parameters
     ----------
     table
-        One row a resolution: ``resolution n_communities n_clusters ari_mean``.
+        One row a resolution: ``resolution n_clusters n_resamples ari_mean``. Those with all resamples can be chosen.
     min_agreement
         Adjusted Rand index with the resamples below which a partition is chance.
 
@@ -59,7 +59,8 @@ def choose_resolution(table: pd.DataFrame, *, min_agreement: float = 0.6) -> tup
             f"one cluster: splits were seen at {len(found)} of {len(table)} resolutions, but subsamples do not find "
             f"them again (agreement at most {best:.2f}; {min_agreement:g} is asked)"
         )
-    equal = found[found["ari_mean"] >= best - TOLERANCE]
+    complete = found[found["n_resamples"] == found["n_resamples"].max()]
+    equal = complete[complete["ari_mean"] >= complete["ari_mean"].max() - TOLERANCE]
     row = equal.sort_values(["n_clusters", "ari_mean", "resolution"], ascending=[False, False, True]).iloc[0]
     return float(row["resolution"]), (
         f"{int(row['n_clusters'])} clusters at resolution {row['resolution']:g}: each set apart by a gap on held-out "
@@ -121,8 +122,7 @@ def cluster_cells(
 
     grid = sorted(set(resolutions) | ({resolution} if resolution is not None else set()))
     bases = resampling.make_bases(graph, data, connect, n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
-    searches = [resampling.search_grid(base, grid, seed=seed) for base in bases]
-    table = resampling.tabulate_grid(searches, grid)
+    searches, table = resampling.search_grid(bases, grid, seed=seed)
     chosen, reason = choose_resolution(table) if resolution is None else (resolution, "")
     clusters, overlap, agreement = np.zeros(len(data.rep), dtype=int), np.ones(1), 1.0
     if chosen:
@@ -132,7 +132,7 @@ def cluster_cells(
         samples = [base.cells[cells] for base in bases for cells in base.samples]
         if resolution is None:
             clusters = gaps.by_size(data.place(clusters))
-            again = [found for search in searches for found in search["again"][chosen]]
+            again = [found for search in searches for found in search.again[chosen]]
             again = [data.subset(cells).place(found) for cells, found in zip(samples, again, strict=True)]
         else:
             again = [found for base in bases for found in resampling.leiden_again(base, chosen, seed=seed)]
@@ -147,7 +147,7 @@ def cluster_cells(
     table["chosen"] = table["resolution"] == chosen
     record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
     record |= {"agreement": agreement, "n_searched": n_searched}
-    record["notes"] = "; ".join(sorted({note for search in searches for note in search["notes"]}))
+    record["notes"] = "; ".join(sorted({note for search in searches for note in search.notes}))
     return clusters, overlap, table, record
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FRACTION = 0.8
 SCREEN = 0.25  # share of the samples that every resolution gets
-N_BASES = 4  # sets of cells on which the choice is made, where not all cells are used
+N_BASES = 2  # sets of cells on which the choice is made, where not all cells are used
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def make_bases(
     max_cells: int = 10_000,
     seed: int = 0,
 ) -> list[Base]:
-    """Choose the cells that resampling works on: all of them, or four random sets where there are too many.
+    """Choose the cells that resampling works on: all of them, or two random sets where there are too many.
 
     A subsample keeps the edges among its cells. With 80 % of the cells enough of them are left; with a small part of a
     large dataset the graph would fall to pieces, so that each set gets a graph of its own.
@@ -94,103 +94,98 @@ def draws(n_cells: int, *, n_boot: int = 20, seed: int = 0) -> list[np.ndarray]:
     return [np.sort(rng.choice(n_cells, size, replace=False)) for _ in range(n_boot)]
 
 
-def resample(
-    base: Base, resolutions: list[float], numbers: range, *, with_values: set[float] = frozenset(), seed: int = 0
-) -> dict[float, list[np.ndarray]]:
-    """Find clusters again in subsamples by the whole procedure, Leiden and gaps, at each resolution.
+class Search:
+    """Communities and clusters of a base at each resolution, and the clusters found again in its subsamples.
 
     Parameters
     ----------
     base
-        The cells; a subsample keeps the edges among its cells.
-    resolutions
-        To run.
-    numbers
-        Which of the subsamples.
-    with_values
-        Resolutions at which markers are counted again (they cost time, and decide only where a gap lacked them).
+        The cells.
+    grid
+        Resolutions.
     seed
         Of the engine (igraph, for speed).
 
-    Returns
-    -------
-    Resolution -> the clusters of each subsample, integers from 0, shape (len(sample),).
+    Attributes
+    ----------
+    communities, clusters
+        Resolution -> integers from 0, by cell.
+    again
+        Resolution -> clusters of the first subsamples, integers from 0, shape (len(sample),); see `resample`.
+    notes
+        What was seen on the way.
     """
-    found: dict[float, list[np.ndarray]] = {resolution: [] for resolution in resolutions}
-    for number in numbers if resolutions else ():
-        part = base.graph.induced_subgraph(base.samples[number])
-        here = base.data.subset(base.samples[number], values=bool(with_values & set(resolutions)))
-        bare = replace(here, values=None)
-        for resolution in resolutions:
-            again = leiden(part, resolution=resolution, seed=seed + number)
-            found[resolution].append(find_clusters(here if resolution in with_values else bare, again)[0])
-    return found
+
+    def __init__(self, base: Base, grid: list[float], *, seed: int = 0) -> None:
+        self.base, self.seed = base, seed
+        self.communities = {r: leiden(base.graph, resolution=r, seed=seed) for r in grid}
+        found = {r: find_clusters(base.data, labels) for r, labels in self.communities.items()}
+        self.clusters = {r: labels for r, (labels, _) in found.items()}
+        self.notes = {note for _, notes in found.values() for note in notes}
+        # Markers are counted again where a gap lacked them: they cost time, and decide nowhere else.
+        self.few = {r for r, (_, notes) in found.items() if FEW_MARKERS in notes}
+        self.again: dict[float, list[np.ndarray]] = {r: [] for r in grid}
+
+    def resample(self, resolutions: list[float], numbers: range) -> None:
+        """Find clusters again in some subsamples by the whole procedure, Leiden and gaps."""
+        for number in numbers if resolutions else ():
+            part = self.base.graph.induced_subgraph(self.base.samples[number])
+            here = self.base.data.subset(self.base.samples[number], values=bool(self.few & set(resolutions)))
+            bare = replace(here, values=None)
+            for r in resolutions:
+                labels = leiden(part, resolution=r, seed=self.seed + number)
+                self.again[r].append(find_clusters(here if r in self.few else bare, labels)[0])
+
+    def ari(self, resolution: float) -> np.ndarray:
+        """Agreement of the clusters with those of each subsample done so far."""
+        return compare_samples(self.clusters[resolution], self.base.samples, self.again[resolution])[0]
 
 
-def resample_best(
-    base: Base, partitions: dict[float, np.ndarray], *, with_values: set[float] = frozenset(), seed: int = 0
-) -> dict[float, list[np.ndarray]]:
-    """As `resample`, with all samples for the resolutions that can be chosen, and the first few for the others.
+def search_grid(bases: list[Base], grid: list[float], *, seed: int = 0) -> tuple[list[Search], pd.DataFrame]:
+    """Find clusters at each resolution, and again in subsamples: in all of them for the resolutions that can be chosen.
 
-    A resolution can be chosen if it has several clusters and the first samples agree with it within 0.1 of the best.
-    """
-    n, few = len(base.samples), math.ceil(SCREEN * len(base.samples))
-    first = resample(base, list(partitions), range(few), with_values=with_values, seed=seed)
-    several = {
-        r: compare_samples(clusters, base.samples, first[r])[0].mean()
-        for r, clusters in partitions.items()
-        if clusters.max() > 0
-    }
-    close = [r for r, mean in several.items() if mean >= max(several.values()) - 0.1]
-    rest = resample(base, close, range(few, n), with_values=with_values, seed=seed)
-    return {r: first[r] + rest.get(r, []) for r in partitions}
-
-
-def search_grid(base: Base, grid: list[float], *, seed: int = 0) -> dict:
-    """Find communities, clusters, and clusters of the subsamples, at each resolution.
+    A quarter of the subsamples is seen at every resolution. One can be chosen if it has several clusters, agrees within
+    0.1 of the best, and none with as many clusters agrees better (or as well and is lower).
 
     Parameters
     ----------
-    base
+    bases
         Cells to search.
     grid
         Resolutions.
     seed
-        Of the engine (igraph).
+        Of the engine.
 
     Returns
     -------
-    ``communities``, ``clusters``: resolution -> integers by cell. ``again``: resolution -> those of each subsample.
-    ``ari``: resolution -> agreement with each subsample. ``notes``: what was seen.
+    searches
+        One a base.
+    table
+        One row a resolution: ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high``. Where bases
+        differ in a number, it is that of most (of these the smallest); the agreement is over the subsamples of all.
     """
-    communities = {r: leiden(base.graph, resolution=r, seed=seed) for r in grid}
-    found = {r: find_clusters(base.data, labels) for r, labels in communities.items()}
-    clusters = {r: labels for r, (labels, _) in found.items()}
-    few = {r for r, (_, notes) in found.items() if FEW_MARKERS in notes}
-    again = resample_best(base, clusters, with_values=few, seed=seed)
-    ari = {r: compare_samples(clusters[r], base.samples, again[r])[0] for r in grid}
-    notes = {note for _, notes in found.values() for note in notes}
-    return {"communities": communities, "clusters": clusters, "again": again, "ari": ari, "notes": notes}
+    searches = [Search(base, grid, seed=seed) for base in bases]
+    for search in searches:
+        search.resample(grid, range(math.ceil(SCREEN * len(search.base.samples))))
+    first = tabulate_grid(searches, grid)
+    first = first[first["n_clusters"] > 1].sort_values(["ari_mean", "resolution"], ascending=[False, True])
+    close = first[first["ari_mean"] >= first["ari_mean"].max() - 0.1].drop_duplicates("n_clusters")
+    for search in searches:
+        n = len(search.base.samples)
+        search.resample(list(close["resolution"]), range(math.ceil(SCREEN * n), n))
+    return searches, tabulate_grid(searches, grid)
 
 
-def tabulate_grid(searches: list[dict], grid: list[float]) -> pd.DataFrame:
-    """One row a resolution: ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high``.
-
-    Where several sets of cells were searched, the numbers are those of most sets (of these the smallest), and the
-    agreement is taken over the subsamples of all.
-    """
+def tabulate_grid(searches: list[Search], grid: list[float]) -> pd.DataFrame:
+    """Write the table of `search_grid` from what was resampled so far."""
     rows = []
     for r in grid:
-        ari = np.concatenate([search["ari"][r] for search in searches])
-        numbers = [
-            int(np.bincount([search[key][r].max() + 1 for search in searches]).argmax())
-            for key in ("communities", "clusters")
-        ]
+        ari = np.concatenate([search.ari(r) for search in searches])
+        both = ([search.communities[r] for search in searches], [search.clusters[r] for search in searches])
+        numbers = [int(np.bincount([labels.max() + 1 for labels in found]).argmax()) for found in both]
         rows.append((r, *numbers, len(ari), ari.mean(), *np.quantile(ari, [0.05, 0.95])))
-    return pd.DataFrame(
-        rows,
-        columns=["resolution", "n_communities", "n_clusters", "n_resamples", "ari_mean", "ari_low", "ari_high"],
-    )
+    names = ["resolution", "n_communities", "n_clusters", "n_resamples", "ari_mean", "ari_low", "ari_high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def leiden_again(base: Base, resolution: float, *, seed: int = 0) -> list[np.ndarray]:
