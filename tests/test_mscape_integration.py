@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import alignment, integration
@@ -36,6 +37,31 @@ def test_mixing_follows_the_kept_library():
     assert np.corrcoef(ours, theirs)[0, 1] > 0.98
 
 
+def test_mixing_of_a_graph_is_that_of_its_neighbourhoods():
+    adata = two_batches(shift=3)
+    near = alignment.nearest(adata.obsm["X_pca"], 30)
+    graph = sp.csr_matrix((np.ones(near.size), (np.repeat(np.arange(600), 30), near.ravel())), shape=(600, 600))
+    found = alignment.graph_mixing(graph, adata.obs["donor_id"])
+    assert found == pytest.approx(integration.mixing(adata.obsm["X_pca"], adata.obs["donor_id"]))
+    assert 0.1 < found < 0.9
+
+
+def test_bbknn_joins_batches_that_stand_apart():
+    pytest.importorskip("bbknn", reason="in the dependency group bbknn")
+    adata = two_batches(shift=10)
+    record = integration.integrate(adata, method="bbknn", batch_key="donor_id", n_neighbors=16)
+    assert (record["method"], record["use_rep"]) == ("bbknn", "X_pca")
+    assert record["mixing_before"] < 0.1
+    assert record["mixing_after"] > 0.9
+    edges = adata.obsp["connectivities"].tocoo()
+    kind = adata.obs["kind"].to_numpy()
+    assert (kind[edges.row] == kind[edges.col]).mean() > 0.99
+    again = integration.connect_cells(
+        adata.obsm["X_pca"], adata.obs["donor_id"].to_numpy(), method="bbknn", n_neighbors=16
+    )
+    assert (again != adata.obsp["connectivities"]).nnz == 0
+
+
 def test_auto_leaves_mixed_batches_alone_and_says_why():
     record = integration.integrate(two_batches(shift=0), method="auto", batch_key="donor_id")
     assert record["method"] == "none"
@@ -48,6 +74,8 @@ def test_auto_integrates_batches_that_stand_apart_and_keeps_the_populations():
     assert record["method"] == "harmony"
     assert record["mixing_before"] < 0.1
     assert record["mixing_after"] > 0.6
+    assert record["ilisi_before"] < 0.05
+    assert record["ilisi_after"] > 0.5
     assert record["conservation"] > 0.4
     assert record["warning"] == ""
     first = adata.obsm["X_harmony"][:, 0]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
 MAX_CELLS = 5000  # the figures are means over at most so many cells
+MAX_LISI_CELLS = 2000
 MAX_REGIONS = 10
 MIN_CELLS = 5  # of either batch, for a region to be compared
 
@@ -37,17 +42,57 @@ def mixing(rep: np.ndarray, batch: np.ndarray, *, n_neighbors: int = 30, seed: i
     if len(names) < 2:
         return float("nan")
     keep = _some(len(codes), seed)
-    rep, codes = rep[keep], codes[keep]
-    share = np.bincount(codes, minlength=len(names)) / len(codes)
-    near = nearest(rep, n_neighbors)
-    k = near.shape[1]
-    counts = np.zeros((len(codes), len(names)))
-    for column in range(k):
-        counts[np.arange(len(codes)), codes[near[:, column]]] += 1
+    near = nearest(rep[keep], n_neighbors)
+    rows = np.repeat(np.arange(len(keep)), near.shape[1])
+    return _mix(rows, near.ravel(), codes[keep], len(names))
+
+
+def graph_mixing(graph: sp.csr_matrix, batch: np.ndarray) -> float:
+    """As `mixing`, for a neighbour graph, shape (n_cells, n_cells): the neighbours are those that it has edges to."""
+    codes, names = pd.factorize(pd.Series(np.asarray(batch).astype(str)), sort=True)
+    edges = graph.tocoo()
+    return _mix(edges.row, edges.col, codes, len(names)) if len(names) > 1 else float("nan")
+
+
+def _mix(rows: np.ndarray, near: np.ndarray, codes: np.ndarray, n_batches: int) -> float:
+    """Mean over cells of the share of pairs of neighbours in different batches, relative to pairs of all cells."""
+    counts = np.zeros((len(codes), n_batches))
+    np.add.at(counts, (rows, codes[near]), 1)
+    k = counts.sum(1)
     # Simpson's index of a sample of k is biased by 1/k: use pairs without replacement.
-    same = (counts * (counts - 1)).sum(1) / (k * (k - 1))
-    expected = (share**2).sum()
-    return float(np.mean((1 - same) / (1 - expected)))
+    same = (counts * (counts - 1)).sum(1)[k > 1] / (k * (k - 1))[k > 1]
+    share = np.bincount(codes, minlength=n_batches) / len(codes)
+    return float(np.mean((1 - same) / (1 - (share**2).sum())))
+
+
+def ilisi(rep: np.ndarray, batch: np.ndarray, *, seed: int = 0) -> float:
+    """Integration LISI (Korsunsky 2019, doi:10.1038/s41592-019-0619-0) by harmonypy, the field's figure of mixing.
+
+    Parameters
+    ----------
+    rep
+        Shape (n_cells, n_dims).
+    batch
+        Shape (n_cells,).
+    seed
+        Chooses 2,000 cells where there are more.
+
+    Returns
+    -------
+    Median over cells, scaled as scIB does (Luecken 2022, doi:10.1038/s41592-021-01336-8): 0 = one batch in every
+    neighbourhood, 1 = all batches alike. Batches of unequal size cannot reach 1; `mixing` allows for that. NaN with one
+    batch.
+    """
+    from harmonypy import compute_lisi
+
+    keep = _some(len(rep), seed, MAX_LISI_CELLS)
+    table = pd.DataFrame({"batch": np.asarray(batch).astype(str)[keep]})
+    n = table["batch"].nunique()
+    if n < 2:
+        return float("nan")
+    perplexity = min(30, (len(keep) - 1) // 3)
+    found = compute_lisi(np.asarray(rep, dtype=np.float64)[keep], table, ["batch"], perplexity=perplexity)
+    return float((np.median(found) - 1) / (n - 1))
 
 
 def conservation(
@@ -165,10 +210,10 @@ def _agreement(n_x, x, noise_x, n_y, y, noise_y) -> float:
     return float(2 * (weight * (x * y).sum(1)).sum() / size) if size > 0 else float("nan")
 
 
-def _some(n: int, seed: int) -> np.ndarray:
-    if n <= MAX_CELLS:
+def _some(n: int, seed: int, most: int = MAX_CELLS) -> np.ndarray:
+    if n <= most:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, MAX_CELLS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
 def nearest(rep: np.ndarray, k: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mscape import embedding
-from mscape.alignment import centre_batches, conservation, mixing, same_places
+from mscape.alignment import centre_batches, conservation, graph_mixing, ilisi, mixing, same_places
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -164,15 +164,23 @@ def integrate(
 
     Returns
     -------
-    method, reason, use_rep, mixing_before, mixing_after, conservation, centred, warning; same_places when centring was
-    tried.
+    method, reason, use_rep, mixing and ilisi before and after, conservation, centred, warning; same_places when
+    centring was tried.
     """
     record = {"method": "none", "use_rep": "X_pca", "mixing_before": np.nan, "mixing_after": np.nan}
-    record |= {"conservation": np.nan, "centred": False, "same_places": np.nan, "warning": ""}
+    record |= {
+        "ilisi_before": np.nan,
+        "ilisi_after": np.nan,
+        "conservation": np.nan,
+        "centred": False,
+        "same_places": np.nan,
+        "warning": "",
+    }
     if batch_key is None:
         return record | {"reason": "one batch: nothing to integrate"}
     batch = adata.obs[batch_key].astype(str).to_numpy()
     before = record["mixing_before"] = mixing(adata.obsm["X_pca"], batch, seed=seed)
+    record["ilisi_before"] = record["ilisi_after"] = ilisi(adata.obsm["X_pca"], batch, seed=seed)
     n = len(np.unique(batch))
     if method == "auto":
         if adata.n_obs < MIN_CELLS:
@@ -186,6 +194,8 @@ def integrate(
         reason = "as configured"
     use_rep = METHODS[method](adata, batch_key=batch_key, n_neighbors=n_neighbors, seed=seed, threads=threads)
     record |= {"method": method, "reason": reason, "use_rep": use_rep, "mixing_after": before}
+    if method == "bbknn":  # a graph and no new components
+        return record | {"mixing_after": graph_mixing(adata.obsp["connectivities"], batch), "ilisi_after": np.nan}
     if use_rep == "X_pca":
         return record
     record |= _figures(adata.obsm["X_pca"], adata.obsm[use_rep], batch, seed)
@@ -255,6 +265,7 @@ def _centre_and_retry(
 def _figures(before: np.ndarray, after: np.ndarray, batch: np.ndarray, seed: int) -> dict[str, float]:
     return {
         "mixing_after": mixing(after, batch, seed=seed),
+        "ilisi_after": ilisi(after, batch, seed=seed),
         "conservation": conservation(before, after, batch, seed=seed),
     }
 
