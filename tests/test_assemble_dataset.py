@@ -43,6 +43,8 @@ def test_what_the_steps_say_is_joined(assembled):
     assert not adata.obs.loc[failed, "leiden_stable"].any()
     assert (adata.obs.loc[clusters.obs_names, "leiden"].astype(str) == clusters.obs["leiden"].astype(str)).all()
     assert adata.obs["leiden_stable"].dtype == bool
+    names = adata.obs["leiden"].astype(str).map({"0": "cycling", "1": "unnamed", "": ""})
+    assert (adata.obs["leiden_name"].astype(str) == names).all()
     assert np.isnan(adata.obsm["X_umap_msc"][failed]).all()
     assert not np.isnan(adata.obsm["X_umap_msc"][~failed]).any()
     assert list(adata.obsm["score_matched"].columns) == ["SET_UP", "SET_NULL"]

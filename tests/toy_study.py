@@ -183,6 +183,13 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
         ],
     )
     save(
+        "names",
+        [
+            {"cluster": "0", "name": "cycling", "confidence": "high", "reason": "cycling: z 9"},
+            {"cluster": "1", "name": "unnamed", "confidence": "", "reason": "no programme stands out"},
+        ],
+    )
+    save(
         "composition",
         [
             {"lot_id": lot, "cluster": cluster, "n_cells": k, "fraction": k / 54, "low": 0.1, "high": 0.9}

@@ -76,6 +76,7 @@ rule assemble_dataset:
         map_msc="results/{dataset}/map.msc.h5ad",
         gate="results/{dataset}/gate.h5ad",
         clusters="results/{dataset}/clusters.h5ad",
+        names="results/{dataset}/cluster_names.tsv",
         scores="results/{dataset}/scores.h5ad",
         run="results/{dataset}/run.json",
     output:
@@ -138,6 +139,10 @@ rule render_report:
         clusters="results/{dataset}/clusters.h5ad",
         stability="results/{dataset}/stability.tsv",
         resolutions="results/{dataset}/resolutions.tsv",
+        names="results/{dataset}/cluster_names.tsv",
+        surface="results/{dataset}/surface.tsv",
+        heterogeneity="results/{dataset}/heterogeneity.tsv",
+        paga="results/{dataset}/paga.tsv",
         scores="results/{dataset}/scores.h5ad",
         signatures="results/{dataset}/signatures.tsv",
         score_summary="results/{dataset}/score_summary.tsv",

@@ -114,3 +114,22 @@ rule enrich_clusters:
         code=code("enrich_clusters"),
     script:
         "../scripts/enrich_clusters.py"
+
+
+rule name_clusters:
+    """Name each cluster by the signatures that set it apart, or leave it unnamed and say why."""
+    input:
+        scores="results/{dataset}/cluster_scores.tsv",
+        stability="results/{dataset}/stability.tsv",
+    output:
+        table="results/{dataset}/cluster_names.tsv",
+    log:
+        "logs/name_clusters/{dataset}.log",
+    benchmark:
+        "logs/name_clusters/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("name_clusters"),
+    script:
+        "../scripts/name_clusters.py"

@@ -143,6 +143,8 @@ def main(input, output, params):
     whole = contract.read(input.counts, "counts")
     gate, clusters = contract.read(input.gate, "gate"), contract.read(input.clusters, "clusters")
     scores = contract.read(input.scores, "scores")
+    names = pd.read_csv(input.names, sep="\t", dtype=str, keep_default_na=False).set_index("cluster")["name"]
+    clusters.obs["leiden_name"] = pd.Categorical(clusters.obs["leiden"].astype(str).map(names))
     overview, msc = contract.read(input.embedding, "embedding"), contract.read(input.embedding_msc, "embedding")
     maps = contract.read(input.map, "map"), contract.read(input.map_msc, "map")
     cells = whole.obs_names

@@ -174,12 +174,10 @@ def read_values(
     CSR, float32, of shapes (valued.sum(), len(hvg)) and (cells.sum(), len(others)).
     """
     parts, seen = [], 0
-    for start, stop, block in counts.blocks(path, genes=[*hvg, *others]):
-        block = block[cells[start:stop]]
-        here = slice(seen, seen + block.shape[0])
-        seen = here.stop
-        logs = counts.lognorm(block, totals[here], target=variable_genes.TARGET)
+    for logs in variable_genes.log_blocks(path, np.concatenate([hvg, others]), cells=cells, totals=totals):
+        here = slice(seen, seen + logs.shape[0])
         parts.append((logs[valued[here], : len(hvg)], logs[:, len(hvg) :]))
+        seen = here.stop
     own, few = (sp.vstack(column, format="csr") for column in zip(*parts, strict=True))
     own.sort_indices()
     return own, few

@@ -156,7 +156,7 @@ def main(input, output, params):
     components, variance_ratio = embedding.principal_components(
         input.h5ad, hvg, cells=keep, totals=totals, n_pcs=settings.pop("n_pcs")
     )
-    regress = settings.pop("regress_cell_cycle")
+    regress, shares = settings.pop("regress_cell_cycle"), (np.nan, np.nan)
     method = settings.pop("method")
     if scope == "all":
         method = "none"
@@ -165,7 +165,8 @@ def main(input, output, params):
         columns, members = cycle.find_sets(genes.signatures, shell.var, organism=params.organism)
         values = variable_genes.log_columns(input.h5ad, columns, cells=keep, totals=totals)
         scores = cycle.cycle_scores(values, members)
-        components = np.round(cycle.without_cycle(components, scores), 4).astype(np.float32)
+        before, components = components, np.round(cycle.without_cycle(components, scores), 4).astype(np.float32)
+        shares = [cycle.explained(rep, scores) for rep in (before, components)]
     adata = AnnData(obs=obs, obsm={"X_pca": components})
     if method == "scvi":
         raw = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
@@ -180,6 +181,8 @@ def main(input, output, params):
     record |= {
         "highly_variable_genes": hvg,
         "regress_cell_cycle": regress,
+        "cycle_before": shares[0],
+        "cycle_after": shares[1],
         "pca_variance": variance_ratio,
     }
     for key in ("reason", "batch_reason", "integration_reason", "warning"):

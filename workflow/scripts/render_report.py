@@ -17,6 +17,7 @@ from mscape.report import (
     populations,
     programmes,
     quality,
+    structure,
 )
 from mscape.report.collect import Dataset, read_dataset
 from mscape.report.methods import methods
@@ -90,6 +91,7 @@ def describe(
         "identity": identity.identity(dataset),
         "purity": identity.purity(dataset),
         "subpopulations": populations.subpopulations(dataset, max_markers=max_markers),
+        "structure": structure.structure(dataset),
         "scores": programmes.scores(dataset),
         "compared": comparison.compared(dataset),
         "enriched": {scope: enriched.pictures(dataset, scope) for scope in ("cluster", "contrast")},

@@ -85,7 +85,25 @@ def without_cycle(rep: np.ndarray, scores: np.ndarray) -> np.ndarray:
     -------
     float64, shape of ``rep``.
     """
-    s, g = scores.T
-    design = np.column_stack([np.ones(len(s)), s, g, s**2, g**2, s * g])
+    design = _design(scores)
     rep = rep.astype(np.float64)
     return rep - design @ np.linalg.lstsq(design, rep, rcond=None)[0]
+
+
+def explained(rep: np.ndarray, scores: np.ndarray) -> float:
+    """Share of the variance of an embedding that `without_cycle` takes out, 0 to 1.
+
+    Parameters
+    ----------
+    rep
+        Shape (n_cells, n_dims).
+    scores
+        S and G2M, shape (n_cells, 2).
+    """
+    total = ((rep - rep.mean(0, dtype=np.float64)) ** 2).sum()
+    return float(1 - (without_cycle(rep, scores) ** 2).sum() / total) if total else float("nan")
+
+
+def _design(scores: np.ndarray) -> np.ndarray:
+    s, g = scores.T
+    return np.column_stack([np.ones(len(s)), s, g, s**2, g**2, s * g])

@@ -26,6 +26,10 @@ TABLES = {  # input: columns that the report cannot do without
     "contaminants": ("lot_id", "identity", "n_cells", "fraction"),
     "stability": ("cluster", "n_cells", "jaccard", "stable"),
     "resolutions": ("resolution", "n_clusters", "ari_mean"),
+    "names": ("cluster", "name", "confidence", "reason"),
+    "surface": ("cluster", "sign", "gene"),
+    "heterogeneity": ("lot_id", "index", "value"),
+    "paga": ("cluster_a", "cluster_b", "connectivity", "path"),
     "signatures": ("id", "axis", "evidence", "licence"),
     "score_summary": ("lot_id", "signature", "z"),
     "confounders": (),
@@ -41,7 +45,7 @@ TABLES = {  # input: columns that the report cannot do without
 }
 TEXT = (  # columns that stay text, also where they look like numbers or hold nothing
     *("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast"),
-    *("reason", "note", "unit", "genes", "protein"),
+    *("reason", "note", "unit", "genes", "protein", "cluster_a", "cluster_b", "name", "confidence", "runner_up"),
 )
 LIGHT = {  # input: slots of obsm that the report shows, the first that is there
     "embedding": (),

@@ -137,11 +137,15 @@ def _overview(dataset: Dataset) -> list[dict]:
     names = natural(stability["cluster"])
     palette = dict(zip(names, colours.categories(names), strict=True))
     total = max(float(stability["n_cells"].sum()), 1.0)
+    labels = dataset.tables.get("names")
+    labels = {} if labels is None else labels.set_index("cluster").to_dict("index")
     cards = []
     for row in stability.to_dict("records"):
         name = row["cluster"]
         card = {
             "name": name,
+            "label": labels.get(name, {}).get("name", ""),
+            "confidence": labels.get(name, {}).get("confidence", ""),
             "colour": palette[name],
             "n_cells": int(row["n_cells"]),
             "share": float(row["n_cells"]) / total,
