@@ -60,6 +60,11 @@ def write_study(folder, x, *, batch=None, calls=None, genes=None, obs=None):
     counts.write(adata, folder / "counts.h5ad")
     calls = pd.Categorical(["pass"] * n if calls is None else calls, categories=["pass", "fail"])
     counts.write(AnnData(obs=pd.DataFrame({"isct_call": calls}, index=table.index)), folder / "gate.h5ad")
+    return study_paths(folder)
+
+
+def study_paths(folder):
+    """Paths of all stage files of a study in a folder."""
     names = ("counts", "gate", "embedding.all", "embedding.msc", "clusters")
     paths = {name.replace(".", "_"): folder / f"{name}.h5ad" for name in names}
     tables = ("stability", "resolutions", "paga", "heterogeneity", "markers", "surface")

@@ -114,6 +114,11 @@ def measure(x: np.ndarray, truth: np.ndarray, batch: np.ndarray | None, seed: in
     plain = stability.leiden(stability.make_graph(light.obsp["connectivities"]), resolution=1.0, engine="leidenalg")
     smallest = pd.Series(truth).value_counts().index[-1]
     best = stability.jaccard((truth == smallest).astype(int), clusters)[1] if len(set(truth)) > 1 else np.nan
+    without = {}
+    if batch is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            apart, *_ = find(x, batch=batch, seed=seed, path=folder, method="none", n_boot=5)
+        without = {"k_none": int(apart.max()) + 1, "ari_none": adjusted_rand_score(truth, apart)}
     return {
         "n_cells": len(x),
         "k_true": len(set(truth)),
@@ -125,6 +130,10 @@ def measure(x: np.ndarray, truth: np.ndarray, batch: np.ndarray | None, seed: in
         "ari_leiden_1": adjusted_rand_score(truth, plain),
         "mixing_before": record["mixing_before"],
         "mixing_after": record["mixing_after"],
+        "ilisi_before": record["ilisi_before"],
+        "ilisi_after": record["ilisi_after"],
+        "conservation": record["conservation"],
+        **without,
         "method": record["method"],
         "cpu_s": seconds,
     }
@@ -145,6 +154,23 @@ def summarise(table: pd.DataFrame) -> str:
             f"{rows['k_leiden_1'].mean():.1f} | {'' if one else format(rows['ari_leiden_1'].mean(), '.3f')} | "
             f"{rows['cpu_s'].mean():.0f} |"
         )
+    return "\n".join(lines)
+
+
+def summarise_integration(table: pd.DataFrame) -> str:
+    """Write what integration did to the cases with several donors as a Markdown table."""
+    lines = [
+        "| case | runs | mixing before | after | iLISI before | after | neighbours kept | ARI without | ARI with | "
+        "right k without | right k with |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for case, rows in table[table["ari_none"].notna()].groupby("case", sort=False):
+        figures = ("mixing_before", "mixing_after", "ilisi_before", "ilisi_after", "conservation")
+        one = rows["k_true"].iloc[0] == 1
+        aris = ["" if one else f"{rows[key].mean():.3f}" for key in ("ari_none", "ari")]
+        right = [f"{(rows[key] == rows['k_true']).mean():.0%}" for key in ("k_none", "k")]
+        values = [f"{rows[key].mean():.2f}" for key in figures]
+        lines.append(f"| {case} | {len(rows)} | {' | '.join([*values, *aris, *right])} |")
     return "\n".join(lines)
 
 
@@ -172,8 +198,10 @@ def main() -> None:
         table = pd.concat([old[~old["case"].isin(table.get("case", []))], table])
     table.to_csv(RESULTS, sep="\t", index=False, float_format="%.4g", lineterminator="\n")
     text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split("<!-- table -->\n")[0], text.split("<!-- end of table -->")[1]
-    PAGE.write_text(f"{before}<!-- table -->\n{summarise(table)}\n<!-- end of table -->{rest}", encoding="utf-8")
+    for name, content in (("table", summarise(table)), ("integration", summarise_integration(table))):
+        before, rest = text.split(f"<!-- {name} -->\n")[0], text.split(f"<!-- end of {name} -->")[1]
+        text = f"{before}<!-- {name} -->\n{content}\n<!-- end of {name} -->{rest}"
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

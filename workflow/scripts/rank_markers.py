@@ -231,7 +231,7 @@ def main(input, output, params):
         surface = find_surface(var, organism=params.organism)
         table["surface"] = table["gene"].isin(surface.index)
         for column in ("protein", "evidence"):
-            table[column] = table["gene"].map(surface[column]).fillna("")
+            table[column] = table["gene"].map(surface[column]).astype(object).fillna("")
         table["n_donors"], table["n_donors_up"], table["n_tested"] = 0, 0, int(tested.sum())
         for cluster in table["cluster"].unique():
             n, up = sums.count_donors(cluster)
