@@ -48,14 +48,14 @@ SIMULATED = {
 }
 
 
-def read_lines(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read counts, cell line and singlet flag of a mixture of cell lines."""
+def read_lines(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Read counts, cell line, singlet flag and gene names of a mixture of cell lines."""
     import anndata
 
     adata = anndata.read_h5ad(folder / name / f"{name}.h5ad")
     x = adata.X.toarray().astype(np.int32)
     line = adata.obs["cell_line_demuxlet"].astype(str).to_numpy()
-    return x, line, (adata.obs["demuxlet_cls"] == "SNG").to_numpy()
+    return x, line, (adata.obs["demuxlet_cls"] == "SNG").to_numpy(), adata.var_names.to_numpy().astype(str)
 
 
 def permute(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -82,7 +82,7 @@ def cases(folder: Path | None, runs: int, wanted: tuple[str, ...]):
     if folder is None:
         return
     for name in SCMIX:
-        x, line, singlet = read_lines(folder, name)
+        x, line, singlet, _ = read_lines(folder, name)
         yield f"{name}, singlets", "three cell lines", 0, x[singlet], line[singlet], None
         yield f"{name}, all", "three cell lines and their doublets", 0, x, line, None
         for one in np.unique(line):
