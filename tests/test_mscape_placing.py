@@ -40,12 +40,6 @@ def test_batches_that_stand_apart_do_not_pull_cells_over():
     np.testing.assert_array_equal(placed, truth)
 
 
-def test_cells_without_a_cluster_are_placed_and_draw_nothing():
-    rep, truth, fold = clouds([100, 100])
-    given = np.where(np.arange(200) % 10 == 0, -1, truth)
-    np.testing.assert_array_equal(placing.place_cells(rep, one_batch(truth), fold, given), truth)
-
-
 def test_a_cluster_that_would_be_emptied_ends_the_attempt():
     rep, truth, fold = clouds([200])
     given = np.zeros(200, dtype=int)

@@ -115,7 +115,7 @@ def test_gap(data: Data, group: np.ndarray) -> Gap:
     p-value and overlap; p = 1 with the reason in ``untested`` if the test cannot be made.
     """
     axes = Axes(data.rep, data.fold, data.batch, group.astype(int))
-    match, tail, untested = _far_side(data, np.array([False, True]), axes)
+    match, tail, untested = _far_side(data, np.arange(len(axes.counts[0])) == 1, axes)
     return Gap(hump_pvalue(tail) if len(tail) else 1.0, match, untested)
 
 
@@ -221,6 +221,8 @@ def _pair_pvalue(data: Data, clusters: np.ndarray, a: int, b: int, profiles: Pro
 def _split(data: Data, cells: np.ndarray, labels: np.ndarray, notes: set[str]) -> list[np.ndarray]:
     """Split a set of cells at its clearest gap, and each part again."""
     here, labels_here = data.subset(cells), np.unique(labels[cells], return_inverse=True)[1]
+    if labels_here.max() == 0:
+        return [cells]
     axes = Axes(here.rep, here.fold, here.batch, labels_here)
     candidates = _candidates(axes)
     tails = []
@@ -244,8 +246,6 @@ def _candidates(axes: Axes) -> list[np.ndarray]:
     from scipy.cluster.hierarchy import linkage
 
     n = len(axes.counts[0])
-    if n < 2:
-        return []
     centres = sum(axes.sums) / sum(axes.counts)[:, None]
     groups: dict[bytes, np.ndarray] = {}
     for method in ("average", "ward"):

@@ -25,33 +25,25 @@ def place_cells(
     fold
         0 or 1, shape (n_cells,).
     clusters
-        Integers from 0; -1 for cells that are placed and draw nothing. Shape (n_cells,).
+        Integers from 0, shape (n_cells,).
     min_cells
         A cluster that would keep fewer cells ends the attempt.
 
     Returns
     -------
-    Integers from 0, shape (n_cells,). Cells that are in a cluster stay in it where the attempt ended, or where one half
-    lacks a cluster.
+    Integers from 0, shape (n_cells,); ``clusters`` where the attempt ended, or where one half lacks a cluster.
     """
     k, placed = int(clusters.max()) + 1, clusters.copy()
-    if k == 1:
-        return np.zeros_like(clusters)
-    known = clusters >= 0
     for half in (0, 1):
-        draws = known & (fold != half)
-        judged = np.flatnonzero(fold == half)
+        draws, judged = fold != half, fold == half
         size = np.bincount(clusters[draws], minlength=k)
-        if size.min() < 3:
-            draws, size = known, np.bincount(clusters[known], minlength=k)
-            judged = judged[~known[judged]]
+        if k == 1 or size.min() < 3:
+            return clusters
         means, shifts, scatter = _additive(rep[draws], clusters[draws], batch[draws], k, int(batch.max()) + 1)
         weights = np.linalg.solve(shrunken(scatter) / draws.sum(), means.T)
         offset = np.log(size / size.sum()) - 0.5 * (means * weights.T).sum(1)
         placed[judged] = ((rep[judged] - shifts[batch[judged]]) @ weights + offset).argmax(1)
-    if np.bincount(placed[known], minlength=k).min() < min_cells:
-        placed[known] = clusters[known]
-    return placed
+    return placed if np.bincount(placed, minlength=k).min() >= min_cells else clusters
 
 
 def _additive(
