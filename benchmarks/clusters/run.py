@@ -115,7 +115,7 @@ def measure(x: np.ndarray, truth: np.ndarray, batch: np.ndarray | None, seed: in
     smallest = pd.Series(truth).value_counts().index[-1]
     best = stability.jaccard((truth == smallest).astype(int), clusters)[1] if len(set(truth)) > 1 else np.nan
     without = {}
-    if batch is not None:
+    if len(set(batch if batch is not None else ())) > 1:
         with tempfile.TemporaryDirectory() as folder:
             apart, *_ = find(x, batch=batch, seed=seed, path=folder, method="none", n_boot=5)
         without = {"k_none": int(apart.max()) + 1, "ari_none": adjusted_rand_score(truth, apart)}
@@ -164,7 +164,7 @@ def summarise_integration(table: pd.DataFrame) -> str:
         "right k without | right k with |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for case, rows in table[table["ari_none"].notna()].groupby("case", sort=False):
+    for case, rows in table[table["mixing_before"].notna()].groupby("case", sort=False):
         figures = ("mixing_before", "mixing_after", "ilisi_before", "ilisi_after", "conservation")
         one = rows["k_true"].iloc[0] == 1
         aris = ["" if one else f"{rows[key].mean():.3f}" for key in ("ari_none", "ari")]
