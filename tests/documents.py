@@ -102,6 +102,6 @@ def _follow(value: dict, root: dict) -> dict:
 
 def project(text: str) -> str:
     """pyproject.toml with the versions of the lock file, which is not committed because it names addresses."""
-    command = "uv export --all-groups --no-hashes --no-header --no-annotate --no-emit-project --quiet --frozen"
+    command = "uv export --no-hashes --no-header --no-annotate --no-emit-project --quiet --frozen"
     exported = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return pin_table(text, exported)
