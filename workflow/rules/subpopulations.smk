@@ -129,6 +129,9 @@ rule name_clusters:
         "logs/name_clusters/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=memory("name_clusters"),
+        runtime=minutes("name_clusters"),
     params:
         code=code("name_clusters"),
     script:
