@@ -17,7 +17,7 @@ STATEMENT = (
     "Transcript-level concordance with the ISCT phenotype, and signature scores. RNA is not flow cytometry and a score "
     "is no potency assay. For research; not for the release of a product."
 )
-GIVEN = ("donor_id", "tissue", "passage", "condition", "sex", "disease", "batch", "assay", "suspension_type")
+SHOWN_METADATA = ("donor_id", "tissue", "passage", "condition", "sex", "disease", "batch", "assay", "suspension_type")
 REPORTING = {  # themes of the reporting items of the 2024 Delphi consensus on MSC, and where the passport answers them
     "terminology": "mesenchymal stromal cells",
     "not_covered": [
@@ -36,7 +36,7 @@ REPORTING = {  # themes of the reporting items of the 2024 Delphi consensus on M
 
 def describe_lot(cells: pd.DataFrame, *, culture: str) -> dict:
     """Say what the sheet gives for a lot; "unknown" where it does not."""
-    given = {name: _join(cells[name]) if name in cells else "unknown" for name in GIVEN}
+    given = {name: _join(cells[name]) if name in cells else "unknown" for name in SHOWN_METADATA}
     name = passport.name_tissue(given["tissue"], culture)
     return given | {"isbt_tissue": name, "culture": culture, "samples": sorted(cells["sample_id"].astype(str).unique())}
 

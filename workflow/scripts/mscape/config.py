@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report")
-GIVEN = (  # metadata of a sample that every cell carries; "unknown" where the sheet does not say
+SHEET_METADATA = (  # metadata of a sample that every cell carries; "unknown" where the sheet does not say
     "sample_id",
     "lot_id",
     "donor_id",
@@ -131,7 +131,7 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
 
 def simulated_sheet(lots: list[dict], *, dataset: str) -> pd.DataFrame:
     """Make the sample sheet of a simulated dataset, a row a lot; settings of the simulation stay out of it."""
-    columns = ["sample_id", *GIVEN]
+    columns = ["sample_id", *SHEET_METADATA]
     sheet = pd.DataFrame([{key: str(lot[key]) for key in columns if lot.get(key)} for lot in lots]).fillna("")
     sheet["path"] = [f"data/{dataset}/{sample}/simulated.h5ad" for sample in sheet["sample_id"]]
     sheet["format"] = "h5ad"
@@ -144,7 +144,7 @@ def complete_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
     if "lot_id" not in sheet:
         sheet["lot_id"] = ""
     sheet["lot_id"] = sheet["lot_id"].where(sheet["lot_id"] != "", sheet["sample_id"])
-    for column in GIVEN:
+    for column in SHEET_METADATA:
         if column not in sheet:
             sheet[column] = "unknown"
         sheet[column] = sheet[column].where(sheet[column] != "", "unknown")

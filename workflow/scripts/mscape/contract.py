@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-GIVEN = ("dataset_id", "sample_id", "lot_id", "donor_id", "tissue", "passage", "condition", "batch", "sex", "culture")
+MERGED = ("dataset_id", "sample_id", "lot_id", "donor_id", "tissue", "passage", "condition", "batch", "sex", "culture")
 MEASURED = ("total_counts", "n_genes_by_counts", "pct_counts_mt", "doublet_score", "predicted_doublet")
 
 
@@ -63,7 +63,7 @@ STAGES = {
         "results/{dataset}/counts.h5ad",
         whole=True,
         what="raw counts of all cells that pass, with the sheet's metadata; `measured`: which sample knows which gene",
-        adds={"obs": (*GIVEN, *MEASURED), "var": ("gene_id",), "varm": ("measured",)},
+        adds={"obs": (*MERGED, *MEASURED), "var": ("gene_id",), "varm": ("measured",)},
     ),
     "embedding": Stage(
         "embed_cells",
@@ -106,7 +106,7 @@ STAGES = {
         whole=True,
         what="everything joined, log-normalised in `X`, counts in `layers`: the one file to hand on",
         adds={
-            "obs": (*GIVEN, *MEASURED, "isct_call", "isct_reason", "leiden", "phase"),
+            "obs": (*MERGED, *MEASURED, "isct_call", "isct_reason", "leiden", "phase"),
             "obsm": ("X_pca", "X_umap", "score_matched"),
             "layers": ("counts",),
         },
