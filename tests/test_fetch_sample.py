@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 import fetch_sample
-from mscape import fetch
+from mscape import addresses, fetch, transfer
 from mscape.step import UserError
 
 DATA = gzip.compress(b"gene,A,B\n" + b"THY1,1,2\n" * 20_000, compresslevel=1, mtime=0) + b""
 SHA = hashlib.sha256(DATA).hexdigest()
-FAST = fetch.Patience(attempts=4, wait=0.01, longest=0.05, timeout=0.5)
+FAST = transfer.Patience(attempts=4, wait=0.01, longest=0.05, timeout=0.5)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -105,14 +105,14 @@ def server(monkeypatch):
 
 def run(server, tmp_path, name, **row):
     folder = tmp_path / "fetched"
-    params = SimpleNamespace(
-        row={"path": f"{server.url}/{name}", "sha256": ""} | row,
+    fetch_sample.download_sample(
+        {"path": f"{server.url}/{name}", "sha256": ""} | row,
+        folder,
         lock=tmp_path / "checksums.tsv",
         cache=tmp_path / "downloads",
         patience=FAST,
         geo=f"{server.url}/geo",
     )
-    fetch_sample.main(SimpleNamespace(), SimpleNamespace(folder=folder), params)
     return folder
 
 
@@ -180,7 +180,7 @@ def test_the_first_digest_counts_ever_after(server, tmp_path, monkeypatch):
     run(server, tmp_path, "good.csv.gz")
     assert len(server.seen) == 1  # it is there and verified
 
-    place = tmp_path / "downloads" / fetch.place_of(url)
+    place = tmp_path / "downloads" / addresses.place_of(url)
     place.unlink()
     other = gzip.compress(b"gene,A\nTHY1,9\n", mtime=0)
     monkeypatch.setitem(globals(), "DATA", other)
@@ -190,7 +190,7 @@ def test_the_first_digest_counts_ever_after(server, tmp_path, monkeypatch):
 
 def test_a_damaged_copy_is_fetched_again(server, tmp_path):
     run(server, tmp_path, "good.csv.gz")
-    place = tmp_path / "downloads" / fetch.place_of(f"{server.url}/good.csv.gz")
+    place = tmp_path / "downloads" / addresses.place_of(f"{server.url}/good.csv.gz")
     place.write_bytes(b"half")
     folder = run(server, tmp_path, "good.csv.gz")
     assert (folder / "good.csv.gz").read_bytes() == DATA
@@ -211,7 +211,7 @@ def test_samples_share_a_download_and_a_sample_may_have_several_files(server, tm
 def test_no_server_and_no_network_are_told_apart(tmp_path, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    quick = fetch.Patience(attempts=2, wait=0, timeout=0.5)
+    quick = transfer.Patience(attempts=2, wait=0, timeout=0.5)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
         port = closed.server_port
     with pytest.raises(UserError, match=r"no connection to 127.0.0.1.*proxy settings"):
@@ -241,18 +241,18 @@ def test_local_addresses(tmp_path):
     ],
 )
 def test_addresses(path, url):
-    assert fetch.resolve(path) == url
+    assert addresses.resolve(path) == url
 
 
 @pytest.mark.parametrize("path", ["geo:182158:a", "geo:GSM1", "gopher://x/y", "https://"])
 def test_what_is_no_address_is_refused(path):
     with pytest.raises(UserError, match="Expected"):
-        fetch.resolve(path)
+        addresses.resolve(path)
 
 
 def test_names_cannot_lead_out_of_the_folder():
-    assert fetch.name_of("https://x/a/..%2F..%2Fetc%2Fpasswd") == "_.._etc_passwd"
-    assert fetch.name_of("https://x/") == "download"
+    assert addresses.name_of("https://x/a/..%2F..%2Fetc%2Fpasswd") == "_.._etc_passwd"
+    assert addresses.name_of("https://x/") == "download"
 
 
 def test_one_digest_cannot_be_that_of_two_files(server, tmp_path):
@@ -262,6 +262,6 @@ def test_one_digest_cannot_be_that_of_two_files(server, tmp_path):
 
 def test_full_disk_is_said_before_the_download(server, tmp_path, monkeypatch):
     usage = SimpleNamespace(free=10)
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(UserError, match="Make room"):
         run(server, tmp_path, "good.csv.gz")

@@ -39,6 +39,8 @@ rule fetch_sample:
         "../../envs/cpu.yaml"
     params:
         row=sheet_row,
+        cache="data/downloads",
+        lock="data/checksums.tsv",
         code=code("fetch_sample"),
     script:
         "../scripts/fetch_sample.py"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from mscape import fetch, formats, sniff, step
+from mscape import addresses, formats, sniff, step, transfer
 from mscape.config import is_remote
 from mscape.sniff import Finding
 
@@ -38,17 +38,17 @@ def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, pan
     return facts, sniff.judge(facts, organism=organism, panel=panel)
 
 
-def check_remote(text: str, *, reached: dict[str, str], geo: str = fetch.GEO) -> list[Finding]:
+def check_remote(text: str, *, reached: dict[str, str]) -> list[Finding]:
     """Check that the addresses of a sample are understood and answer; a host that did not is asked once."""
     findings = []
-    for address in fetch.split_paths(text):
+    for address in addresses.split_paths(text):
         try:
-            url = fetch.resolve(address, geo=geo)
+            url = addresses.resolve(address)
             host = urllib.parse.urlsplit(url).netloc
             if host in reached:
                 msg = f"{url} cannot be reached: {reached[host]}"
                 raise step.UserError(msg)
-            size = fetch.probe(url)
+            size = transfer.probe(url)
             found = f"{address} answers" + (f", {size / 1e6:,.0f} MB" if size >= 0 else "")
             findings.append(Finding(check="download", level="note", found=f"{found}; it is not downloaded yet"))
         except step.UserError as error:
@@ -78,7 +78,7 @@ def check_pairs(rows: dict[str, dict]) -> list[tuple[str, Finding]]:
     return found
 
 
-def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path, geo: str = fetch.GEO):
+def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path) -> pd.DataFrame:
     """Check all samples.
 
     Parameters
@@ -88,8 +88,6 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
         downloaded sample, or "").
     known, panel, scratch
         Gene table, genes of the gate, place to unpack archives.
-    geo
-        Server of GEO files.
 
     Returns
     -------
@@ -104,7 +102,7 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
             name, text, fetched = one["row"]["sample_id"], one["row"]["path"], one.get("fetched") or ""
             logger.info("%s: %s", dataset, name)
             if (is_remote(text) and not fetched) or (fetched and not Path(fetched).exists()):
-                found += [(dataset, name, finding) for finding in check_remote(text, reached=reached, geo=geo)]
+                found += [(dataset, name, finding) for finding in check_remote(text, reached=reached)]
                 continue
             facts[name], findings = check_file(
                 Path(fetched or text), one["row"], known, organism=one["organism"], panel=panel, scratch=scratch
@@ -143,9 +141,7 @@ def main(input, output, params):
     report = Path(str(params.report))
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
-        table = check_study(
-            params.samples, known, panel, scratch=Path(scratch), geo=getattr(params, "geo", None) or fetch.GEO
-        )
+        table = check_study(params.samples, known, panel, scratch=Path(scratch))
     table.to_csv(report, sep="\t", index=False)
     n_errors, n_warnings = (int((table["level"] == level).sum()) for level in ("error", "warning"))
     summary = f"{len(params.samples)} samples: {n_errors} errors, {n_warnings} warnings; all in {report}"

@@ -5,8 +5,10 @@ import os
 import shutil
 from pathlib import Path
 
-from mscape import fetch, step
+from mscape import addresses, step
+from mscape.fetch import fetch
 from mscape.formats.sources import identify, open_binary, refuse
+from mscape.transfer import Patience
 
 logger = logging.getLogger("mscape")
 
@@ -38,33 +40,58 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def main(input, output, params):
-    """Write the folder of one sample.
+def download_sample(
+    row: dict,
+    folder: Path,
+    *,
+    cache: Path,
+    lock: Path,
+    geo: str = addresses.GEO,
+    patience: Patience | None = None,
+) -> None:
+    """Download the files of one sample into a folder.
 
-    ``params``: ``row`` (of the sheet: ``path``, one address or several with ``;`` between, and ``sha256`` of
-    a single file); optional ``lock`` (table of digests), ``cache`` (folder of all downloads: samples that
-    share an archive fetch it once), ``geo`` (another server of GEO files) and ``patience``.
+    Parameters
+    ----------
+    row
+        Of the sheet: ``path``, one address or several with ``;`` between, and ``sha256`` of a single file.
+    folder
+        Made when all files are whole.
+    cache
+        Folder of all downloads: samples that share an archive fetch it once.
+    lock
+        Table of digests.
+    geo
+        Server of GEO files.
+    patience
+        How often and how long to try.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If a file cannot be had or is not what was expected.
     """
-    folder = Path(str(output.folder))
-    cache = Path(getattr(params, "cache", None) or "data/downloads")
-    lock = Path(getattr(params, "lock", None) or "data/checksums.tsv")
-    patience = getattr(params, "patience", None) or fetch.Patience()
-    addresses = fetch.split_paths(str(params.row["path"]))
-    sha256 = str(params.row.get("sha256", "") or "")
+    given = addresses.split_paths(str(row["path"]))
+    sha256 = str(row.get("sha256", "") or "")
     sha256 = "" if sha256 == "unknown" else sha256
-    if sha256 and len(addresses) > 1:
-        msg = f"one sha256 is given for {len(addresses)} files. Leave it empty: digests are kept in {lock}."
+    if sha256 and len(given) > 1:
+        msg = f"one sha256 is given for {len(given)} files. Leave it empty: digests are kept in {lock}."
         raise step.UserError(msg)
     files = []
-    for address in addresses:
-        url = fetch.resolve(address, geo=getattr(params, "geo", None) or fetch.GEO)
-        place = cache / fetch.place_of(url)
-        found = fetch.fetch(url, place, sha256=sha256, lock=lock, patience=patience, check=check_whole)
+    for address in given:
+        url = addresses.resolve(address, geo=geo)
+        place = cache / addresses.place_of(url)
+        found = fetch(url, place, sha256=sha256, lock=lock, patience=patience, check=check_whole)
         logger.info("%s: sha256 %s", url, found)
         files.append(place)
     folder.mkdir(parents=True, exist_ok=True)
     for place in files:
         link(place, folder / place.name)
+
+
+def main(input, output, params):
+    """Write the folder of one sample; ``params``: ``row`` of the sheet, ``cache`` and ``lock``."""
+    download_sample(params.row, Path(str(output.folder)), cache=Path(params.cache), lock=Path(params.lock))
 
 
 if "snakemake" in globals():
