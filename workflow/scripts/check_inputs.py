@@ -29,7 +29,12 @@ def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, pan
     """
     try:
         with formats.open_counts(
-            path, format=_given(row, "format") or "auto", member=_given(row, "member"), known=known, scratch=scratch
+            path,
+            format=_given(row, "format") or "auto",
+            member=_given(row, "member"),
+            cells=_given(row, "cells"),
+            known=known,
+            scratch=scratch,
         ) as table:
             facts = sniff.look(table, known, organism=organism, genome=_given(row, "genome"))
     except step.UserError as error:
@@ -60,11 +65,11 @@ def check_remote(text: str, *, reached: dict[str, str]) -> list[Finding]:
 
 
 def check_pairs(rows: dict[str, dict]) -> list[tuple[str, Finding]]:
-    """Find rows that name the same file and member."""
+    """Find rows that name the same file, member and cells."""
     seen: dict[tuple, str] = {}
     found = []
     for name, row in rows.items():
-        key = (row["path"], _given(row, "member"), _given(row, "genome"))
+        key = (row["path"], *(_given(row, column) for column in ("member", "genome", "cells")))
         if key in seen:
             fault = Finding(
                 check="same path",

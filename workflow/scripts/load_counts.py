@@ -1,8 +1,6 @@
 """Read one sample's counts, whatever their format, into one shape: raw integers, unique symbols, known ids."""
 
-import fnmatch
 import logging
-import re
 from pathlib import Path
 
 import numpy as np
@@ -38,38 +36,6 @@ def name_cells(barcodes: np.ndarray, sample: str) -> tuple[pd.Index, int]:
     return pd.Index(names.to_numpy(dtype=str), dtype=str), int(repeated.sum())
 
 
-def choose_cells(barcodes: np.ndarray, pattern: str, path: Path) -> np.ndarray:
-    """Find the cells whose barcode matches a pattern; all of them without one.
-
-    Parameters
-    ----------
-    barcodes
-        As given.
-    pattern
-        Globs with ``|`` between them, such as ``*-1|*-3``, or "".
-    path
-        The file, for the message.
-
-    Returns
-    -------
-    Booleans, shape (n_cells,).
-
-    Raises
-    ------
-    mscape.step.UserError
-        If no barcode matches.
-    """
-    if not pattern:
-        return np.ones(len(barcodes), dtype=bool)
-    expression = re.compile("|".join(fnmatch.translate(part.strip()) for part in pattern.split("|")))
-    chosen = np.array([expression.match(str(name)) is not None for name in barcodes], dtype=bool)
-    if not chosen.any():
-        shown = ", ".join(map(str, barcodes[:3]))
-        msg = f"{path}: no barcode matches {pattern!r}; they are like {shown}. Correct the sheet's column 'cells'."
-        raise UserError(msg)
-    return chosen
-
-
 def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
     """Stop if most barcodes are empty droplets.
 
@@ -96,22 +62,22 @@ def main(input, output, params):
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
-    member, genome, wanted = params.member, params.genome, params.cells
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
-    with formats.open_counts(path, format=params.format, member=member, known=known, scratch=target.parent) as table:
-        genes = _settle(table, known, params.organism, genome, path)
+    with formats.open_counts(
+        path, format=params.format, member=params.member, cells=params.cells, known=known, scratch=target.parent
+    ) as table:
+        genes = _settle(table, known, params.organism, params.genome, path)
         if len(table.barcodes) == 0:
             msg = f"{path} holds no cells. Give the matrix that has them."
             raise UserError(msg)
-        chosen = choose_cells(table.barcodes, wanted, path)
-        names, repeated = name_cells(table.barcodes[chosen], params.sample)
+        names, repeated = name_cells(table.barcodes, params.sample)
         notes = table.notes + genes.notes
         if repeated:
             notes.append(f"{repeated:,} barcodes occur more than once and were numbered: several samples in one file?")
         digest = MatrixDigest((*names, *genes.var.index))
         counts.append(
             target,
-            digest.watch(genes.apply(block) for block in _rows(table.rows(), chosen)),
+            digest.watch(genes.apply(block) for block in table.rows()),
             obs=pd.DataFrame(index=names),
             var=genes.var,
             uns={
@@ -149,18 +115,6 @@ def _settle(table, known, organism, genome, path):
     except UserError as error:
         msg = f"{path}: {error}"
         raise UserError(msg) from error
-
-
-def _rows(blocks, chosen):
-    """Hand on the chosen rows of blocks."""
-    start = 0
-    for block in blocks:
-        mask = chosen[start : start + block.shape[0]]
-        start += block.shape[0]
-        if mask.all():
-            yield block
-        elif mask.any():
-            yield block[mask]
 
 
 if "snakemake" in globals():

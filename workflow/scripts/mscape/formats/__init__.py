@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mscape.formats import annotated, tenx, text
 from mscape.formats.sources import READABLE, identify, refuse
+from mscape.formats.table import choose_cells
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def open_counts(
     *,
     format: str = "auto",
     member: str = "",
+    cells: str = "",
     known: pd.DataFrame | None = None,
     scratch: Path | None = None,
 ) -> Iterator[CountTable]:
@@ -55,6 +57,8 @@ def open_counts(
         refused.
     member
         Which of several matrices of a folder or archive: a glob or a part of the path.
+    cells
+        Which cells of a file that holds several samples (see ``table.choose_cells``); all of them if "".
     known
         Gene table with column ``symbol``, to tell genes from cells in text tables.
     scratch
@@ -75,10 +79,10 @@ def open_counts(
         from mscape.formats import archives
 
         with archives.unpacked(archive, member=member, scratch=scratch) as folder:
-            yield _expect(_read_folder(folder, member, known, shown=path), format, path)
+            yield _settle(_read_folder(folder, member, known, shown=path), format, cells, path)
         return
     table = _read_folder(path, member, known, shown=path) if kind == "folder" else _read_file(path, kind, known)
-    yield _expect(table, format, path)
+    yield _settle(table, format, cells, path)
 
 
 def _read_file(path: Path, kind: str, known: pd.DataFrame | None) -> CountTable:
@@ -163,13 +167,17 @@ def _several(paths: list[Path], folder: Path, shown: Path) -> UserError:
     return UserError(msg)
 
 
-def _expect(table: CountTable, format: str, path: Path) -> CountTable:
-    if format in {"", "auto", "unknown"}:
-        return table
+def _settle(table: CountTable, format: str, cells: str, path: Path) -> CountTable:
+    """Refuse another format than the sheet states, and keep the sample's own cells."""
+    if format not in {"", "auto", "unknown"}:
+        _expect(table, format, path)
+    return choose_cells(table, cells, path) if cells else table
+
+
+def _expect(table: CountTable, format: str, path: Path) -> None:
     if format not in FAMILIES:
         msg = f"format {format!r} is not known. Expected auto, {', '.join(FAMILIES)}."
         raise UserError(msg)
     if not table.format.startswith(FAMILIES[format]):
         msg = f"{path}: the sheet says {format}, but it is {table.format}. Write auto, or give the other file."
         raise UserError(msg)
-    return table

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import fnmatch
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +47,41 @@ class CountTable:
     features: pd.DataFrame
     rows: Callable[[], Iterator[sp.csr_matrix]]
     notes: list[str] = field(default_factory=list)
+
+
+def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:
+    """Keep the cells whose name matches a pattern.
+
+    Parameters
+    ----------
+    table
+        Counts of a file that holds several samples.
+    pattern
+        Globs with ``|`` between them, such as ``*-1|*-3``.
+    path
+        The file, for the message.
+
+    Raises
+    ------
+    mscape.step.UserError
+        If no name matches.
+    """
+    expression = re.compile("|".join(fnmatch.translate(part.strip()) for part in pattern.split("|")))
+    chosen = np.array([expression.match(str(name)) is not None for name in table.barcodes], dtype=bool)
+    if not chosen.any():
+        shown = ", ".join(map(str, table.barcodes[:3]))
+        msg = f"{path}: no barcode matches {pattern!r}; they are like {shown}. Correct the sheet's column 'cells'."
+        raise UserError(msg)
+
+    def rows() -> Iterator[sp.csr_matrix]:
+        start = 0
+        for block in table.rows():
+            mask = chosen[start : start + block.shape[0]]
+            start += block.shape[0]
+            if mask.any():
+                yield block[mask]
+
+    return replace(table, barcodes=table.barcodes[chosen], rows=rows)
 
 
 def as_counts(values: np.ndarray, path: Path) -> np.ndarray:
