@@ -1,4 +1,4 @@
-"""What the check finds in good samples, bad samples and pairs of samples."""
+"""What the check finds in good and bad inputs: the table of ``INPUTS``, and how it is said."""
 
 import socket
 import urllib.request
@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
+from test_load_counts import BAD, GOOD
 
 import check_inputs
-from mscape import sniff
+from mscape import chemistry, sniff
 from mscape.step import UserError
 
 PANEL = ["NT5E", "THY1", "ENG", "PTPRC", "CD34", "CD14", "ITGAM", "CD19", "CD79A", "HLA-DRA"]
@@ -47,48 +48,216 @@ def faults(table):
     return {(one.sample, one.level, one.check) for one in table.itertuples() if one.level != "note"}
 
 
-def test_a_good_sample_has_no_fault(tmp_path):
-    table, error = check(tmp_path, [{"path": sample(tmp_path / "a.h5ad")}])
-    assert error is None
-    assert faults(table) == set()
-    assert list(table.columns) == check_inputs.COLUMNS
-    assert table.loc[0, "found"].startswith("h5ad, 60 cells")
+SMALL = {("warning", "cells"), ("warning", "genes"), ("warning", "panel")}  # the small matrix of most files
+MOUSE = pd.Index([name.title() if not name.startswith("MT-") else "mt-Nd1" for name in GENES]).drop_duplicates()
 
 
-def test_all_faults_of_all_samples_are_in_one_table(tmp_path):
+def droplets(path):
+    """An unfiltered matrix: a few cells among many barcodes with hardly a count."""
+    n = sniff.MANY_BARCODES + 100
+    matrix = sp.random(n, len(PANEL), density=0.3, format="csr", rng=0)
+    matrix.data[:] = 1
+    return make.h5ad(path, AnnData(matrix.astype(np.int32), var=pd.DataFrame(index=PANEL)))
+
+
+def sexed(path, gene):
+    """A sample with transcripts that tell the sex."""
+    names = GENES.union(["XIST", "RPS4Y1", "DDX3Y"], sort=False)
+    sample(path, genes=names.drop([name for name in ("XIST", "RPS4Y1", "DDX3Y") if name != gene]), n_cells=60)
+    return path
+
+
+def stated(path, chemistry):
+    """A 10x h5 that states its chemistry."""
+    import h5py
+
+    with h5py.File(make.tenx_h5(path), "r+") as file:
+        file.attrs["chemistry_description"] = chemistry
+    return path
+
+
+def copied(folder):
+    """The same file under two names."""
+    one = sample(folder / "a.h5ad")
+    (folder / "b.h5ad").write_bytes(one.read_bytes())
+    return one, folder / "b.h5ad"
+
+
+# One input a line: how it is made (one path, or one for each sample), what else the sheet says, and the faults that the
+# check must find: level and check. The files of test_load_counts come first.
+INPUTS = {
+    **{name: (build, {}, SMALL) for name, (build) in GOOD.items()},
+    **{name: (build, {}, {("error", "readable")}) for name, (build, _) in BAD.items()},
+    "all zero": (BAD["all zero"][0], {}, SMALL | {("error", "counts")}),
+    "good sample": (lambda d: sample(d / "a.h5ad"), {}, set()),
+    "two good samples": (lambda d: (sample(d / "a.h5ad"), sample(d / "b.h5ad", seed=1)), {}, set()),
+    "mouse called human": (lambda d: sample(d / "a.h5ad", genes=MOUSE), {}, {("error", "species")}),
+    "mouse called mouse": (lambda d: sample(d / "a.h5ad", genes=MOUSE), {"organism": "mouse"}, set()),
+    "human called other": (lambda d: sample(d / "a.h5ad"), {"organism": "other"}, {("error", "species")}),
+    "panel gene absent": (
+        lambda d: sample(d / "a.h5ad", genes=GENES.drop("THY1")),
+        {},
+        {("warning", "panel")},
+    ),
+    "whole panel absent": (lambda d: sample(d / "a.h5ad", genes=GENES.drop(PANEL)), {}, {("error", "panel")}),
+    "no mitochondrial genes": (
+        lambda d: sample(d / "a.h5ad", genes=GENES.drop("MT-ND1")),
+        {},
+        {("warning", "mitochondria")},
+    ),
+    "genes filtered before": (lambda d: sample(d / "a.h5ad", genes=GENES[:500]), {}, {("warning", "genes")}),
+    "five cells": (lambda d: sample(d / "a.h5ad", n_cells=5), {}, {("warning", "cells")}),
+    "thirty cells": (lambda d: sample(d / "a.h5ad", n_cells=30), {}, {("warning", "cells")}),
+    "no cells": (
+        lambda d: make.h5ad(d / "a.h5ad", make.annotated()[:0].copy()),
+        {},
+        {("error", "cells"), ("warning", "genes"), ("warning", "panel")},
+    ),
+    "empty droplets": (
+        lambda d: droplets(d / "a.h5ad"),
+        {},
+        {("error", "droplets"), ("warning", "genes"), ("warning", "mitochondria")},
+    ),
+    "reads": (lambda d: sample(d / "a.h5ad", mean=400), {}, {("warning", "umi")}),
+    "reads said to be 10x": (
+        lambda d: sample(d / "a.h5ad", mean=400, barcodes=[f"cell{i}" for i in range(60)]),
+        {"assay": "10x 3' v3"},
+        {("warning", "umi"), ("warning", "chemistry")},
+    ),
+    "10x said to be Smart-seq": (
+        lambda d: sample(d / "a.h5ad"),
+        {"assay": "Smart-seq2"},
+        {("warning", "chemistry")},
+    ),
+    "10x said to be 10x": (lambda d: sample(d / "a.h5ad"), {"assay": "10x 3' v2"}, set()),
+    "h5 that states another chemistry": (
+        lambda d: stated(d / "a.h5", "Single Cell 3' v3"),
+        {"assay": "Drop-seq"},
+        SMALL | {("warning", "chemistry")},
+    ),
+    "male said to be female": (
+        lambda d: sexed(d / "a.h5ad", "DDX3Y"),
+        {"sex": "female"},
+        {("warning", "sex")},
+    ),
+    "female said to be female": (lambda d: sexed(d / "a.h5ad", "XIST"), {"sex": "F"}, set()),
+    "a barcode twice": (
+        lambda d: make.tenx_folder(d / "a", barcodes=[*make.BARCODES[:-1], make.BARCODES[0]]),
+        {},
+        SMALL | {("warning", "barcodes")},
+    ),
+    "the same file under two names": (copied, {}, {("error", "same cells")}),
+    "the same path twice": (
+        lambda d: (sample(d / "a.h5ad"), d / "a.h5ad"),
+        {},
+        {("error", "same cells"), ("error", "same path")},
+    ),
+    "the same names of other cells": (
+        lambda d: [sample(d / f"{i}.h5ad", seed=i, barcodes=[f"cell{i}" for i in range(60)]) for i in range(2)],
+        {},
+        {("warning", "same cells")},
+    ),
+    "another format than stated": (lambda d: sample(d / "a.h5ad"), {"format": "loom"}, {("error", "readable")}),
+    "no such member": (
+        lambda d: make.raw_tar(d / "a.tar", d / "x", "GSM1"),
+        {"member": "GSM2"},
+        {("error", "readable")},
+    ),
+    "no such genome": (lambda d: make.tenx_h5(d / "a.h5"), {"genome": "mm10"}, {("error", "readable")}),
+    "no such cells": (lambda d: sample(d / "a.h5ad"), {"cells": "D7*"}, {("error", "readable")}),
+    "accession of no kind": (lambda d: "geo:182158:a.tar", {}, {("error", "download")}),
+    "address of no kind": (lambda d: "gopher://a/b", {}, {("error", "download")}),
+}
+
+
+@pytest.fixture(scope="module")
+def one_table(tmp_path_factory):
+    """All inputs as one study, each a dataset of its own, in one table."""
+    rows = []
+    for name, (build, given, _) in INPUTS.items():
+        made = build(tmp_path_factory.mktemp("input"))
+        for number, path in enumerate(made if isinstance(made, tuple | list) else [made]):
+            row = {"sample_id": f"s{number}", "path": str(path)} | given
+            rows.append({"dataset": name, "organism": given.get("organism", "human"), "row": row})
+    return check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_each_input_has_its_faults(name, one_table):
+    mine = one_table[one_table["dataset"] == name]
+    assert {(one.level, one.check) for one in mine.itertuples() if one.level != "note"} == INPUTS[name][2]
+    assert (mine.loc[mine["level"] != "note", ["found", "next_step"]] != "").all(axis=None)
+
+
+def test_the_table_of_inputs_is_long():
+    good = sum(not any(level == "error" for level, _ in faults) for _, _, faults in INPUTS.values())
+    assert good >= 40
+    assert len(INPUTS) - good >= 40
+
+
+def test_all_faults_of_all_samples_are_told_at_once(tmp_path):
     rows = [
         {"path": tmp_path / "nothing"},
         {"path": sample(tmp_path / "b.h5ad", genes=GENES.drop(["THY1", "MT-ND1"]))},
-        {"path": sample(tmp_path / "c.h5ad", n_cells=5, seed=2)},
-        {"path": sample(tmp_path / "d.h5ad", seed=3, genes=GENES[:500])},
-        {"path": sample(tmp_path / "e.h5ad", seed=4, mean=400)},
-        {"path": make.h5ad(tmp_path / "f.h5ad", make.annotated(make.logged()))},
         {"path": make.write_text(tmp_path / "g.csv", "<html>")},
+        {"path": sample(tmp_path / "a.h5ad")},
     ]
     table, error = check(tmp_path, rows)
+    assert list(table.columns) == check_inputs.COLUMNS
+    assert list(table["level"]) == sorted(table["level"], key=check_inputs.LEVELS.index)
     assert faults(table) == {
         ("s0", "error", "readable"),
         ("s1", "warning", "panel"),
         ("s1", "warning", "mitochondria"),
-        ("s2", "warning", "cells"),
-        ("s3", "warning", "genes"),
-        ("s4", "warning", "umi"),
-        ("s5", "error", "readable"),
-        ("s6", "error", "readable"),
+        ("s2", "error", "readable"),
     }
-    assert error.startswith("7 samples: 3 errors, 5 warnings")
-    assert "THY1" in table.loc[table["check"] == "panel", "found"].item()
-    assert (table.loc[table["level"] == "error", "next_step"] != "").all()
-    assert list(table["level"]) == sorted(table["level"], key=check_inputs.LEVELS.index)
+    assert error.startswith("4 samples: 2 errors, 2 warnings")
+    assert all(text in error for text in ("no such file", "not in the feature table: THY1", "is a web page"))
+    assert "organism: mouse" in check(tmp_path, [{"path": sample(tmp_path / "m.h5ad", genes=MOUSE)}])[1]
 
 
-def test_species_is_compared_with_the_config(tmp_path):
-    mouse = [name.title() if not name.startswith("MT-") else "mt-Nd1" for name in GENES]
-    path = sample(tmp_path / "a.h5ad", genes=pd.Index(mouse).drop_duplicates())
-    table, error = check(tmp_path, [{"path": path}])
-    assert ("s0", "error", "species") in faults(table)
-    assert "organism: mouse" in error
-    assert check(tmp_path, [{"path": path}], organism="mouse")[1] is None
+def test_samples_that_share_a_file_are_told_apart_by_their_cells(tmp_path):
+    names = [f"D{i % 2}_{i}" for i in range(120)]
+    path = sample(tmp_path / "a.h5ad", n_cells=120, barcodes=names)
+    rows = [
+        {"dataset": "D", "organism": "human", "row": {"sample_id": donor, "path": str(path), "cells": f"{donor}_*"}}
+        for donor in ("D0", "D1")
+    ]
+    table = check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path)
+    assert faults(table) == set()
+    assert table[table["check"] == "format"]["found"].str.contains("60 cells").all()
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "family", "sure"),
+    [
+        (["ACGTACGTACGTACGT-1", "TTGTACGTACGTACGA-2"], {}, "10x", "likely"),
+        (["S1_ACGTACGTACGTACGT-1"], {}, "10x", "likely"),
+        (["ACGTACGTACGTACGT"], {}, "", "possible"),
+        (["AAACATACAACCAC", "AAACATTGAGCTAC"], {}, "10x", "likely"),
+        (["ACGTACGTACGT"], {}, "Drop-seq", "likely"),
+        (["ACGTACGTA-ACGTACGT", "ACGTACGTACG-ACGTACGT"], {}, "inDrop", "likely"),
+        (["ACGTACGTACGTACG", "ACGTACGTAC"], {}, "", "not told"),
+        (["A1", "A10", "B03"], {}, "plate", "possible"),
+        (["SRR1234567", "SRR1234568"], {}, "plate", "possible"),
+        (["cell1", "cell2"], {"reads": True}, "plate", "likely"),
+        (["p1b1.bcHQAL"], {}, "", "not told"),
+        (["ACGTACGTACGTACGT"], {"stated": "Single Cell 3' v3"}, "10x", "stated"),
+        ([], {}, "", "not told"),
+    ],
+)
+def test_barcodes_tell_the_chemistry(names, given, family, sure):
+    found = chemistry.guess_chemistry(names, **given)
+    assert (found.family, found.sure) == (family, sure)
+    assert found.why
+
+
+@pytest.mark.parametrize(
+    ("assay", "family"),
+    [("10x 3' v2", "10x"), ("Fluidigm C1", "plate"), ("Smart-seq2", "plate"), ("CEL-seq2", "plate"), ("unknown", "")],
+)
+def test_assays_have_families(assay, family):
+    assert chemistry.name_family(assay) == family
 
 
 @pytest.mark.parametrize(
@@ -107,31 +276,6 @@ def test_species_is_compared_with_the_config(tmp_path):
 def test_names_tell_species_and_kind(names, ids, species, kind):
     assert sniff.guess_species(pd.Series(names), pd.Series(ids), make.KNOWN) == species
     assert sniff.kind_of_names(pd.Series(names), pd.Series(ids)) == kind
-
-
-def test_the_same_file_twice_is_an_error(tmp_path):
-    one = sample(tmp_path / "a.h5ad")
-    copy = tmp_path / "b.h5ad"
-    copy.write_bytes(one.read_bytes())
-    table, _ = check(tmp_path, [{"path": one}, {"path": copy}, {"path": sample(tmp_path / "c.h5ad", seed=5)}])
-    assert faults(table) == {("s1", "error", "same cells")}
-    table, _ = check(tmp_path, [{"path": one}, {"path": one}])
-    assert faults(table) == {("s1", "error", "same cells"), ("s1", "error", "same path")}
-
-
-def test_shared_barcodes_with_other_counts_are_a_warning(tmp_path):
-    names = [f"cell{i}" for i in range(60)]
-    rows = [{"path": sample(tmp_path / f"{i}.h5ad", seed=i, barcodes=names)} for i in range(2)]
-    table, error = check(tmp_path, rows)
-    assert error is None
-    assert faults(table) == {("s1", "warning", "same cells")}
-
-
-def test_empty_droplets_are_an_error():
-    totals = np.r_[np.full(500, 5000), np.full(50_000, 3)]
-    assert sniff.looks_unfiltered(totals, len(totals))
-    assert not sniff.looks_unfiltered(np.full(100_000, 3000), 100_000)
-    assert not sniff.looks_unfiltered(np.full(200, 3), 200)
 
 
 def test_without_network_the_check_says_so_for_each_sample(tmp_path, monkeypatch):
@@ -157,7 +301,7 @@ def test_fetched_samples_are_read_and_bad_addresses_are_told(tmp_path):
         {"dataset": "D", "organism": "human", "row": {"sample_id": "b", "path": "geo:XX1:x"}},
     ]
     table = check_inputs.check_study(rows, make.KNOWN, {"THY1"}, scratch=tmp_path)
-    assert "10x folder v3" in table.loc[table["sample"] == "a", "found"].iloc[-1]
+    assert table.loc[table["sample"] == "a", "found"].str.contains("10x folder v3").any()
     assert table.loc[table["sample"] == "b", "check"].tolist() == ["download"]
 
 

@@ -14,6 +14,7 @@ from input_files import GENES, MARKERS, NOT_GIVEN
 import load_counts
 import qc_cells
 from mscape import counts
+from mscape.sex import check_sex
 
 SETTINGS = {
     "n_mads": 5,
@@ -171,7 +172,7 @@ def test_only_cells_that_pass_get_doublet_scores(tmp_path):
 )
 def test_sex_is_compared_with_the_sheet(xist, linked, stated, found, agrees):
     total = 1_000_000
-    result = qc_cells.check_sex({"XIST": xist, "Y": linked, "all": total}, stated)
+    result = check_sex({"XIST": xist, "Y": linked, "all": total}, stated)
     assert (result["found"], result["agrees"]) == (found, agrees)
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from mscape import addresses, formats, sniff, step, transfer
 from mscape.config import is_remote
-from mscape.sniff import Finding
+from mscape.findings import Finding, judge, same_cells
 
 logger = logging.getLogger("mscape")
 
@@ -40,7 +40,7 @@ def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, pan
     except step.UserError as error:
         what, _, advice = str(error).partition(". ")
         return None, [Finding(check="readable", level="error", found=what, next_step=advice)]
-    return facts, sniff.judge(facts, organism=organism, panel=panel)
+    return facts, judge(facts, row, organism=organism, panel=panel)
 
 
 def check_remote(text: str, *, reached: dict[str, str]) -> list[Finding]:
@@ -114,7 +114,7 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
             )
             found += [(dataset, name, finding) for finding in findings]
         facts = {name: one for name, one in facts.items() if one is not None}
-        pairs = check_pairs(rows) + sniff.same_cells(facts)
+        pairs = check_pairs(rows) + same_cells(facts)
         found += [(dataset, name, finding) for name, finding in pairs]
     rows = [(*where, f.level, f.check, f.found, f.expected, f.next_step) for *where, f in found]
     table = pd.DataFrame(rows, columns=COLUMNS)

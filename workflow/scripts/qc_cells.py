@@ -10,16 +10,16 @@ import scipy.sparse as sp
 import yaml
 
 from mscape import ambient, counts, doublets, step
+from mscape.sex import check_sex, sum_sex_genes
 
 logger = logging.getLogger("mscape")
 
 REASONS = ("pass", "low_counts", "low_genes", "high_counts", "high_mt", "doublet")
 FEW = 20  # cells below which a median and its spread say little
-Y_GENES = ("RPS4Y1", "DDX3Y", "UTY", "USP9Y", "KDM5D", "EIF1AY", "ZFY", "NLGN4Y")
 TOP = 20
 
 
-def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
+def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
     """Measure each cell, with scanpy's names and definitions.
 
     Parameters
@@ -34,14 +34,11 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
     cells
         ``total_counts n_genes_by_counts pct_counts_mt pct_counts_in_top_20_genes``; ``pct_counts_mt`` is NaN
         where the feature table has no mitochondrial genes. A cell without counts has 0 everywhere.
-    sums
-        Total counts of the sample: of ``XIST``, of the Y-linked genes (``Y``), of all genes (``all``); -1
-        where the gene is not in the feature table.
+    of_gene
+        Counts of each gene in the sample, shape (n_genes,).
     """
     mito = genes.str.upper().str.startswith("MT-")
-    linked = genes.isin(Y_GENES)
-    xist = genes == "XIST"
-    parts, sums = [], {"XIST": 0, "Y": 0, "all": 0}
+    parts, of_gene = [], np.zeros(len(genes))
     for _, _, block in blocks:
         total = np.asarray(block.sum(axis=1, dtype=np.int64)).ravel()
         safe = np.maximum(total, 1)
@@ -59,14 +56,8 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, dict]:
                 }
             )
         )
-        sums["XIST"] += int(block[:, xist].sum())
-        sums["Y"] += int(block[:, linked].sum())
-        sums["all"] += int(total.sum())
-    if not xist.any():
-        sums["XIST"] = -1
-    if not linked.any():
-        sums["Y"] = -1
-    return pd.concat(parts, ignore_index=True), sums
+        of_gene += np.bincount(block.indices, weights=block.data, minlength=len(genes))
+    return pd.concat(parts, ignore_index=True), of_gene
 
 
 def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
@@ -124,35 +115,12 @@ def judge_cells(cells: pd.DataFrame, limits: dict[str, float]) -> pd.Categorical
     return pd.Categorical(reason, categories=REASONS)
 
 
-def check_sex(sums: dict, stated: str) -> dict[str, str | float]:
-    """Compare the sheet's sex with XIST and Y-linked transcripts, pooled over the sample.
-
-    Returns
-    -------
-    ``xist_cpm``, ``y_cpm``, ``found`` (female, male, both, unclear or not_assessable), ``stated``, and
-    ``agrees`` (yes, no or not_assessable). Long-cultured cells may lose XIST or Y: a disagreement calls for a
-    look, not for exclusion.
-    """
-    xist, linked = (1e6 * sums[key] / max(sums["all"], 1) if sums[key] >= 0 else np.nan for key in ("XIST", "Y"))
-    if np.isnan(linked) or sums["all"] < 100_000:
-        found = "not_assessable"
-    else:
-        has_y, has_xist = linked >= 10, xist >= 10
-        found = {(True, False): "male", (False, True): "female", (True, True): "both", (False, False): "unclear"}[
-            bool(has_y), bool(has_xist)
-        ]
-    stated = {"f": "female", "m": "male"}.get(stated.lower(), stated.lower())
-    known = found in {"male", "female"} and stated in {"male", "female"}
-    agrees = ("yes" if found == stated else "no") if known else "not_assessable"
-    return {"xist_cpm": float(xist), "y_cpm": float(linked), "found": found, "stated": stated, "agrees": agrees}
-
-
 def main(input, output, params):
     """Write qc.h5ad of one sample: one row a cell of raw.h5ad, nothing dropped."""
     settings = params.settings
     path = str(input.h5ad)
     genes = counts.read_var(path).index
-    cells, sums = measure_cells(counts.blocks(path), genes)
+    cells, of_gene = measure_cells(counts.blocks(path), genes)
     cells.index = counts.read_obs(path).index
     limits = set_limits(cells, settings)
     qc = judge_cells(cells, limits)
@@ -175,7 +143,9 @@ def main(input, output, params):
         organism=params.organism,
         markers=Path(input.markers),
     )
-    sex = check_sex(sums, str(params.row.get("sex", "unknown"))) if params.organism == "human" else {}
+    sex = {}
+    if params.organism == "human":
+        sex = check_sex(sum_sex_genes(of_gene, genes), str(params.row.get("sex", "unknown")))
     if sex.get("agrees") == "no":
         notes.append(
             f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, "

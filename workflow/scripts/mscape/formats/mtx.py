@@ -113,7 +113,7 @@ def _read_head(file: BinaryIO, path: Path) -> tuple[int, int, int]:
     try:
         n_rows, n_cols, n_values = map(int, line.split())
     except ValueError as error:
-        msg = f"{path}: the line with the matrix's size reads {line[:40]!r}, expected three whole numbers."
+        msg = f"{path}: the line with the matrix's size reads {line[:40]!r}, not three whole numbers. Export it again."
         raise UserError(msg) from error
     if max(n_rows, n_cols) > LARGEST:
         msg = f"{path} announces {n_rows} x {n_cols}, more than can be held. Export it again."

@@ -40,6 +40,8 @@ class CountTable:
         ``features``.
     notes
         What a user should know about how the file was read.
+    chemistry
+        Protocol that the file states, or "".
     """
 
     format: str
@@ -47,6 +49,7 @@ class CountTable:
     features: pd.DataFrame
     rows: Callable[[], Iterator[sp.csr_matrix]]
     notes: list[str] = field(default_factory=list)
+    chemistry: str = ""
 
 
 def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:

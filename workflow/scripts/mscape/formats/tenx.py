@@ -154,11 +154,13 @@ def read_h5(path: Path) -> CountTable:
                 raise UserError(msg)
         version = "v3" if any("features" in group for group in groups.values()) else "v2"
         names = list(groups)
+        chemistry = decode([file.attrs.get("chemistry_description", "")])[0]
     return CountTable(
         format=f"10x h5 {version}",
         barcodes=barcodes,
         features=features,
         rows=lambda: _h5_rows(path, names),
+        chemistry=chemistry,
     )
 
 

@@ -209,7 +209,10 @@ def _to_numbers(values: pd.DataFrame, path: Path, layout: Layout) -> np.ndarray:
     if wrong:
         column = values[wrong[0]].astype(str)
         text = column[pd.to_numeric(column, errors="coerce").isna()].iloc[0]
-        msg = f"{path}: {text!r} stands in column {layout.header[wrong[0]]!r}, where counts were expected."
+        msg = (
+            f"{path}: {text!r} stands in column {layout.header[wrong[0]]!r}, where counts were expected. Leave out "
+            "columns that hold no counts, or export the table again."
+        )
         raise UserError(msg)
     array = values.to_numpy()
     evidence = why_not_counts(array[:1]) if array.dtype.kind == "f" and np.isnan(array).any() else ""
