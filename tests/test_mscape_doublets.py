@@ -89,8 +89,9 @@ def test_neighbours_are_exact(sample):
     points = np.random.default_rng(0).normal(size=(700, 5)).astype(np.float32)
     sizes = np.array([7, 20])
     near = NearestNeighbors(n_neighbors=20, algorithm="brute").fit(points).kneighbors(return_distance=False)
-    expected = np.mean([((near[:, :k] >= 400).sum(axis=1) + 1) / (k + 2) for k in sizes], axis=0)
-    np.testing.assert_allclose(doublets._share_simulated(points, 400, 700, sizes), expected)
+    simulated = [(near[:, :k] >= 400).sum(axis=1) for k in sizes]
+    expected = np.mean([np.log((n + 1) / (k + 1 - n)) for k, n in zip(sizes, simulated, strict=True)], axis=0)
+    np.testing.assert_allclose(doublets._log_odds_simulated(points, 400, 700, sizes), expected)
 
 
 @pytest.mark.real

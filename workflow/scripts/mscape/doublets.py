@@ -25,7 +25,7 @@ MAX_RATE = 0.25
 SCORED_SIMULATED = 4000
 MAX_SIMULATED = 60_000
 BLOCK = 512
-NEIGHBOURHOODS = (0.5, 1.0, 2.0)  # times the root of the number of cells
+NEIGHBOURHOODS = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the root of the number of cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +115,8 @@ def find_doublets(
     ratio = n_simulated / n_cells
     sizes = np.unique([max(1, round(part * np.sqrt(n_cells) * (1 + ratio))) for part in NEIGHBOURHOODS])
     sizes = np.minimum(sizes, len(embedded) - 1)
-    share = _share_simulated(embedded, n_cells, n_cells + n_scored, sizes)
-    posterior = _posterior(share, ratio, rate)
+    log_odds = _log_odds_simulated(embedded, n_cells, n_cells + n_scored, sizes)
+    posterior = _posterior(log_odds, ratio, rate)
     score, simulated = posterior[:n_cells], posterior[n_cells:]
     threshold = choose_threshold(score, simulated, rate)
     return Doublets(
@@ -217,15 +217,15 @@ def _leading(matrix: np.ndarray, n_pcs: int) -> tuple[np.ndarray, np.ndarray]:
     return values[order], vectors[:, order]
 
 
-def _share_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes: np.ndarray) -> np.ndarray:
-    """Share of simulated doublets (rows from ``n_cells`` on) around each of the first ``n_queries`` rows.
+def _log_odds_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes: np.ndarray) -> np.ndarray:
+    """Log odds of simulated doublets (rows from ``n_cells`` on) around each of the first ``n_queries`` rows.
 
-    The mean over neighbourhoods of several sizes: small ones see rare kinds of cells, large ones are less
-    noisy.
+    The mean over neighbourhoods of several sizes: small ones see rare kinds of cells, large ones are less noisy, and
+    which of them tells more differs from sample to sample.
     """
     length = np.einsum("ij,ij->i", points, points)
     largest = int(sizes.max())
-    share = np.empty(n_queries)
+    log_odds = np.empty(n_queries)
     for start, stop in _spans(n_queries):
         distance = points[start:stop] @ points.T
         distance *= -2
@@ -233,20 +233,20 @@ def _share_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes: np
         rows = np.arange(stop - start)
         distance[rows, np.arange(start, stop)] = np.inf  # no point is its own neighbour
         nearest = np.argpartition(distance, largest - 1, axis=1)[:, :largest]
-        order = np.argsort(np.take_along_axis(distance, nearest, axis=1), axis=1, kind="stable")
-        simulated = np.cumsum(np.take_along_axis(nearest, order, axis=1) >= n_cells, axis=1)
-        share[start:stop] = np.mean([(simulated[:, size - 1] + 1) / (size + 2) for size in sizes], axis=0)
-    return share
+        order = np.argpartition(np.take_along_axis(distance, nearest, axis=1), sizes - 1, axis=1)
+        simulated = np.cumsum(np.take_along_axis(nearest, order, axis=1) >= n_cells, axis=1)[:, sizes - 1]
+        log_odds[start:stop] = np.log((simulated + 1) / (sizes + 1 - simulated)).mean(axis=1)
+    return log_odds
 
 
-def _posterior(share: np.ndarray, ratio: float, rate: float) -> np.ndarray:
-    """Turn the share of simulated neighbours into the probability of a doublet, by Bayes' rule.
+def _posterior(log_odds: np.ndarray, ratio: float, rate: float) -> np.ndarray:
+    """Turn the odds of simulated neighbours into the probability of a doublet, by Bayes' rule.
 
     Where doublets make up a share ``rate`` of a sample and ``ratio`` simulated ones are added for each cell,
     the densities of cells and of simulated doublets around a point give the share of doublets among the cells
     there.
     """
-    density = share / ratio / (1 - share)  # of doublets, relative to that of cells of any kind
+    density = np.exp(log_odds) / ratio  # of doublets, relative to that of cells of any kind
     return np.clip(rate * density, 0, 1)
 
 
