@@ -91,6 +91,40 @@ def test_each_reason_is_given_to_the_cells_it_fits(tmp_path):
     assert 15 <= limits["max_pct_mt"] <= 50
 
 
+def test_limits_that_cells_fail_together_are_counted(tmp_path):
+    matrix, names = draw()
+    matrix[:5] = 0  # few counts and few genes
+    matrix[5:8] = 0
+    matrix[5:8, 20] = 3000  # one gene
+    summary = run(tmp_path, matrix, names).uns["mscape"]["qc_cells"]
+    assert dict(summary["failed_together"]) == {"low_counts+low_genes": 5, "low_genes": 3}
+    good = run(tmp_path, draw()[0], names).uns["mscape"]["qc_cells"]
+    assert dict(good["failed_together"]) == {}
+
+
+def test_a_group_of_dying_cells_is_flagged_and_kept(tmp_path):
+    rng = np.random.default_rng(3)
+    matrix, names = draw(n_cells=600, median=6000)
+    healthy = run(tmp_path, matrix, names)
+    assert not healthy.obs["low_quality_group"].any()
+    matrix[:60, 13:] = rng.binomial(matrix[:60, 13:], 0.2)  # most of the cytoplasm is lost, mitochondria stay
+    matrix[:60, :13] = rng.poisson(20, (60, 13))
+    result = run(tmp_path, matrix, names, max_pct_mt={"floor": 40, "ceiling": 50})
+    flagged = result.obs["low_quality_group"].to_numpy()
+    assert flagged[:60].mean() > 0.75
+    assert flagged[60:].mean() < 0.02
+    assert (result.obs["qc"] == "pass").all()
+    notes = result.uns["mscape"]["qc_cells"]["notes"]
+    assert any("dying cells? They are kept" in note for note in notes)
+
+
+def test_small_cells_without_many_mitochondria_are_not_flagged(tmp_path):
+    matrix, names = draw(n_cells=600, median=6000)
+    other = draw(n_cells=100, median=1500, seed=9)[0]  # another kind of cell, small and sound
+    result = run(tmp_path, np.vstack([matrix, other]), names)
+    assert not result.obs["low_quality_group"].any()
+
+
 def test_large_cells_rich_in_mitochondria_all_stay(tmp_path):
     matrix, names = draw(median=40_000, mito=0.2)
     result = run(tmp_path, matrix, names)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 import render_report
 from mscape import counts
 from mscape.report import alerts, answers, cells, charts, collect, colours, page, programmes, words
+from mscape.report.upset import upset
 from mscape.step import UserError
 
 HOSTILE = [
@@ -107,6 +108,24 @@ def test_limits_of_each_sample_are_drawn_where_they_are_known(demo):
     for term, known in (("total_counts", 1), ("n_genes_by_counts", 1), ("pct_counts_mt", 1), ("doublet_score", 0)):
         chart = re.search(rf'<figure class="fig" id="quality-{term}">.*?</figure>', demo, flags=re.S).group()
         assert chart.count('class="limit"') == 6 * known
+
+
+def test_limits_failed_together_are_drawn():
+    chart = upset({"low_counts+low_genes": 40, "low_genes": 7, "high_mt": 12}, title="S1")
+    assert chart.count('<rect class="box"') == 3
+    assert chart.count('<circle class="dot"') == 4
+    assert chart.count('<line class="median"') == 1
+    assert "low genes (47)" in chart
+    assert "low counts and low genes: 40 cells" in chart
+
+
+def test_remarks_of_quality_control_are_an_alert(tmp_path):
+    dataset = collect.read_dataset(report_fixture.make(tmp_path, cells=400), name="demo")
+    assert not any(alert.title == "Remarks of quality control" for alert in alerts.alerts(dataset)[0])
+    sample = next(iter(dataset.qc))
+    dataset.qc[sample].uns["mscape"]["qc_cells"]["notes"] = np.array(["60 cells form a group: dying cells?"])
+    found = [alert for alert in alerts.alerts(dataset)[0] if alert.title == "Remarks of quality control"]
+    assert [alert.lots for alert in found] == [[(sample, "60 cells form a group: dying cells?")]]
 
 
 def test_one_lot_is_read_by_its_sub_populations(tmp_path):

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import yaml
 
 from mscape import ambient, counts, doublets, step
+from mscape.low_quality import find_low_quality
 from mscape.sex import check_sex, sum_sex_genes
 
 logger = logging.getLogger("mscape")
@@ -96,8 +97,8 @@ def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
     return limits
 
 
-def judge_cells(cells: pd.DataFrame, limits: dict[str, float]) -> pd.Categorical:
-    """Give each cell ``pass`` or the first reason against it.
+def find_faults(cells: pd.DataFrame, limits: dict[str, float]) -> pd.DataFrame:
+    """Say which limits each cell fails; one boolean column a reason, in the order in which they count.
 
     Many mitochondrial counts alone are no fault, since active mesenchymal cells are rich in mitochondria.
     They count as ``high_mt`` only where the other RNA is also low (``min_nuclear_counts``): the sign of a
@@ -105,14 +106,26 @@ def judge_cells(cells: pd.DataFrame, limits: dict[str, float]) -> pd.Categorical
     """
     totals = cells["total_counts"].to_numpy()
     share = cells["pct_counts_mt"].to_numpy()
-    faults = {
-        "low_counts": totals < limits["min_counts"],
-        "low_genes": cells["n_genes_by_counts"].to_numpy() < limits["min_genes"],
-        "high_counts": totals > limits["max_counts"],
-        "high_mt": (share > limits["max_pct_mt"]) & (totals * (1 - share / 100) < limits["min_nuclear_counts"]),
-    }
-    reason = np.select(list(faults.values()), list(faults), default="pass")
+    return pd.DataFrame(
+        {
+            "low_counts": totals < limits["min_counts"],
+            "low_genes": cells["n_genes_by_counts"].to_numpy() < limits["min_genes"],
+            "high_counts": totals > limits["max_counts"],
+            "high_mt": (share > limits["max_pct_mt"]) & (totals * (1 - share / 100) < limits["min_nuclear_counts"]),
+        }
+    )
+
+
+def judge_cells(faults: pd.DataFrame) -> pd.Categorical:
+    """Give each cell ``pass`` or the first reason against it."""
+    reason = np.select([faults[name] for name in faults], list(faults), default="pass")
     return pd.Categorical(reason, categories=REASONS)
+
+
+def count_together(faults: pd.DataFrame) -> dict[str, int]:
+    """Count the cells by the set of limits that they fail, joined by ``+``; most frequent first."""
+    sets = faults.value_counts()
+    return {"+".join(faults.columns[list(fails)]): int(count) for fails, count in sets.items() if any(fails)}
 
 
 def main(input, output, params):
@@ -123,12 +136,14 @@ def main(input, output, params):
     cells, of_gene = measure_cells(counts.blocks(path), genes)
     cells.index = counts.read_obs(path).index
     limits = set_limits(cells, settings)
-    qc = judge_cells(cells, limits)
+    faults = find_faults(cells, limits)
+    qc = judge_cells(faults)
     notes = describe(cells, qc, limits)
 
     passed = np.flatnonzero(qc == "pass")
     found, reason = score_doublets(path, passed, settings, seed=params.seed)
     cells["doublet_score"], cells["predicted_doublet"] = np.float32("nan"), False
+    cells["low_quality_group"] = False
     if found is None:
         notes.append(f"no doublet scores: {reason}")
     else:
@@ -136,6 +151,14 @@ def main(input, output, params):
         cells.iloc[passed, cells.columns.get_loc("predicted_doublet")] = found.called
         if settings["doublets"] == "remove":
             qc[passed[found.called]] = "doublet"
+        total, share = (cells[name].to_numpy()[passed] for name in ("total_counts", "pct_counts_mt"))
+        for group in find_low_quality(found.embedding, total, share, seed=params.seed):
+            cells.iloc[passed[group.cells], cells.columns.get_loc("low_quality_group")] = True
+            notes.append(
+                f"{len(group.cells):,} cells that pass form a group with {group.counts:,.0f} counts and "
+                f"{group.pct_mt:.0f} % mitochondrial ones at the median (sample: {np.median(total):,.0f} and "
+                f"{np.median(share):.0f} %): dying cells? They are kept, and flagged as low_quality_group"
+            )
     soup = measure_ambient(
         path,
         cells["total_counts"].to_numpy(),
@@ -156,6 +179,7 @@ def main(input, output, params):
         logger.warning("%s", note)
     summary = {
         "limits": limits,
+        "failed_together": count_together(faults),
         "ambient_fraction": soup.fraction,
         "ambient_source": soup.source,
         "doublets": {

@@ -46,6 +46,8 @@ class Doublets:
         Share of doublets expected in the sample.
     detectable
         Share of simulated doublets above the threshold: the others resemble single cells (two of one kind).
+    embedding
+        Principal components of the cells' log counts, shape (n_cells, n_pcs).
     """
 
     score: np.ndarray
@@ -54,6 +56,7 @@ class Doublets:
     simulated: np.ndarray
     expected_rate: float
     detectable: float
+    embedding: np.ndarray
 
 
 def expect_rate(n_cells: int) -> float:
@@ -126,6 +129,7 @@ def find_doublets(
         simulated=simulated,
         expected_rate=float(rate),
         detectable=float((simulated > threshold).mean()),
+        embedding=embedded[:n_cells],
     )
 
 

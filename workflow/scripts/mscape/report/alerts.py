@@ -10,7 +10,7 @@ from mscape.report.populations import is_true
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mscape.report.collect import Dataset
+    from mscape.report.collect import Dataset, Light
 
 ORDER = ("FAIL", "WARN", "NOT ASSESSABLE", "PASS")
 DESCRIBES = "describes"  # weight of attributes that never change a verdict
@@ -78,6 +78,10 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
             action = "Do not name or compare them; see their stability."
             cause = "They do not come back when the cells are resampled."
             yield Alert("WARN", title, cause, action, target="subpopulations")
+    remarks = [(sample, str(note)) for sample, part in dataset.qc.items() for note in _notes(part)]
+    if remarks:
+        action = "Read what was found in each sample, and look at its quality."
+        yield Alert("WARN", "Remarks of quality control", remarks[0][1], action, remarks, target="quality")
     broken = accounting_faults(dataset)
     if broken:
         cause = f"Loaded cells differ from kept plus removed in: {', '.join(broken)}."
@@ -87,6 +91,10 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         if key in dataset.missing:
             title = f"A part of the report is missing: {key.replace('_', ' ')}"
             yield Alert("NOT ASSESSABLE", title, dataset.missing[key], "Run the step that makes it.")
+
+
+def _notes(part: Light) -> Iterable:
+    return part.uns.get("mscape", {}).get("qc_cells", {}).get("notes", [])
 
 
 def accounting_faults(dataset: Dataset) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from mscape.report import charts
 from mscape.report.alerts import accounting_faults
 from mscape.report.tables import Cell, Table, from_frame
+from mscape.report.upset import upset
 from mscape.report.words import finite, number
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def quality(dataset: Dataset) -> dict:
                     "term": column,
                 }
             )
+    result["together"] = [
+        (sample, upset(stage["failed_together"], title=f"Limits that cells of {sample} fail together"))
+        for sample, (_, stage) in frames.items()
+        if stage.get("failed_together")
+    ]
     result["ambient"] = _ambient(frames)
     return result
 
