@@ -107,9 +107,9 @@ def test_a_group_of_dying_cells_is_flagged_and_kept(tmp_path):
     matrix, names = draw(n_cells=600, median=6000)
     healthy = run(tmp_path, matrix, names)
     assert not healthy.obs["low_quality_group"].any()
-    matrix[:60, 13:] = rng.binomial(matrix[:60, 13:], 0.2)  # most of the cytoplasm is lost, mitochondria stay
-    matrix[:60, :13] = rng.poisson(20, (60, 13))
-    result = run(tmp_path, matrix, names, max_pct_mt={"floor": 40, "ceiling": 50})
+    matrix[:60, 13:] = rng.binomial(matrix[:60, 13:], 0.35)  # most of the cytoplasm is lost, mitochondria stay
+    matrix[:60, :13] = rng.poisson(60, (60, 13))
+    result = run(tmp_path, matrix, names, max_pct_mt={"floor": 90, "ceiling": 90})
     flagged = result.obs["low_quality_group"].to_numpy()
     assert flagged[:60].mean() > 0.75
     assert flagged[60:].mean() < 0.02
