@@ -28,11 +28,15 @@ def sample(path, *, n_cells=60, seed=0, genes=GENES, mean=0.4, barcodes=None):
     return path
 
 
+def given(dataset="D", **other):
+    """A sample as the check takes it."""
+    return {"dataset": dataset, "organism": "human", "orthologs": "", "fetched": ""} | other
+
+
 def check(tmp_path, rows, *, organism="human"):
     """Run the check; return (the table, the error or None)."""
     samples = [
-        {"dataset": "D", "organism": organism, "row": {"sample_id": f"s{i}", "path": str(row["path"])}}
-        for i, row in enumerate(rows)
+        given(organism=organism, row={"sample_id": f"s{i}", "path": str(row["path"])}) for i, row in enumerate(rows)
     ]
     params = SimpleNamespace(samples=samples, report=tmp_path / "out/check.tsv")
     done, error = tmp_path / "done", None
@@ -50,6 +54,16 @@ def faults(table):
 
 SMALL = {("warning", "cells"), ("warning", "genes"), ("warning", "panel")}  # the small matrix of most files
 MOUSE = pd.Index([name.title() if not name.startswith("MT-") else "mt-Nd1" for name in GENES]).drop_duplicates()
+
+
+def ortholog_table(folder, which):
+    """A table of orthologs that knows all genes of a sample, or none of them."""
+    names = list(GENES) if which == "all" else [f"{gene}L" for gene in GENES]
+    return str(
+        make.write_text(
+            folder / "o.tsv", "gene\thuman\n" + "".join(f"{a}\t{b}\n" for a, b in zip(names, GENES, strict=True))
+        )
+    )
 
 
 def droplets(path):
@@ -93,7 +107,26 @@ INPUTS = {
     "two good samples": (lambda d: (sample(d / "a.h5ad"), sample(d / "b.h5ad", seed=1)), {}, set()),
     "mouse called human": (lambda d: sample(d / "a.h5ad", genes=MOUSE), {}, {("error", "species")}),
     "mouse called mouse": (lambda d: sample(d / "a.h5ad", genes=MOUSE), {"organism": "mouse"}, set()),
-    "human called other": (lambda d: sample(d / "a.h5ad"), {"organism": "other"}, {("error", "species")}),
+    "human ids called other": (
+        lambda d: sample(d / "a.h5ad", genes=pd.Index(make.KNOWN["gene_id"][:9000])),
+        {"organism": "other"},
+        {("error", "species"), ("warning", "orthologs"), ("warning", "mitochondria")},
+    ),
+    "horse without orthologs": (
+        lambda d: sample(d / "a.h5ad"),  # spelled as human genes are
+        {"organism": "other"},
+        {("warning", "orthologs")},
+    ),
+    "horse with orthologs": (
+        lambda d: sample(d / "a.h5ad"),
+        {"organism": "other", "orthologs": "all"},
+        set(),
+    ),
+    "horse with orthologs of other names": (
+        lambda d: sample(d / "a.h5ad"),
+        {"organism": "other", "orthologs": "none"},
+        {("error", "orthologs"), ("error", "panel"), ("warning", "mitochondria")},
+    ),
     "panel gene absent": (
         lambda d: sample(d / "a.h5ad", genes=GENES.drop("THY1")),
         {},
@@ -174,11 +207,14 @@ INPUTS = {
 def one_table(tmp_path_factory):
     """All inputs as one study, each a dataset of its own, in one table."""
     rows = []
-    for name, (build, given, _) in INPUTS.items():
+    for name, (build, extra, _) in INPUTS.items():
         made = build(tmp_path_factory.mktemp("input"))
         for number, path in enumerate(made if isinstance(made, tuple | list) else [made]):
-            row = {"sample_id": f"s{number}", "path": str(path)} | given
-            rows.append({"dataset": name, "organism": given.get("organism", "human"), "row": row})
+            row = {"sample_id": f"s{number}", "path": str(path)} | extra
+            species = {"organism": extra.get("organism", "human")}
+            if "orthologs" in extra:
+                species["orthologs"] = ortholog_table(tmp_path_factory.mktemp("table"), extra["orthologs"])
+            rows.append(given(name, row=row, **species))
     return check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path_factory.mktemp("scratch"))
 
 
@@ -219,10 +255,7 @@ def test_all_faults_of_all_samples_are_told_at_once(tmp_path):
 def test_samples_that_share_a_file_are_told_apart_by_their_cells(tmp_path):
     names = [f"D{i % 2}_{i}" for i in range(120)]
     path = sample(tmp_path / "a.h5ad", n_cells=120, barcodes=names)
-    rows = [
-        {"dataset": "D", "organism": "human", "row": {"sample_id": donor, "path": str(path), "cells": f"{donor}_*"}}
-        for donor in ("D0", "D1")
-    ]
+    rows = [given(row={"sample_id": donor, "path": str(path), "cells": f"{donor}_*"}) for donor in ("D0", "D1")]
     table = check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path)
     assert faults(table) == set()
     assert table[table["check"] == "format"]["found"].str.contains("60 cells").all()
@@ -274,7 +307,7 @@ def test_assays_have_families(assay, family):
     ],
 )
 def test_names_tell_species_and_kind(names, ids, species, kind):
-    assert sniff.guess_species(pd.Series(names), pd.Series(ids), make.KNOWN) == species
+    assert sniff.guess_species(pd.Series(names), pd.Series(ids), make.KNOWN)[0] == species
     assert sniff.kind_of_names(pd.Series(names), pd.Series(ids)) == kind
 
 
@@ -297,8 +330,8 @@ def test_without_network_the_check_says_so_for_each_sample(tmp_path, monkeypatch
 def test_fetched_samples_are_read_and_bad_addresses_are_told(tmp_path):
     folder = make.tenx_folder(tmp_path / "fetched")
     rows = [
-        {"dataset": "D", "organism": "human", "fetched": folder, "row": {"sample_id": "a", "path": "geo:GSM1:x"}},
-        {"dataset": "D", "organism": "human", "row": {"sample_id": "b", "path": "geo:XX1:x"}},
+        given(fetched=folder, row={"sample_id": "a", "path": "geo:GSM1:x"}),
+        given(row={"sample_id": "b", "path": "geo:XX1:x"}),
     ]
     table = check_inputs.check_study(rows, make.KNOWN, {"THY1"}, scratch=tmp_path)
     assert table.loc[table["sample"] == "a", "found"].str.contains("10x folder v3").any()

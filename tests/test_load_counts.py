@@ -26,7 +26,9 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="real data are not her
 def load(tmp_path: Path, path: Path, **params) -> anndata.AnnData:
     target = tmp_path / "raw.h5ad"
     given = {"sample": "S1", "dataset": "D", "format": "auto", "organism": "human"} | NOT_GIVEN | params
-    load_counts.main(SimpleNamespace(path=path, genes=GENES), SimpleNamespace(h5ad=target), SimpleNamespace(**given))
+    load_counts.main(
+        SimpleNamespace(path=path, genes=GENES, orthologs=[]), SimpleNamespace(h5ad=target), SimpleNamespace(**given)
+    )
     return anndata.read_h5ad(target)
 
 

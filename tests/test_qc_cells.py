@@ -240,7 +240,7 @@ def test_settings_are_those_of_the_schema(root):
 def test_real_cells_stay(name, passing, mito, tmp_path, shared_data):
     raw, qc = tmp_path / "raw.h5ad", tmp_path / "qc.h5ad"
     given = SimpleNamespace(sample=name, dataset="D", format="auto", organism="human", **NOT_GIVEN)
-    source = SimpleNamespace(path=shared_data / name / f"{name}.h5ad", genes=GENES)
+    source = SimpleNamespace(path=shared_data / name / f"{name}.h5ad", genes=GENES, orthologs=[])
     load_counts.main(source, SimpleNamespace(h5ad=raw), given)
     params = SimpleNamespace(settings=SETTINGS, row={}, organism="human", seed=0)
     qc_cells.main(SimpleNamespace(h5ad=raw, markers=MARKERS), SimpleNamespace(h5ad=qc), params)

@@ -27,7 +27,9 @@ def load(tmp_path, path, row):
     given |= {key: row.get(key, "") for key in ("member", "genome", "cells")}
     target = tmp_path / f"{row['sample_id']}.h5ad"
     load_counts.main(
-        SimpleNamespace(path=path, genes=make.GENES), SimpleNamespace(h5ad=target), SimpleNamespace(**given)
+        SimpleNamespace(path=path, genes=make.GENES, orthologs=[]),
+        SimpleNamespace(h5ad=target),
+        SimpleNamespace(**given),
     )
     return anndata.read_h5ad(target)
 
@@ -55,7 +57,10 @@ def test_without_network_the_check_says_exactly_that(name, root, tmp_path, monke
         raise urllib.request.URLError(socket.gaierror(-2, "unknown"))
 
     monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    samples = [{"dataset": name, "organism": "human", "row": row} for row in sheet_of(root, name).to_dict("records")]
+    samples = [
+        {"dataset": name, "organism": "human", "orthologs": "", "fetched": "", "row": row}
+        for row in sheet_of(root, name).to_dict("records")
+    ]
     table = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
     faults = table[table["level"] == "error"]
     assert set(faults["check"]) == {"download"}

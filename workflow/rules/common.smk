@@ -74,6 +74,12 @@ def of_dataset(key: str):
     return setting
 
 
+def names_of_genes(wildcards) -> str:
+    """Species whose gene symbols the counts bear: human ones where a table of orthologs has translated them."""
+    dataset = STUDY["datasets"][wildcards.dataset]
+    return "human" if "orthologs" in dataset else dataset["organism"]
+
+
 def sheet_row(wildcards) -> dict:
     """The sample's row of the sheet."""
     return SHEETS[wildcards.dataset].loc[wildcards.sample].to_dict()
@@ -129,6 +135,11 @@ def of_setting(name: str, key: str):
     return files
 
 
+def orthologs_of(wildcards):
+    """The dataset's table of orthologs; nothing where none is given."""
+    return STUDY["datasets"][wildcards.dataset].get("orthologs", [])
+
+
 def fetched_folder(row: dict, dataset: str) -> str:
     """Folder of a sample's downloaded files; "" if its counts are on this machine."""
     return f"data/{dataset}/{row['sample_id']}/fetched" if study.is_remote(row["path"]) else ""
@@ -146,6 +157,7 @@ def checked_samples() -> list[dict]:
         {
             "dataset": name,
             "organism": STUDY["datasets"][name]["organism"],
+            "orthologs": STUDY["datasets"][name].get("orthologs", ""),
             "row": row,
             "fetched": fetched_folder(row, name) if Path(fetched_folder(row, name)).is_dir() else "",
         }

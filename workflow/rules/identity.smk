@@ -23,7 +23,7 @@ rule embed_cells:
         settings=section("embed"),
         cluster=section("cluster"),
         scope="{scope}",
-        organism=of_dataset("organism"),
+        organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("embed_cells"),
     script:

@@ -72,6 +72,7 @@ rule load_counts:
     input:
         path=counts_source,
         genes=GENES,
+        orthologs=orthologs_of,
     output:
         h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
     log:

@@ -27,7 +27,7 @@ rule score_programs:
         runtime=minutes("score_programs"),
     params:
         settings=section("score"),
-        organism=of_dataset("organism"),
+        organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("score_programs"),
     script:

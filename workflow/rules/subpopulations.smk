@@ -25,7 +25,7 @@ rule cluster_cells:
         runtime=minutes("cluster_cells"),
     params:
         settings=section("cluster"),
-        organism=of_dataset("organism"),
+        organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("cluster_cells"),
     script:
@@ -109,7 +109,7 @@ rule enrich_clusters:
     params:
         settings=section("compare"),
         score=section("score"),
-        organism=of_dataset("organism"),
+        organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("enrich_clusters"),
     script:

@@ -12,6 +12,7 @@ import yaml
 from mscape import addresses, formats, sniff, step, transfer
 from mscape.config import is_remote
 from mscape.findings import Finding, judge, same_cells
+from mscape.orthologs import read_orthologs
 
 logger = logging.getLogger("mscape")
 
@@ -20,14 +21,17 @@ LEVELS = ["error", "warning", "note"]
 PANEL = "isct2006"
 
 
-def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, panel: set[str], scratch: Path):
-    """Check one sample that is here.
+def check_file(
+    path: Path, row: dict, known: pd.DataFrame, *, organism: str, orthologs: str, panel: set[str], scratch: Path
+):
+    """Check one sample that is here; ``orthologs`` is the path of a table, or "".
 
     Returns
     -------
     What was seen (None if it cannot be read) and the findings.
     """
     try:
+        table_of_orthologs = read_orthologs(Path(orthologs)) if orthologs else None
         with formats.open_counts(
             path,
             format=_given(row, "format") or "auto",
@@ -36,7 +40,9 @@ def check_file(path: Path, row: dict, known: pd.DataFrame, *, organism: str, pan
             known=known,
             scratch=scratch,
         ) as table:
-            facts = sniff.look(table, known, organism=organism, genome=_given(row, "genome"))
+            facts = sniff.look(
+                table, known, organism=organism, genome=_given(row, "genome"), orthologs=table_of_orthologs
+            )
     except step.UserError as error:
         what, _, advice = str(error).partition(". ")
         return None, [Finding(check="readable", level="error", found=what, next_step=advice)]
@@ -89,8 +95,8 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
     Parameters
     ----------
     samples
-        One a sample: ``dataset``, ``organism``, ``row`` (of the sheet) and ``fetched`` (folder of a
-        downloaded sample, or "").
+        One a sample: ``dataset``, ``organism``, ``orthologs`` (path of a table, or ""), ``row`` (of the sheet) and
+        ``fetched`` (folder of a downloaded sample, or "").
     known, panel, scratch
         Gene table, genes of the gate, place to unpack archives.
 
@@ -104,13 +110,19 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
         rows = {one["row"]["sample_id"]: one["row"] for one in mine}
         facts = {}
         for one in mine:
-            name, text, fetched = one["row"]["sample_id"], one["row"]["path"], one.get("fetched") or ""
+            name, text, fetched = one["row"]["sample_id"], one["row"]["path"], one["fetched"]
             logger.info("%s: %s", dataset, name)
             if (is_remote(text) and not fetched) or (fetched and not Path(fetched).exists()):
                 found += [(dataset, name, finding) for finding in check_remote(text, reached=reached)]
                 continue
             facts[name], findings = check_file(
-                Path(fetched or text), one["row"], known, organism=one["organism"], panel=panel, scratch=scratch
+                Path(fetched or text),
+                one["row"],
+                known,
+                organism=one["organism"],
+                orthologs=one["orthologs"],
+                panel=panel,
+                scratch=scratch,
             )
             found += [(dataset, name, finding) for finding in findings]
         facts = {name: one for name, one in facts.items() if one is not None}

@@ -9,6 +9,7 @@ import pandas as pd
 from mscape import counts, formats, sniff
 from mscape.digest import MatrixDigest
 from mscape.formats import features
+from mscape.orthologs import read_orthologs
 from mscape.step import UserError, run
 
 logger = logging.getLogger("mscape")
@@ -54,7 +55,7 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
 
 
 def main(input, output, params):
-    """Write raw.h5ad of one sample.
+    """Write raw.h5ad of one sample; ``input.orthologs`` is empty where the cells are human or mouse cells.
 
     ``params``: ``sample``, ``dataset``, ``format``, ``organism``, and from the sheet, "" where it does not say:
     ``member`` (which matrix of a folder or archive), ``genome`` (which of several) and ``cells`` (which barcodes
@@ -63,10 +64,11 @@ def main(input, output, params):
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
+    orthologs = read_orthologs(Path(str(input.orthologs))) if input.orthologs else None
     with formats.open_counts(
         path, format=params.format, member=params.member, cells=params.cells, known=known, scratch=target.parent
     ) as table:
-        genes = _settle(table, known, params.organism, params.genome, path)
+        genes = _settle(table, known, path, organism=params.organism, genome=params.genome, orthologs=orthologs)
         if len(table.barcodes) == 0:
             msg = f"{path} holds no cells. Give the matrix that has them."
             raise UserError(msg)
@@ -109,9 +111,9 @@ def main(input, output, params):
     logger.info("%s: %d cells, %d genes, %s", params.sample, len(names), len(genes.var), table.format)
 
 
-def _settle(table, known, organism, genome, path):
+def _settle(table, known, path, **options):
     try:
-        return features.settle(table.features, known, organism=organism, genome=genome)
+        return features.settle(table.features, known, **options)
     except UserError as error:
         msg = f"{path}: {error}"
         raise UserError(msg) from error

@@ -57,13 +57,15 @@ def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
     mscape.step.UserError
         With one line for each fault, unknown keys with the name that was probably meant.
     """
-    _stop_on("the config", list_faults(config, schema))
+    _stop_on("the config", list_faults(config, schema) or _ortholog_faults(config))
     resolved = fill_defaults(config, schema, schema)
     for name, dataset in config["datasets"].items():
         target = resolved["datasets"][name]
         for section in SECTIONS:
             target[section] = _overlay(resolved[section], dataset.get(section, {}))
         target["backend"] = resolved["backend"]
+        if "orthologs" in target:
+            target["orthologs"] = str((folder / target["orthologs"]).absolute())
         for section, key in PATHS:
             target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
     return resolved
@@ -167,6 +169,14 @@ def _stop_on(where: str, faults: list[str]) -> None:
         lines = "\n".join(f"  - {fault}" for fault in faults)
         msg = f"{where} has {len(faults)} fault{'s' * (len(faults) > 1)}:\n{lines}"
         raise UserError(msg)
+
+
+def _ortholog_faults(config: dict) -> list[str]:
+    return [
+        f"datasets.{name}.orthologs: it is for organism: other, but organism is {dataset.get('organism', 'human')}"
+        for name, dataset in config["datasets"].items()
+        if "orthologs" in dataset and dataset.get("organism") != "other"
+    ]
 
 
 def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:

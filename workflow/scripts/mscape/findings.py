@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FEW_CELLS, TINY = 50, 10
 FEW_GENES = 8_000
+FEW_ORTHOLOGS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,9 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
             )
         )
     wrong = facts.species != "unknown" and (
-        facts.species != organism if organism in {"human", "mouse"} else facts.species in {"human", "mouse"}
+        facts.species != organism
+        if organism in {"human", "mouse"}
+        else facts.sure_species and facts.species in {"human", "mouse"}
     )
     if wrong:
         found.append(
@@ -151,7 +154,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                 next_step=f"set organism: {facts.species if facts.species in {'human', 'mouse'} else 'other'}",
             )
         )
-    elif organism == "human" and panel:
+    elif panel and (organism == "human" or facts.orthologs >= 0):
         missing = sorted(set(panel) - set(facts.genes))
         if missing:
             found.append(
@@ -160,9 +163,13 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                     level="error" if len(missing) == len(set(panel)) else "warning",
                     found=f"not in the feature table: {', '.join(missing)}",
                     expected="every gene of the gate, with or without counts",
-                    next_step="give the unfiltered feature table; criteria on these genes will not be assessable",
+                    next_step="give the unfiltered feature table; criteria on these genes will not be assessable"
+                    if organism == "human"
+                    else "nothing if they have no ortholog: the gate says nothing of them; else complete the table",
                 )
             )
+    if organism == "other":
+        found.append(_judge_orthologs(facts))
     if not facts.genes.str.upper().str.startswith("MT-").any():
         found.append(
             Finding(
@@ -184,6 +191,25 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
             )
         )
     return found
+
+
+def _judge_orthologs(facts: Facts) -> Finding:
+    if facts.orthologs < 0:
+        return Finding(
+            check="orthologs",
+            level="warning",
+            found="no table of orthologs",
+            expected="human names of the genes",
+            next_step="give one in the dataset's 'orthologs'; without it there are no signature scores",
+        )
+    few = facts.orthologs < FEW_ORTHOLOGS
+    return Finding(
+        check="orthologs",
+        level="error" if few else "note",
+        found=f"{facts.orthologs:,} genes have a human ortholog in the table",
+        expected=f"at least {FEW_ORTHOLOGS:,}",
+        next_step="check that the table's column 'gene' has the symbols or ids of this file" if few else "",
+    )
 
 
 def _judge_counts(facts: Facts) -> list[Finding]:

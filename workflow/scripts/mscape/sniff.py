@@ -13,6 +13,8 @@ from mscape.chemistry import Chemistry, guess_chemistry
 from mscape.formats import features as naming
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mscape.formats.table import CountTable
 
 MAX_VALUES = 50_000_000  # counts looked at in one sample
@@ -42,8 +44,10 @@ class Facts:
         Unique symbols.
     ids
         Kind of gene names: symbols, Ensembl ids, mixed, numbers.
-    species
-        Guess, or "unknown".
+    species, sure_species
+        Guess, or "unknown"; sure where Ensembl ids tell it, since mammals share the spelling of symbols.
+    orthologs
+        Number of genes that bear the name of a human ortholog; -1 where no table is given.
     barcodes
         As given.
     totals
@@ -64,12 +68,14 @@ class Facts:
     genes: pd.Index
     ids: str
     species: str
+    sure_species: bool
     barcodes: np.ndarray
     totals: np.ndarray
     detected: np.ndarray
     share_of_ones: float
     of_gene: np.ndarray
     chemistry: Chemistry
+    orthologs: int = -1
     excluded: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     notes: list[str] = field(default_factory=list)
@@ -81,6 +87,7 @@ def look(
     *,
     organism: str = "human",
     genome: str = "",
+    orthologs: Mapping[str, str] | None = None,
     max_values: int = MAX_VALUES,
 ) -> Facts:
     """Read a sample's names and its first counts.
@@ -90,7 +97,7 @@ def look(
     mscape.step.UserError
         If they cannot be read or are no raw counts.
     """
-    genes = naming.settle(table.features, known, organism=organism, genome=genome)
+    genes = naming.settle(table.features, known, organism=organism, genome=genome, orthologs=orthologs)
     totals, detected, ones, values = [], [], 0, 0
     of_gene = np.zeros(len(genes.var))
     for raw in table.rows():
@@ -104,11 +111,14 @@ def look(
             break
     total = np.concatenate(totals) if totals else np.array([], dtype=np.int64)
     share_of_ones = ones / max(values, 1)
+    species, sure = guess_species(table.features["name"], table.features["id"], known)
     return Facts(
         format=table.format,
         genes=genes.var.index,
         ids=kind_of_names(table.features["name"], table.features["id"]),
-        species=guess_species(table.features["name"], table.features["id"], known),
+        species=species,
+        sure_species=sure,
+        orthologs=-1 if orthologs is None else int((~genes.var.index.str.startswith(naming.OWN)).sum()),
         barcodes=table.barcodes,
         totals=total,
         detected=np.concatenate(detected) if detected else np.array([], dtype=np.int64),
@@ -147,16 +157,19 @@ def kind_of_names(names: pd.Series, ids: pd.Series) -> str:
     return "symbols and Ensembl ids" if has_ids else "symbols"
 
 
-def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> str:
-    """Guess the species from Ensembl prefixes, else from the spelling of symbols; horse and human are spelled alike."""
+def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tuple[str, bool]:
+    """Guess the species from Ensembl prefixes, which are sure, else from the spelling of symbols, which is not.
+
+    Symbols of horse and human are spelled alike, and so are those of mouse and rat.
+    """
     text = pd.concat([ids.astype(str), names.astype(str)], ignore_index=True)
     prefix = text.str.extract(r"^(?:\S+?_+)?(ENS[A-Z]*G)\d{6,}")[0].dropna()
     if len(prefix) > 100 or len(prefix) > 0.2 * len(names):
-        return SPECIES.get(prefix.value_counts().index[0], "another species")
+        return SPECIES.get(prefix.value_counts().index[0], "another species"), True
     symbols = names.astype(str).str.replace(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?)_+", "", regex=True)
     human = set(known["symbol"])
     exact = symbols.isin(human).mean()
     title = symbols.str.match(re.compile(r"^[A-Z][a-z0-9]+[A-Za-z0-9-]*$|^mt-")) & symbols.str.upper().isin(human)
     if max(exact, title.mean()) < 0.2:
-        return "unknown"
-    return "human" if exact >= title.mean() else "mouse"
+        return "unknown", False
+    return "human" if exact >= title.mean() else "mouse", False

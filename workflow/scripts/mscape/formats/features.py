@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ import scipy.sparse as sp
 
 from mscape.step import UserError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OWN = "own:"  # before the name of a gene of another species that has no human counterpart
 GENE_TYPES = {"", "gene expression", "gene", "rna", "mrna"}
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{6,})(\.\d+)?(_PAR_Y)?$")
 _JOINED = re.compile(r"^(?P<id>ENS[A-Z]*G\d{6,})(\.\d+)?[_|:;](?!PAR_Y$)(?P<name>\S+)$")
@@ -68,7 +73,14 @@ class Genes:
         return result
 
 
-def settle(features: pd.DataFrame, known: pd.DataFrame, *, organism: str = "human", genome: str = "") -> Genes:
+def settle(
+    features: pd.DataFrame,
+    known: pd.DataFrame,
+    *,
+    organism: str = "human",
+    genome: str = "",
+    orthologs: Mapping[str, str] | None = None,
+) -> Genes:
     """Choose the rows that are genes and give each a unique symbol.
 
     Features that share a symbol are **summed**, where scanpy appends "-1" to the name of the second. A read
@@ -87,6 +99,10 @@ def settle(features: pd.DataFrame, known: pd.DataFrame, *, organism: str = "huma
         Ids and symbols are looked up in ``known`` for ``human`` only.
     genome
         Genome to keep, where the file holds several.
+    orthologs
+        Human symbol by symbol or Ensembl id of another species' gene (see ``mscape.orthologs``). A gene that is in
+        it bears the human name; the others get ``OWN`` before theirs, because horse TP53BP3 is no human gene even
+        where its name is one.
 
     Raises
     ------
@@ -127,6 +143,10 @@ def settle(features: pd.DataFrame, known: pd.DataFrame, *, organism: str = "huma
     if lost:
         notes.append(f"{lost:,} Ensembl ids have no symbol in the gene table and keep their id as name")
     ids = table["id"].where(table["id"] != "", symbols.map(id_of)).fillna("")
+    if orthologs is not None:
+        human = symbols.map(orthologs).where(lambda names: names.notna(), ids.map(orthologs))
+        notes.append(f"{int(human.notna().sum()):,} of {len(human):,} genes bear the name of their human ortholog")
+        symbols = human.where(human.notna(), OWN + symbols)
     genes, first = _one_row_each(symbols.to_numpy(), ids.to_numpy(), id_of)
     column = np.full(len(features), -1, dtype=np.int64)
     column[np.flatnonzero(kept)] = genes
