@@ -1,9 +1,12 @@
 """Downloads from a server on this machine that stalls, truncates, lies, redirects in circles and flips bytes."""
 
+import errno
 import gzip
 import hashlib
+import io
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +66,22 @@ class Handler(BaseHTTPRequestHandler):
             self._send(DATA[: len(DATA) // 2])
         elif behaviour == "flip":
             self._send(DATA[:50] + bytes([DATA[50] ^ 1]) + DATA[51:])
+        elif behaviour == "elsewhere" and times == 1:
+            self._send(DATA, stop=len(DATA) // 3)
+        elif behaviour == "elsewhere" and times == 2:
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes 0-{len(DATA) - 1}/{len(DATA)}")
+            self.send_header("Content-Length", str(len(DATA)))
+            self.send_header("ETag", '"1"')
+            self.end_headers()
+            self.wfile.write(DATA)
+        elif behaviour == "chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(f"{len(DATA):x}\r\n".encode() + DATA[: len(DATA) // 2 if times == 1 else None])
+            if times > 1:
+                self.wfile.write(b"\r\n0\r\n\r\n")
         elif behaviour == "changed" and times == 1:
             self._send(DATA, stop=len(DATA) // 3, tag='"old"')
         else:
@@ -127,6 +146,46 @@ def test_the_file_comes_whole(name, server, tmp_path):
 def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
     run(server, tmp_path, "cut.csv.gz")
     assert [asked for _, asked in server.seen] == [None, f"bytes={len(DATA) // 3}-"]
+
+
+def test_progress_is_told_on_the_terminal(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(transfer, "PIECE", 100)
+    monkeypatch.setattr(transfer, "TOLD_FROM", 200)
+    run(server, tmp_path, "good.csv.gz")
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("mscape download: good.csv.gz:")]
+    assert 2 <= len(told) <= 10
+    assert "% of 0 MB" in told[0]
+
+
+def test_a_part_from_another_place_in_the_file_is_not_appended(server, tmp_path):
+    folder = run(server, tmp_path, "elsewhere.csv.gz", sha256=SHA)
+    assert (folder / "elsewhere.csv.gz").read_bytes() == DATA
+
+
+def test_a_file_sent_in_chunks_without_its_length_is_whole_or_tried_again(server, tmp_path):
+    folder = run(server, tmp_path, "chunks.csv.gz", sha256=SHA)
+    assert (folder / "chunks.csv.gz").read_bytes() == DATA
+    assert len(server.seen) == 2
+
+
+def test_a_disk_that_fills_up_keeps_what_came_and_says_so(server, tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+
+    def open_full(path, mode="r", *args, **options):
+        return (
+            Full(path, "w")
+            if path.name.endswith(".part") and "b" in mode and "r" not in mode
+            else opened(path, mode, *args, **options)
+        )
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(UserError, match=r"the disk of .* is full. Make room; what was downloaded is kept"):
+        run(server, tmp_path, "good.csv.gz")
+    assert not list(tmp_path.rglob("*.gz"))
 
 
 def test_a_file_that_changed_in_between_is_begun_anew(server, tmp_path):
@@ -242,6 +301,11 @@ def test_local_addresses(tmp_path):
 )
 def test_addresses(path, url):
     assert addresses.resolve(path) == url
+
+
+def test_buckets_may_be_on_another_server(monkeypatch):
+    monkeypatch.setenv(addresses.S3_ENDPOINT, "https://minio.example.org/")
+    assert addresses.resolve("s3://bucket/a/b.h5") == "https://minio.example.org/bucket/a/b.h5"
 
 
 @pytest.mark.parametrize("path", ["geo:182158:a", "geo:GSM1", "gopher://x/y", "https://"])

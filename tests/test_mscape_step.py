@@ -55,6 +55,42 @@ def test_an_unforeseen_error_is_named_and_logged(job, capsys):
     assert "ZeroDivisionError" in job.log[0].read_text()
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(28, "No space left on device", "results/a.tsv"),
+            "results/a.tsv could not be written: the disk is full",
+        ),
+        (
+            RuntimeError(
+                "failed (file write failed: time = now\n, filename = 'r.h5ad', file descriptor = 4, errno = 27"
+            ),
+            "r.h5ad could not be written: it would exceed the largest size",
+        ),
+        (PermissionError(13, "Permission denied", "results/x"), "results/x may not be touched: Permission denied"),
+        (OSError(30, "Read-only file system", "results/x"), "results/x may not be touched: Read-only file system"),
+    ],
+)
+def test_full_disks_and_closed_folders_are_said_in_one_sentence(error, sentence, job, capsys):
+    def main(input, output, params):
+        output[0].write_text("half")
+        raise ValueError("writing failed") from error
+
+    with pytest.raises(SystemExit):
+        step.run(main, job)
+    message = capsys.readouterr().err
+    assert f"mscape gate_msc: {sentence}" in message
+    assert message.count("\n") <= 3
+    assert not job.output[0].exists()
+    assert "writing failed" in job.log[0].read_text()
+
+
+def test_other_errors_are_not_taken_for_a_full_disk():
+    assert step.explain_files(ValueError("errno = many")) == ""
+    assert step.explain_files(OSError(2, "No such file or directory", "a")) == ""
+
+
 def test_warnings_go_to_the_log(job):
     def main(input, output, params):
         with warnings.catch_warnings():

@@ -13,6 +13,7 @@ import yaml
 import check_inputs
 import load_counts
 from mscape import config
+from mscape.step import UserError
 
 NAMES = ["GSE117837", "GSE147287", "GSE182158", "GSE199071", "GSE253355"]
 
@@ -98,6 +99,42 @@ def test_archive_of_GSE199071_leaves_other_samples_out(root, tmp_path):
     archive = make.tar(tmp_path / "GSE199071_RAW.tar", make.folder_bytes(tmp_path / "x"))
     assert [load(tmp_path, archive, row).n_obs for row in rows] == [len(make.BARCODES)] * 4
     assert [row["passage"] for row in rows] == ["P3", "P6", "P6", "P6"]
+
+
+def test_deposit_of_GSE253355_is_refused_with_the_way_and_its_conversion_is_read(root, tmp_path):
+    row = sheet_of(root, "GSE253355").to_dict("records")[0]
+    name = row["path"].rsplit(":", 1)[1]
+    assert name == "GSE253355_Normal_Bone_Marrow_Atlas_Seurat_SB_v2.rds.gz"
+    seurat = make.write_text(tmp_path / "fetched" / name, b"X\n\x00\x00\x00\x03\x00\x04")
+    with pytest.raises(UserError, match=r"R object.*write10xCounts"):
+        load(tmp_path, seurat.parent, row)
+    names = [f"{sample}_{barcode}" for sample, barcode in zip("ABC" * 3, make.BARCODES, strict=True)]
+    converted = make.tenx_folder(tmp_path / "GSE253355", barcodes=names)  # as write10xCounts lays it out
+    assert load(tmp_path, converted, row).n_obs == len(names)
+    adata = load(tmp_path, converted, row | {"cells": "B_*"})
+    np.testing.assert_array_equal(adata[:, make.SYMBOLS].X.toarray(), make.COUNTS[1::3])
+
+
+def test_strata_of_GSE117837_are_rows_of_one_table(root, tmp_path):
+    """The text of the config says how a user divides the one table; here with names of our own."""
+    row = sheet_of(root, "GSE117837").to_dict("records")[0]
+    names = [f"{stratum}_{i}" for i, stratum in enumerate(["D1P5.naive", "D1P5.licensed", "D2P0.naive"] * 3)]
+    table = make.frame()
+    table.columns = names
+    path = make.write_text(tmp_path / row["path"].rsplit(":", 1)[1], table.to_csv())
+    samples = [
+        {
+            "dataset": "D",
+            "organism": "human",
+            "orthologs": "",
+            "fetched": str(path),
+            "row": row | {"sample_id": stratum, "cells": f"{stratum}_*"},
+        }
+        for stratum in dict.fromkeys(name.rsplit("_", 1)[0] for name in names)
+    ]
+    found = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
+    assert not (found["level"] == "error").any()
+    assert found[found["check"] == "format"]["found"].str.contains("3 cells").all()
 
 
 def test_table_of_GSE117837_and_a_pattern_of_cells(root, tmp_path):

@@ -42,6 +42,15 @@ def load_sheet(dataset: str, settings: dict):
     return study.read_sheet(CONFIG_FILE.parent / settings["samples"], schema=schema)
 
 
+def check_writable() -> None:
+    """Stop where no results can be written, before Snakemake tries to."""
+    closed = [name for name in (".", "results", "logs", "data") if Path(name).exists() and not os.access(name, os.W_OK)]
+    if closed:
+        where = Path(closed[0]).absolute()
+        raise WorkflowError(f"{where} cannot be written to. Give a folder that can: --directory <where results go>.")
+
+
+check_writable()
 STUDY, SHEETS = load_study()
 DATASETS = list(STUDY["datasets"])
 SIMULATED = [name for name, one in STUDY["datasets"].items() if "simulate" in one]
@@ -148,6 +157,8 @@ def fetched_folder(row: dict, dataset: str) -> str:
 def counts_source(wildcards) -> str:
     """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
     row = sheet_row(wildcards)
+    if missing := study.list_missing({name: sheet for name, sheet in SHEETS.items() if name not in SIMULATED}):
+        raise WorkflowError("\n".join(missing))
     return fetched_folder(row, wildcards.dataset) or row["path"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,8 +14,6 @@ from jsonschema import Draft202012Validator
 from mscape.step import UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jsonschema import ValidationError
 
 SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report")
@@ -162,6 +161,22 @@ def load_schema(path: Path) -> dict:
 def is_remote(path: str) -> bool:
     """Say whether a sheet's path is an address and not a file of this machine."""
     return "://" in path or path.lower().startswith("geo:")
+
+
+def list_missing(sheets: dict[str, pd.DataFrame]) -> list[str]:
+    """Name the samples whose path is neither an address nor a file or folder of this machine.
+
+    Parameters
+    ----------
+    sheets
+        Sample sheet by dataset.
+    """
+    return [
+        f"{dataset}/{row.sample_id}: no file or folder at {row.path}. Correct the path, which is relative to the sheet."
+        for dataset, sheet in sheets.items()
+        for row in sheet.itertuples()
+        if not is_remote(row.path) and not Path(row.path).exists()
+    ]
 
 
 def _stop_on(where: str, faults: list[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 import shutil
 import sys
 import traceback
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger("mscape")
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "it would exceed the largest size allowed for a file",
+}
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -50,7 +58,27 @@ def run(main: Callable[..., None], snakemake: object) -> None:
     except UserError as error:
         _stop(rule, str(error), log, snakemake.output)
     except Exception as error:  # noqa: BLE001  every error ends here, is logged with its traceback, and stops the run
-        _stop(rule, f"{type(error).__name__}: {error}", log, snakemake.output)
+        _stop(rule, explain_files(error) or f"{type(error).__name__}: {error}", log, snakemake.output)
+
+
+def explain_files(error: BaseException) -> str:
+    """Say in one sentence that a disk is full or a file may not be touched; "" for any other error.
+
+    HDF5 hands on the system's error number in the text of its own error only, often as the cause of another one.
+    """
+    while error is not None:
+        number, file = getattr(error, "errno", None), getattr(error, "filename", None)
+        told = re.search(r"filename = '(?P<file>[^']*)'.*?errno = (?P<number>\d+)", str(error), re.DOTALL)
+        if told:
+            number, file = int(told["number"]), told["file"]
+        if number in _FULL:
+            where = file or "the results"
+            return f"{where} could not be written: {_FULL[number]}. Make room there, then run again: it goes on here."
+        if number in _CLOSED:
+            where = file or "a file"
+            return f"{where} may not be touched: {os.strerror(number)}. Choose a --directory that you may write to."
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _log_to(log: Path) -> None:
@@ -73,11 +101,12 @@ def _threads(threads: int):
 
 
 def _stop(rule: str, message: str, log: Path, output: list[str]) -> NoReturn:
-    logger.error("%s\n%s", message, traceback.format_exc())
     for path in map(Path, output):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    logging.raiseExceptions = False  # a full disk takes no log either, which the terminal need not be told at length
+    logger.error("%s\n%s", message, traceback.format_exc())
     sys.stderr.write(f"\nmscape {rule}: {message}\n  (details: {log})\n")
     sys.exit(1)
