@@ -83,14 +83,14 @@ class Handler(BaseHTTPRequestHandler):
             if times > 1:
                 self.wfile.write(b"\r\n0\r\n\r\n")
         elif behaviour == "changed" and times == 1:
-            self._send(DATA, stop=len(DATA) // 3, tag='"old"')
+            self._send(DATA[::-1], stop=len(DATA) // 3, tag='"old"')
         else:
             self._send(DATA)
 
     def _send(self, data, *, stop=None, stall=False, ranges=True, tag='"1"'):
         start = 0
         asked = self.headers.get("Range")
-        if asked and ranges and self.headers.get("If-Range") == tag:
+        if asked and ranges and self.headers.get("If-Range", tag) == tag:
             start = int(asked.removeprefix("bytes=").rstrip("-"))
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data[start:stop])
         self.wfile.flush()
         if stall:
-            self.server.released.wait(5)
+            self.server.held = not self.server.released.wait(5)  # the client is still there
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def server(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.seen, server.released, server.daemon_threads = [], threading.Event(), True
+        server.seen, server.held, server.released, server.daemon_threads = [], False, threading.Event(), True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         server.url = f"http://127.0.0.1:{server.server_port}"
@@ -141,6 +141,7 @@ def test_the_file_comes_whole(name, server, tmp_path):
     assert [path.name for path in folder.iterdir()] == [f"{name}.csv.gz"]
     assert (folder / f"{name}.csv.gz").read_bytes() == DATA
     assert not list(tmp_path.rglob("*.part*"))
+    assert not server.held
 
 
 def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
