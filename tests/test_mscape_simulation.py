@@ -7,7 +7,8 @@ from scipy import sparse, stats
 
 from mscape import simulated_rates as known
 from mscape.markers import GENES, load_markers
-from mscape.simulated_cells import _sparse_negative_binomial, draw_cells, draw_counts
+from mscape.simulated_cells import draw_cells
+from mscape.simulated_counts import _sparse_negative_binomial, draw_counts
 from mscape.simulation import PROGRAMS, draw_rates, lineage_owners, lot_log_cpm, stream
 from mscape.step import UserError
 

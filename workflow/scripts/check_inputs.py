@@ -11,8 +11,9 @@ import yaml
 
 from mscape import addresses, formats, sniff, step, transfer
 from mscape.config import is_remote
-from mscape.findings import Finding, judge, same_cells
+from mscape.findings import Finding, judge
 from mscape.orthologs import read_orthologs
+from mscape.sample_pairs import same_cells
 
 logger = logging.getLogger("mscape")
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from mscape import counts, step
 from mscape.markers import load_markers
-from mscape.simulated_cells import draw_cells, draw_counts
+from mscape.simulated_cells import draw_cells
+from mscape.simulated_counts import draw_counts
 from mscape.simulation import draw_rates
 
 logger = logging.getLogger(__name__)
