@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 LEFT, STEP, BARS, TOP = 118, 30, 70, 16
+WIDTH = 320  # at least, as that of other charts: narrow ones would be drawn larger
 MOST = 8  # combinations drawn; the others are rare
 
 
@@ -36,7 +37,7 @@ def upset(together: Mapping[str, int], *, title: str) -> Markup:
     rows = sorted(single, key=lambda name: (-single[name], name))
     highest = max(count for _, count in columns)
     below = TOP + BARS + 10
-    width, height = LEFT + STEP * len(columns) + 10, below + ROW * len(rows) + 4
+    width, height = max(LEFT + STEP * len(columns) + 10, WIDTH), below + ROW * len(rows) + 4
     parts = []
     for row, name in enumerate(rows):
         y = below + ROW * (row + 0.5)
