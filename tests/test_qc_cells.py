@@ -125,6 +125,14 @@ def test_small_cells_without_many_mitochondria_are_not_flagged(tmp_path):
     assert not result.obs["low_quality_group"].any()
 
 
+def test_cells_rich_in_mitochondria_and_in_all_else_are_not_flagged(tmp_path):
+    matrix, names = draw(n_cells=600, median=6000)
+    matrix[:100, :13] += 120  # a fifth of the counts
+    result = run(tmp_path, matrix, names)
+    assert result.obs["pct_counts_mt"].iloc[:100].median() > 20
+    assert not result.obs["low_quality_group"].any()
+
+
 def test_large_cells_rich_in_mitochondria_all_stay(tmp_path):
     matrix, names = draw(median=40_000, mito=0.2)
     result = run(tmp_path, matrix, names)
@@ -208,6 +216,8 @@ def test_sex_is_compared_with_the_sheet(xist, linked, stated, found, agrees):
     total = 1_000_000
     result = check_sex({"XIST": xist, "Y": linked, "all": total}, stated)
     assert (result["found"], result["agrees"]) == (found, agrees)
+    few = check_sex({"XIST": xist, "Y": linked, "all": 50_000}, stated)
+    assert (few["found"], few["agrees"]) == ("not_assessable", "not_assessable")
 
 
 def test_a_wrong_sex_is_told_and_cuts_no_cell(tmp_path):
