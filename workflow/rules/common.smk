@@ -157,9 +157,11 @@ def fetched_folder(row: dict, dataset: str) -> str:
 def counts_source(wildcards) -> str:
     """Where a sample's counts are: in a simulated or fetched file, or at the path of the sheet."""
     row = sheet_row(wildcards)
-    if missing := study.list_missing({name: sheet for name, sheet in SHEETS.items() if name not in SIMULATED}):
-        raise WorkflowError("\n".join(missing))
-    return fetched_folder(row, wildcards.dataset) or row["path"]
+    source = fetched_folder(row, wildcards.dataset) or row["path"]
+    if wildcards.dataset not in SIMULATED and not study.is_remote(row["path"]) and not Path(source).exists():
+        given = {name: sheet for name, sheet in SHEETS.items() if name not in SIMULATED}
+        raise WorkflowError("\n".join(study.list_missing(given)))
+    return source
 
 
 def checked_samples() -> list[dict]:
