@@ -176,7 +176,9 @@ def main():
     rows, soup = [], []
     with tempfile.TemporaryDirectory() as name, threadpool_limits(limits={"blas": 1}):
         folder = Path(name)
-        run_scrublet(sp.random_array((200, 300), density=0.2, rng=0, format="csr").astype(bool).astype(int))  # compile
+        run_scrublet(
+            sp.random_array((200, 300), density=0.2, rng=0, format="csr").astype(bool).astype(int), seed=0
+        )  # compile
         lots = [lot["sample_id"] for lot in study(args.small)["simulate"]["lots"]]
         for lot, cells in [*((lot, args.small) for lot in lots), (lots[-1], args.cells)]:
             path, truth, settings = simulate(folder, lot, cells)
