@@ -76,7 +76,7 @@ rule rank_markers:
         mem_mb=memory("rank_markers"),
         runtime=minutes("rank_markers"),
     params:
-        organism=of_dataset("organism"),
+        organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("rank_markers"),
     script:
