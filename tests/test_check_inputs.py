@@ -4,6 +4,7 @@ import socket
 import urllib.request
 from types import SimpleNamespace
 
+import anndata
 import input_files as make
 import numpy as np
 import pandas as pd
@@ -33,15 +34,23 @@ def given(dataset="D", **other):
     return {"dataset": dataset, "organism": "human", "orthologs": "", "fetched": ""} | other
 
 
-def check(tmp_path, rows, *, organism="human"):
+def check(tmp_path, rows, *, organism="human", memory_gb=None, simulated=None):
     """Run the check; return (the table, the error or None)."""
     samples = [
         given(organism=organism, row={"sample_id": f"s{i}", "path": str(row["path"])}) for i, row in enumerate(rows)
     ]
-    params = SimpleNamespace(samples=samples, report=tmp_path / "out/check.tsv")
+    params = SimpleNamespace(
+        samples=samples,
+        simulated=simulated or {},
+        report=tmp_path / "out/check.tsv",
+        forecast=tmp_path / "out/forecast.tsv",
+        cores=2,
+        memory_gb=memory_gb,
+    )
+    source = SimpleNamespace(genes=make.GENES, markers=make.MARKERS, demand=make.MARKERS.parent / "demand.tsv")
     done, error = tmp_path / "done", None
     try:
-        check_inputs.main(SimpleNamespace(genes=make.GENES, markers=make.MARKERS), SimpleNamespace(done=done), params)
+        check_inputs.main(source, SimpleNamespace(done=done), params)
     except UserError as caught:
         error = str(caught)
     assert done.exists() == (error is None)
@@ -215,7 +224,7 @@ def one_table(tmp_path_factory):
             if "orthologs" in extra:
                 species["orthologs"] = ortholog_table(tmp_path_factory.mktemp("table"), extra["orthologs"])
             rows.append(given(name, row=row, **species))
-    return check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path_factory.mktemp("scratch"))
+    return check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path_factory.mktemp("scratch"))[0]
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -256,7 +265,7 @@ def test_samples_that_share_a_file_are_told_apart_by_their_cells(tmp_path):
     names = [f"D{i % 2}_{i}" for i in range(120)]
     path = sample(tmp_path / "a.h5ad", n_cells=120, barcodes=names)
     rows = [given(row={"sample_id": donor, "path": str(path), "cells": f"{donor}_*"}) for donor in ("D0", "D1")]
-    table = check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path)
+    table, _ = check_inputs.check_study(rows, make.KNOWN, set(PANEL), scratch=tmp_path)
     assert faults(table) == set()
     assert table[table["check"] == "format"]["found"].str.contains("60 cells").all()
 
@@ -333,7 +342,7 @@ def test_fetched_samples_are_read_and_bad_addresses_are_told(tmp_path):
         given(fetched=folder, row={"sample_id": "a", "path": "geo:GSM1:x"}),
         given(row={"sample_id": "b", "path": "geo:XX1:x"}),
     ]
-    table = check_inputs.check_study(rows, make.KNOWN, {"THY1"}, scratch=tmp_path)
+    table, _ = check_inputs.check_study(rows, make.KNOWN, {"THY1"}, scratch=tmp_path)
     assert table.loc[table["sample"] == "a", "found"].str.contains("10x folder v3").any()
     assert table.loc[table["sample"] == "b", "check"].tolist() == ["download"]
 
@@ -349,3 +358,24 @@ def test_real_samples(tmp_path, shared_data):
     }
     absent = table[(table["sample"] == "s2") & (table["check"] == "panel")]["found"].item()
     assert absent == "not in the feature table: CD34, THY1"
+
+
+def test_time_memory_and_disk_are_foretold_from_the_cells_and_their_genes(tmp_path):
+    path = sample(tmp_path / "a.h5ad", n_cells=200)
+    values = int((anndata.read_h5ad(path).X > 0).sum())
+    _, sizes = check_inputs.check_study(
+        [given(row={"sample_id": "a", "path": str(path)})], make.KNOWN, set(PANEL), scratch=tmp_path
+    )
+    assert sizes == {"D": {"a": pytest.approx(values, rel=0.02)}}
+    check(tmp_path, [{"path": path}], simulated={"S": {"x": 3e7}})
+    forecast = pd.read_csv(tmp_path / "out/forecast.tsv", sep="\t").set_index("rule")
+    assert forecast.loc["qc_cells", "jobs"] == 2
+    assert forecast.loc["all", "memory_gb"] == forecast.drop(index="all")["memory_gb"].max()
+
+
+def test_steps_that_need_more_memory_than_given_are_named(tmp_path):
+    path = sample(tmp_path / "a.h5ad", n_cells=200)
+    _, error = check(tmp_path, [{"path": path}], memory_gb=0.4, simulated={"S": {"x": 3e7}})
+    assert "memory_gb is 0.4, but these steps need more: " in error
+    assert "score_programs" in error
+    assert check(tmp_path, [{"path": path}], memory_gb=50)[1] is None

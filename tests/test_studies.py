@@ -62,7 +62,7 @@ def test_without_network_the_check_says_exactly_that(name, root, tmp_path, monke
         {"dataset": name, "organism": "human", "orthologs": "", "fetched": "", "row": row}
         for row in sheet_of(root, name).to_dict("records")
     ]
-    table = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
+    table, _ = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
     faults = table[table["level"] == "error"]
     assert set(faults["check"]) == {"download"}
     assert faults["found"].str.contains("(no network?)", regex=False).all()
@@ -132,7 +132,7 @@ def test_strata_of_GSE117837_are_rows_of_one_table(root, tmp_path):
         }
         for stratum in dict.fromkeys(name.rsplit("_", 1)[0] for name in names)
     ]
-    found = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
+    found, _ = check_inputs.check_study(samples, make.KNOWN, {"THY1"}, scratch=tmp_path)
     assert not (found["level"] == "error").any()
     assert found[found["check"] == "format"]["found"].str.contains("3 cells").all()
 

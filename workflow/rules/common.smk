@@ -14,6 +14,7 @@ CONFIG_FILE = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1])
 # Relative, so that a repository that is moved together with its results keeps them.
 MARKERS = os.path.relpath(RULES.parent.parent / "resources" / "markers.yaml")
 GENES = os.path.relpath(RULES.parent.parent / "resources" / "genes.tsv")
+DEMAND_FILE = os.path.relpath(RULES.parent.parent / "resources" / "demand.tsv")
 TEMPLATES = sorted(os.path.relpath(path) for path in (RULES.parent / "report").rglob("*.*") if path.suffix != ".rst")
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
@@ -180,6 +181,19 @@ def checked_samples() -> list[dict]:
     ]
 
 
+def simulated_values() -> dict[str, dict[str, float]]:
+    """Counts that are not zero in each lot of each simulated dataset, about a third of its molecules."""
+    return {
+        name: {
+            lot["sample_id"]: one["cells"] * one["umi_median"] / 3
+            for lot in settings["lots"]
+            for one in [{**settings, **lot}]
+        }
+        for name in SIMULATED
+        for settings in [STUDY["datasets"][name]["simulate"]]
+    }
+
+
 def gate_of_scope(wildcards):
     """The gate's calls, where only the MSC are embedded; nothing for all cells."""
     return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
@@ -192,7 +206,7 @@ def truth_of(wildcards):
 
 # Memory and time -----------------------------------------------------------------------------------------------------
 
-DEMAND = demand.read(RULES.parent.parent / "resources" / "demand.tsv")
+DEMAND = demand.read(DEMAND_FILE)
 MEMORY_MB = round(1000 * STUDY["memory_gb"]) if STUDY["memory_gb"] else None
 if MEMORY_MB:  # as --resources mem_mb=...: jobs run side by side only as far as they fit
     workflow.register_resource("mem_mb", MEMORY_MB)

@@ -51,6 +51,7 @@ rule check_inputs:
     input:
         markers=MARKERS,
         genes=GENES,
+        demand=DEMAND_FILE,
     output:
         done=temp("results/check.done"),
     log:
@@ -61,7 +62,11 @@ rule check_inputs:
         "../../envs/cpu.yaml"
     params:
         samples=checked_samples(),
+        simulated=simulated_values(),
         report="results/check.tsv",
+        forecast="results/forecast.tsv",
+        cores=workflow.cores or 1,
+        memory_gb=STUDY["memory_gb"],
         code=code("check_inputs"),
     script:
         "../scripts/check_inputs.py"

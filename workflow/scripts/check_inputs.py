@@ -1,6 +1,7 @@
 """Check every sample of every dataset before any work, and list all that is wrong with cause and next step."""
 
 import logging
+import shutil
 import sys
 import tempfile
 import urllib.parse
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from mscape import addresses, formats, sniff, step, transfer
+from mscape import addresses, demand, formats, sniff, step, transfer
 from mscape.config import is_remote
 from mscape.findings import Finding, judge
 from mscape.orthologs import read_orthologs
@@ -20,6 +21,7 @@ logger = logging.getLogger("mscape")
 COLUMNS = ["dataset", "sample", "level", "check", "found", "expected", "next_step"]
 LEVELS = ["error", "warning", "note"]
 PANEL = "isct2006"
+LONGEST = 5  # rules that the forecast names on the terminal
 
 
 def check_file(
@@ -90,7 +92,9 @@ def check_pairs(rows: dict[str, dict]) -> list[tuple[str, Finding]]:
     return found
 
 
-def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path) -> pd.DataFrame:
+def check_study(
+    samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path
+) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
     """Check all samples.
 
     Parameters
@@ -103,9 +107,12 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
 
     Returns
     -------
-    Table with a row a finding, errors first within each dataset; columns ``COLUMNS``.
+    findings
+        Table with a row a finding, errors first within each dataset; columns ``COLUMNS``.
+    sizes
+        Dataset -> sample -> counts that are not zero, of the samples that can be read.
     """
-    found, reached = [], {}
+    found, reached, sizes = [], {}, {}
     for dataset in dict.fromkeys(one["dataset"] for one in samples):
         mine = [one for one in samples if one["dataset"] == dataset]
         rows = {one["row"]["sample_id"]: one["row"] for one in mine}
@@ -127,12 +134,15 @@ def check_study(samples: list[dict], known: pd.DataFrame, panel: set[str], *, sc
             )
             found += [(dataset, name, finding) for finding in findings]
         facts = {name: one for name, one in facts.items() if one is not None}
+        seen = {name: one for name, one in facts.items() if len(one.detected)}
+        if seen:
+            sizes[dataset] = {name: len(one.barcodes) * float(one.detected.mean()) for name, one in seen.items()}
         pairs = check_pairs(rows) + same_cells(facts)
         found += [(dataset, name, finding) for name, finding in pairs]
     rows = [(*where, f.level, f.check, f.found, f.expected, f.next_step) for *where, f in found]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["level"] = pd.Categorical(table["level"], categories=LEVELS, ordered=True)
-    return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True)
+    return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True), sizes
 
 
 def describe(table: pd.DataFrame) -> str:
@@ -146,11 +156,53 @@ def describe(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def main(input, output, params):
-    """Write the table of findings; stop with all errors if there are any.
+def foresee(sizes: dict, demands: dict, *, cores: int, memory_gb: float | None, free_gb: float) -> tuple:
+    """Foretell time, memory and disk of the run, and say what will not fit.
 
-    ``params``: ``samples`` (see ``check_study``), ``report`` (path of the table, which is kept when the check
-    fails). ``output.done`` is written only if there is no error.
+    Parameters
+    ----------
+    sizes
+        Dataset -> sample -> counts that are not zero.
+    demands
+        See ``mscape.demand.read``.
+    cores, memory_gb, free_gb
+        Of the run: cores, the limit of the config (None: no limit), free disk.
+
+    Returns
+    -------
+    table
+        See ``mscape.demand.forecast``.
+    said
+        The longest rules and the whole, in lines for the terminal.
+    faults
+        What is too large, in sentences.
+    """
+    table = pd.DataFrame(demand.forecast(demands, sizes, cores=cores))
+    whole = table.iloc[-1]
+    longest = table.iloc[:-1].sort_values("minutes", ascending=False).head(LONGEST)
+    lines = [f"  about {whole.minutes:.0f} min on {cores} cores, {whole.disk_gb:.1f} GB of disk, by measured runs:"]
+    lines += [f"    {row.rule:<18} {row.minutes:6.1f} min {row.memory_gb:6.1f} GB" for row in longest.itertuples()]
+    faults = []
+    large = table.iloc[:-1][table["memory_gb"].iloc[:-1] > (memory_gb or float("inf"))]
+    if len(large):
+        needs = ", ".join(f"{row.rule} {row.memory_gb:.1f} GB" for row in large.itertuples())
+        faults.append(
+            f"memory_gb is {memory_gb:g}, but these steps need more: {needs}. Raise it, or split the dataset."
+        )
+    if whole.disk_gb > free_gb:
+        faults.append(
+            f"{whole.disk_gb:.1f} GB of disk will be written and {free_gb:.1f} GB are free. Make room, or choose "
+            "another folder with --directory."
+        )
+    return table, "\n".join(lines), faults
+
+
+def main(input, output, params):
+    """Write the table of findings and the forecast; stop with all errors if there are any.
+
+    ``params``: ``samples`` (see ``check_study``), ``simulated`` (sizes of the simulated ones), ``report`` and
+    ``forecast`` (paths of the tables, which are kept when the check fails), ``cores``, ``memory_gb``.
+    ``output.done`` is written only if there is no error.
     """
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
     markers = yaml.safe_load(Path(input.markers).read_text(encoding="utf-8"))
@@ -159,14 +211,25 @@ def main(input, output, params):
     report = Path(str(params.report))
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
-        table = check_study(params.samples, known, panel, scratch=Path(scratch))
+        table, sizes = check_study(params.samples, known, panel, scratch=Path(scratch))
     table.to_csv(report, sep="\t", index=False)
+    told, faults = "", []
+    if sizes := sizes | params.simulated:
+        forecast, told, faults = foresee(
+            sizes,
+            demand.read(input.demand),
+            cores=params.cores,
+            memory_gb=params.memory_gb,
+            free_gb=shutil.disk_usage(report.parent).free / 1e9,
+        )
+        forecast.to_csv(params.forecast, sep="\t", index=False, float_format="%.3g")
     n_errors, n_warnings = (int((table["level"] == level).sum()) for level in ("error", "warning"))
     summary = f"{len(params.samples)} samples: {n_errors} errors, {n_warnings} warnings; all in {report}"
-    if n_errors:
-        msg = f"{summary}\n{describe(table)}"
+    said = "\n".join(part for part in (describe(table), told) if part)
+    if n_errors or faults:
+        msg = "\n".join([summary, said, *(f"  error: {fault}" for fault in faults)])
         raise step.UserError(msg)
-    sys.stderr.write(f"\nmscape check: {summary}\n{describe(table)}\n")
+    sys.stderr.write(f"\nmscape check: {summary}\n{said}\n")
     Path(str(output.done)).write_text(summary + "\n", encoding="utf-8")
 
 
