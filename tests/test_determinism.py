@@ -21,7 +21,6 @@ from mscape import step
 def run_steps(study, threads):
     """Run the steps from counts and gate to markers; the digest of each file that they write."""
     cluster, embed = default_settings("cluster") | {"n_boot": 5}, default_settings("embed")
-    maps = SimpleNamespace(all=study.folder / "map.all.h5ad", msc=study.folder / "map.msc.h5ad")
     embeddings = {"all": study.embedding_all, "msc": study.embedding_msc}
     common = {"organism": "human", "seed": 0}
     tables = {name: getattr(study, name) for name in ("stability", "resolutions", "paga", "heterogeneity")}
@@ -36,7 +35,15 @@ def run_steps(study, threads):
         for scope, path in embeddings.items()
     ]
     jobs += [
-        (map_cells, embeddings, vars(maps), {"settings": embed | {"umap_epochs": 20}}),
+        (
+            map_cells,
+            {"h5ad": path},
+            {"h5ad": study.folder / f"map.{scope}.h5ad"},
+            {"settings": embed | {"umap_epochs": 20}},
+        )
+        for scope, path in embeddings.items()
+    ]
+    jobs += [
         (
             cluster_cells,
             {**counts, "embedding": study.embedding_msc},

@@ -53,6 +53,7 @@ def check_writable() -> None:
 
 check_writable()
 STUDY, SHEETS = load_study()
+THREADS = max(1, min(4, (workflow.cores or 8) // 2))  # of a heavy step; half the cores, so that two of them run at once
 DATASETS = list(STUDY["datasets"])
 SIMULATED = [name for name, one in STUDY["datasets"].items() if "simulate" in one]
 

@@ -1,4 +1,4 @@
-# counts.h5ad -> embedding of all cells -> who is an MSC, and the embedding of those who are.
+# counts.h5ad -> embedding of all cells -> who is an MSC, and the embedding of those who are; a map of each.
 
 
 rule embed_cells:
@@ -15,7 +15,7 @@ rule embed_cells:
         "logs/embed_cells/{dataset}.{scope}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=memory("embed_cells"),
         runtime=minutes("embed_cells"),
@@ -28,6 +28,29 @@ rule embed_cells:
         code=code("embed_cells"),
     script:
         "../scripts/embed_cells.py"
+
+
+rule map_cells:
+    """Draw a map (UMAP) of all cells or of the MSC, for the eye: no other step depends on it."""
+    input:
+        h5ad="results/{dataset}/embedding.{scope}.h5ad",
+    output:
+        h5ad="results/{dataset}/map.{scope}.h5ad",
+    log:
+        "logs/map_cells/{dataset}.{scope}.log",
+    benchmark:
+        "logs/map_cells/{dataset}.{scope}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=memory("map_cells"),
+        runtime=minutes("map_cells"),
+    params:
+        settings=section("embed"),
+        seed=STUDY["seed"],
+        code=code("map_cells"),
+    script:
+        "../scripts/map_cells.py"
 
 
 rule gate_msc:
@@ -48,7 +71,6 @@ rule gate_msc:
         "logs/gate_msc/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
     resources:
         mem_mb=memory("gate_msc"),
         runtime=minutes("gate_msc"),

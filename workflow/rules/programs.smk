@@ -21,7 +21,7 @@ rule score_programs:
         "logs/score_programs/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=memory("score_programs"),
         runtime=minutes("score_programs"),

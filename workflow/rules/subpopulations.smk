@@ -19,7 +19,6 @@ rule cluster_cells:
         "logs/cluster_cells/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
     resources:
         mem_mb=memory("cluster_cells"),
         runtime=minutes("cluster_cells"),
@@ -30,31 +29,6 @@ rule cluster_cells:
         code=code("cluster_cells"),
     script:
         "../scripts/cluster_cells.py"
-
-
-rule map_cells:
-    """Draw the maps (UMAP) of all cells and of the MSC, for the eye: no other step depends on them."""
-    input:
-        all="results/{dataset}/embedding.all.h5ad",
-        msc="results/{dataset}/embedding.msc.h5ad",
-    output:
-        all="results/{dataset}/map.all.h5ad",
-        msc="results/{dataset}/map.msc.h5ad",
-    log:
-        "logs/map_cells/{dataset}.log",
-    benchmark:
-        "logs/map_cells/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        mem_mb=memory("map_cells"),
-        runtime=minutes("map_cells"),
-    params:
-        settings=section("embed"),
-        seed=STUDY["seed"],
-        code=code("map_cells"),
-    script:
-        "../scripts/map_cells.py"
 
 
 rule rank_markers:
@@ -71,7 +45,7 @@ rule rank_markers:
         "logs/rank_markers/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=memory("rank_markers"),
         runtime=minutes("rank_markers"),

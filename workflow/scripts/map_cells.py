@@ -1,4 +1,4 @@
-"""Lay cells out on two-dimensional maps: all cells, and those that are clustered."""
+"""Lay cells out on a two-dimensional map."""
 
 import logging
 
@@ -83,17 +83,16 @@ def map_cells(
 
 
 def main(input, output, params):
-    """Write map.all.h5ad and map.msc.h5ad; one job for both, since the compilation of UMAP takes longer than a map."""
+    """Write map.{scope}.h5ad."""
     options = {key: params.settings[key] for key in ("max_map_cells", "umap_epochs")}
-    for scope in ("all", "msc"):
-        light = counts.read_light(getattr(input, scope))
-        xy = map_cells(light, **options, seed=params.seed, threads=params.threads)
-        record = {key: value for key, value in options.items() if value is not None} | {"seed": params.seed}
-        record |= {"n_laid_out": min(light.n_obs, options["max_map_cells"])}
-        logger.info("%s: %d of %d cells laid out", scope, record["n_laid_out"], light.n_obs)
-        result = AnnData(obs=pd.DataFrame(index=light.obs_names), obsm={"X_umap": xy})
-        result.uns["mscape"] = {"map_cells": record}
-        counts.write(result, getattr(output, scope))
+    light = counts.read_light(input.h5ad)
+    xy = map_cells(light, **options, seed=params.seed, threads=params.threads)
+    record = {key: value for key, value in options.items() if value is not None} | {"seed": params.seed}
+    record |= {"n_laid_out": min(light.n_obs, options["max_map_cells"])}
+    logger.info("%d of %d cells laid out", record["n_laid_out"], light.n_obs)
+    result = AnnData(obs=pd.DataFrame(index=light.obs_names), obsm={"X_umap": xy})
+    result.uns["mscape"] = {"map_cells": record}
+    counts.write(result, output.h5ad)
 
 
 if "snakemake" in globals():
