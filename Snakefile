@@ -26,16 +26,18 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Everything: a report, a passport file and an AnnData file for each dataset, and the index."""
+    """Everything: a report, a passport file and an AnnData file for each dataset, the index, and the study's metadata."""
     default_target: True
     input:
-        index="results/index.html",
-        h5ad=expand("results/{dataset}/{dataset}.h5ad", dataset=DATASETS),
-        tables=expand(
-            "results/{dataset}/{table}.tsv",
-            dataset=DATASETS,
-            table=["gate", "stability", "markers", "enrichment", "contrasts"],
-        ),
+        results_of_study(h5ad=True),
+        crate="results/ro-crate-metadata.json",
+    localrule: True
+
+
+rule cellxgene:
+    """Write each dataset in the CELLxGENE schema: `snakemake cellxgene`."""
+    input:
+        expand("results/{dataset}/{dataset}.cellxgene.h5ad", dataset=DATASETS),
     localrule: True
 
 
@@ -46,16 +48,17 @@ rule check:
     localrule: True
 
 
+onstart:
+    PROGRESS.begin(log)
+
+
 onsuccess:
-    if Path("results/index.html").is_file():
-        print(
-            f"\nmscape: open {Path('results/index.html').absolute()}",
-            file=sys.stderr,
-        )
+    index, package = Path("results/index.html").absolute(), Path("results/study.zip").absolute()
+    ready = [f"open {index}"] if index.is_file() else ["done"]
+    if package.is_file() and package.stat().st_mtime >= index.stat().st_mtime:
+        ready.append(f"to send: {package}")
+    PROGRESS.end("; ".join(ready))
 
 
 onerror:
-    print(
-        "\nmscape: stopped; the first 'mscape <step>:' line above says why.",
-        file=sys.stderr,
-    )
+    PROGRESS.end("stopped; the first 'mscape <step>:' line above says why")

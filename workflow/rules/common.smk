@@ -16,11 +16,20 @@ MARKERS = os.path.relpath(RULES.parent.parent / "resources" / "markers.yaml")
 GENES = os.path.relpath(RULES.parent.parent / "resources" / "genes.tsv")
 DEMAND_FILE = os.path.relpath(RULES.parent.parent / "resources" / "demand.tsv")
 TEMPLATES = sorted(os.path.relpath(path) for path in (RULES.parent / "report").rglob("*.*") if path.suffix != ".rst")
+ONTOLOGY = os.path.relpath(RULES.parent.parent / "resources" / "ontology_terms.tsv")
+GENE_IDS = os.path.relpath(RULES.parent.parent / "resources" / "ensembl_genes.tsv.gz")
+SECONDS = RULES.parent.parent / "resources" / "step_seconds.tsv"
+REPOSITORY = os.path.relpath(RULES.parent.parent)
+TABLES = [
+    *("accounting", "gate", "contaminants", "hidden_mixture", "stability", "resolutions", "heterogeneity", "paga"),
+    *("composition", "markers", "surface", "enrichment", "lot_enrichment", "contrasts", "confounders", "signatures"),
+    *("signature_genes", "score_summary", "programme_summary"),
+]
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
 
 from mscape import config as study
-from mscape import demand
+from mscape import demand, progress
 from mscape.sources import digest_sources
 from mscape.step import UserError
 
@@ -62,6 +71,11 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, DATASETS)),
     sample=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     scope="all|msc",
+
+
+# One line on the terminal per step; the hooks of the Snakefile say the first and the last.
+PROGRESS = progress.Progress(STEPS, progress.read_typical(SECONDS))
+progress.watch(PROGRESS, dry_run=lambda: workflow.dryrun)
 
 
 # Values for params ---------------------------------------------------------------------------------------------------
@@ -118,6 +132,11 @@ def is_simulated(wildcards) -> bool:
 def resolved_dataset(wildcards) -> dict:
     """The dataset's whole resolved config."""
     return STUDY["datasets"][wildcards.dataset]
+
+
+def title_of_dataset(wildcards) -> str:
+    """Title of the study, with the dataset's name where there are several."""
+    return STUDY["title"] + (f": {wildcards.dataset}" if len(DATASETS) > 1 else "")
 
 
 def code(step: str) -> str:
@@ -203,6 +222,27 @@ def gate_of_scope(wildcards):
 def truth_of(wildcards):
     """What was found against what was put in; nothing for real cells."""
     return f"results/{wildcards.dataset}/truth.json" if is_simulated(wildcards) else []
+
+
+def tables_of(dataset: str) -> list[str]:
+    """Paths of all stage tables of a dataset."""
+    return [f"results/{dataset}/{table}.tsv" for table in TABLES]
+
+
+def results_of_study(*, h5ad: bool) -> list[str]:
+    """Paths of what the study hands on; the AnnData files go into a package only where the config says so."""
+    paths = ["results/index.html"]
+    for name in DATASETS:
+        export = STUDY["datasets"][name]["export"]
+        paths += [
+            f"results/{name}/{file}" for file in ("report.html", "figures", "passports.json", "run.json", "config.yaml")
+        ]
+        paths += tables_of(name)
+        paths += [f"results/{name}/truth.json", f"results/{name}/truth.tsv"] if name in SIMULATED else []
+        if h5ad or export["h5ad"]:
+            paths += [f"results/{name}/{name}.h5ad"]
+            paths += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
+    return paths
 
 
 # Memory and time -----------------------------------------------------------------------------------------------------

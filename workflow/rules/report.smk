@@ -1,4 +1,4 @@
-# All stages -> passports, the assembled AnnData file, the report of each dataset, the index over all.
+# All stages -> passports, the assembled AnnData file, the report of each dataset, the index, exports, the package.
 
 
 rule record_run:
@@ -209,3 +209,100 @@ rule render_index:
         code=code("render_index"),
     script:
         "../scripts/render_index.py"
+
+
+rule export_tables:
+    """Write every table as CSV and Parquet, and one of all cells."""
+    input:
+        tables=tables_of("{dataset}"),
+        passports="results/{dataset}/passports.json",
+        h5ad="results/{dataset}/{dataset}.h5ad",
+    output:
+        folder=directory("results/{dataset}/tables"),
+    log:
+        "logs/export_tables/{dataset}.log",
+    benchmark:
+        "logs/export_tables/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=memory("export_tables"),
+        runtime=minutes("export_tables"),
+    params:
+        code=code("export_tables"),
+    script:
+        "../scripts/export_tables.py"
+
+
+rule export_cellxgene:
+    """Write a dataset in the CELLxGENE schema."""
+    input:
+        h5ad="results/{dataset}/{dataset}.h5ad",
+        counts="results/{dataset}/counts.h5ad",
+        terms=ONTOLOGY,
+        genes=GENE_IDS,
+    output:
+        h5ad="results/{dataset}/{dataset}.cellxgene.h5ad",
+    log:
+        "logs/export_cellxgene/{dataset}.log",
+    benchmark:
+        "logs/export_cellxgene/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=memory("export_cellxgene"),
+        runtime=minutes("export_cellxgene"),
+    params:
+        organism=of_dataset("organism"),
+        culture=of_dataset("culture"),
+        title=title_of_dataset,
+        code=code("export_cellxgene"),
+    script:
+        "../scripts/export_cellxgene.py"
+
+
+rule describe_study:
+    """Describe the study for machines (RO-Crate, Workflow Run Crate), with a copy of the workflow that ran."""
+    input:
+        results=results_of_study(h5ad=True),
+        runs=expand("results/{dataset}/run.json", dataset=DATASETS),
+    output:
+        json="results/ro-crate-metadata.json",
+        source=directory("results/source"),
+    log:
+        "logs/describe_study.log",
+    benchmark:
+        "logs/describe_study.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        title=STUDY["title"],
+        licence=STUDY["license"],
+        repository=REPOSITORY,
+        steps={step: code(step) for step in STEPS},
+        code=code("describe_study"),
+    script:
+        "../scripts/describe_study.py"
+
+
+rule package_study:
+    """Put the study into one zip to send: `snakemake package_study`."""
+    input:
+        results=results_of_study(h5ad=False) + expand("results/{dataset}/tables", dataset=DATASETS),
+        runs=expand("results/{dataset}/run.json", dataset=DATASETS),
+        source="results/source",
+    output:
+        zip="results/study.zip",
+    log:
+        "logs/package_study.log",
+    benchmark:
+        "logs/package_study.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        title=STUDY["title"],
+        licence=STUDY["license"],
+        simulated=SIMULATED,
+        code=code("package_study"),
+    script:
+        "../scripts/package_study.py"

@@ -16,7 +16,7 @@ from mscape.step import UserError
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report")
+SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report", "export")
 SHEET_METADATA = (  # metadata of a sample that every cell carries; "unknown" where the sheet does not say
     "sample_id",
     "lot_id",

@@ -90,6 +90,12 @@ def _log_to(log: Path) -> None:
     logging.root.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
 
+    def take(record: logging.LogRecord) -> bool:
+        handler.handle(record)
+        return False
+
+    logging.getLogger("anndata").addFilter(take)  # it would write to the terminal by itself
+
 
 def _threads(threads: int):
     """Hold BLAS to one thread and let OpenMP and numba use the job's."""

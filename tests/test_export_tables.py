@@ -1,0 +1,69 @@
+"""Tables for other programs: the same rows as the stage tables, read back by pandas and pyarrow."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import anndata
+import pandas as pd
+import pyarrow.parquet
+import pytest
+import toy_study
+
+import assemble_dataset
+import export_tables
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    study = toy_study.write_study(folder)
+    path = folder / "toy.h5ad"
+    assemble_dataset.main(study, SimpleNamespace(h5ad=str(path)), SimpleNamespace(threads=1))
+    attribute = {"name": "purity", "verdict": "PASS", "value": 0.01, "low": 0.0, "high": 0.02, "reason": "=1+1"}
+    document = {"lots": [{"lot_id": "NA", "verdict": "PASS", "attributes": [attribute]}]}
+    (folder / "passports.json").write_text(json.dumps(document))
+    flags = pd.DataFrame({"lot_id": ["1e3", "NA", "x"], "stable": [True, None, False], "n": [1, 2, 3]})
+    flags.to_csv(folder / "flags.tsv", sep="\t", index=False)
+    pd.DataFrame({"cluster": [], "gene": []}).to_csv(folder / "empty.tsv", sep="\t", index=False)
+    tables = [study.gate_table, str(folder / "flags.tsv"), str(folder / "empty.tsv")]
+    given = SimpleNamespace(tables=tables, passports=str(folder / "passports.json"), h5ad=str(path))
+    export_tables.main(given, SimpleNamespace(folder=str(folder / "tables")), SimpleNamespace())
+    return folder / "tables", study, path
+
+
+def test_parquet_and_csv_hold_the_rows_of_the_stage_table(made):
+    folder, study, _ = made
+    source = pd.read_csv(study.gate_table, sep="\t")
+    for table in (pd.read_parquet(folder / "gate_table.parquet"), pd.read_csv(folder / "gate_table.csv")):
+        assert list(table.columns) == list(source.columns)
+        assert list(table["lot_id"]) == list(source["lot_id"])
+        pd.testing.assert_series_equal(table["estimate"], source["estimate"])
+
+
+def test_names_stay_text_and_flags_with_gaps_stay_flags(made):
+    folder, _, _ = made
+    table = pd.read_parquet(folder / "flags.parquet")
+    assert list(table["lot_id"]) == ["1e3", "NA", "x"]
+    assert list(table["stable"].astype(object).where(table["stable"].notna(), None)) == [True, None, False]
+    assert pyarrow.parquet.read_schema(folder / "flags.parquet").field("stable").type == "bool"
+    assert len(pd.read_parquet(folder / "empty.parquet")) == 0
+
+
+def test_cells_carry_calls_scores_and_maps(made):
+    folder, _, path = made
+    cells, whole = pd.read_parquet(folder / "cells.parquet"), anndata.read_h5ad(path)
+    assert list(cells["cell"]) == list(whole.obs_names)
+    assert list(cells["isct_call"].astype(str)) == list(whole.obs["isct_call"].astype(str))
+    assert (cells["z_SET_UP"].to_numpy() == whole.obsm["score_z"]["SET_UP"].to_numpy()).all()
+    assert (cells["umap_2"].to_numpy() == whole.obsm["X_umap"][:, 1]).all()
+
+
+def test_passports_are_one_row_an_attribute_and_no_cell_runs_as_a_formula(made):
+    folder, _, _ = made
+    row = pd.read_parquet(folder / "passports.parquet").iloc[0]
+    assert (row["lot_id"], row["attribute"], row["value"], row["reason"]) == ("NA", "purity", 0.01, "=1+1")
+    text = (folder / "passports.csv").read_text()
+    assert "'=1+1" in text
+    assert ",=1+1" not in text

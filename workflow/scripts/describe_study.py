@@ -1,0 +1,40 @@
+"""Put the workflow's own files beside the results, and describe the whole study as an RO-Crate."""
+
+import shutil
+from pathlib import Path
+
+from mscape import crate, step
+from mscape.report import page
+
+KEPT = ("Snakefile", "LICENSE", "CITATION.cff", "README.md", "pyproject.toml", "uv.toml")
+FOLDERS = ("workflow", "resources", "profiles", "envs")
+
+
+def copy_workflow(repository: Path, target: Path) -> None:
+    """Copy what runs, so that the results can be made again from their folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        shutil.copyfile(repository / name, target / name)
+    for name in FOLDERS:
+        ignore = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(
+            repository / name, target / name, ignore=ignore, copy_function=shutil.copyfile, dirs_exist_ok=True
+        )
+
+
+def main(input, output, params):
+    """Copy, digest, write."""
+    copy_workflow(Path(params.repository), Path(output.source))
+    _, document = crate.describe_study(
+        Path(output.json).parent,
+        [*input.results, output.source],
+        input.runs,
+        title=params.title,
+        licence=params.licence,
+        version=page.version(),
+    )
+    Path(output.json).write_text(crate.dump(document), encoding="utf-8")
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)

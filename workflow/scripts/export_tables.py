@@ -1,0 +1,78 @@
+"""Write every table of a dataset as CSV and Parquet, and one of all cells: what other programs read without help."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mscape import counts, step
+from mscape.report.collect import read_table
+
+SHOWN = ("verdict", "value", "low", "high", "unit", "n", "threshold", "reason", "next_action", "weight")
+
+
+def tabulate_passports(document: dict) -> pd.DataFrame:
+    """One row a lot and attribute, from passports.json."""
+    rows = [
+        {"lot_id": lot["lot_id"], "lot_verdict": lot.get("verdict"), "attribute": attribute["name"]}
+        | {key: attribute.get(key) for key in SHOWN}
+        for lot in document["lots"]
+        for attribute in lot["attributes"]
+    ]
+    return pd.DataFrame(rows, columns=["lot_id", "lot_verdict", "attribute", *SHOWN])
+
+
+def tabulate_cells(path: str | Path) -> pd.DataFrame:
+    """One row a cell: its name, all of ``obs``, calibrated scores as ``z_<signature>``, the maps.
+
+    Parameters
+    ----------
+    path
+        The assembled dataset.
+    """
+    whole = counts.read_light(path)
+    parts = [whole.obs]
+    if "score_z" in whole.obsm:
+        parts.append(whole.obsm["score_z"].add_prefix("z_"))
+    for key in ("X_umap", "X_umap_msc"):
+        if key in whole.obsm:
+            places = np.asarray(whole.obsm[key], dtype=np.float32)
+            parts.append(pd.DataFrame(places, index=whole.obs_names, columns=[f"{key[2:]}_1", f"{key[2:]}_2"]))
+    return pd.concat(parts, axis=1).rename_axis("cell").reset_index()
+
+
+def read_typed(path: str | Path) -> pd.DataFrame:
+    """Read a stage table; names are text, flags with gaps are nullable flags."""
+    table = read_table(Path(path))
+    flags = {
+        name: table[name] for name in table if table[name].isin([True, False, ""]).all() and (table[name] != "").any()
+    }
+    flags = {name: values for name, values in flags.items() if values.dtype == object}
+    return table.assign(**{name: values.replace("", None).astype("boolean") for name, values in flags.items()})
+
+
+def guard(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+
+    def safe(text: object) -> object:
+        return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t") else text
+
+    words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    return table.assign(**{name: table[name].astype(object).map(safe) for name in words})
+
+
+def main(input, output, params):
+    """Read each table with its names as text, and write it twice."""
+    folder = Path(output.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {Path(path).stem: read_typed(path) for path in input.tables}
+    tables["passports"] = tabulate_passports(json.loads(Path(input.passports).read_text(encoding="utf-8")))
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+        guard(table).to_csv(folder / f"{name}.csv", index=False)
+    tabulate_cells(input.h5ad).to_parquet(folder / "cells.parquet", index=False)
+
+
+if "snakemake" in globals():
+    step.run(main, snakemake)
