@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 import render_report
 from mscape import counts
-from mscape.report import alerts, answers, cells, charts, collect, colours, page, programmes, words
+from mscape.report import alerts, answers, cells, charts, collect, colours, page, programmes, truth, words
 from mscape.report.upset import upset
 from mscape.step import UserError
 
@@ -31,14 +31,12 @@ HOSTILE = [
 ]
 
 
-def render(folder, *, figures=False, settings=None, drop=(), **study):
+def render(folder, *, figures=False, drop=(), **study):
     given = report_fixture.make(folder, **study)
     for name in drop:
         delattr(given, name)
-    output = SimpleNamespace(html=str(folder / "report.html"))
-    if figures:
-        output.figures = str(folder / "figures")
-    params = SimpleNamespace(settings=settings or {}, dataset="demo", title="Study of tests")
+    output = SimpleNamespace(html=str(folder / "report.html"), figures=str(folder / "figures"))
+    params = SimpleNamespace(settings={"figures": figures}, dataset="demo", title="Study of tests")
     render_report.main(given, output, params)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -68,6 +66,23 @@ def test_sections_stand_in_reading_order(demo):
     names = re.findall(r'<section id="([a-z]+)"', demo)
     assert names == ["verdicts", "alerts", "identity", "purity", "explore", "subpopulations", "scores", "compared",
                      "confounders", "quality", "passports", "truth", "methods"]  # fmt: skip
+
+
+def test_every_column_of_numbers_has_its_definition(demo):
+    heads = re.findall(r'<th scope="col" class="k-(?:number|percent)">(.*?)</th>', demo, flags=re.S)
+    assert len(heads) > 60
+    assert [text_of(head) for head in heads if 'class="help"' not in head] == []
+    heats = re.findall(r'<div class="tablebox heat".*?</h3>', demo, flags=re.S)
+    assert len(heats) >= 4
+    assert all('class="help"' in heat for heat in heats)
+    called = set(re.findall(r'popovertarget="([^"]+)"', demo))
+    assert called <= set(re.findall(r'<div popover class="definition" id="([^"]+)"', demo))
+
+
+def test_each_chart_of_quality_has_its_numbers(demo):
+    table = re.search(r'<div class="tablebox[^"]*" id="table-quality-numbers">.*?</table>', demo, flags=re.S).group()
+    assert table.count("<tr>") == 7  # the head and six samples
+    assert "limit 900" in text_of(table)
 
 
 def test_no_forbidden_claim(demo):
@@ -172,7 +187,10 @@ def test_missing_inputs_are_explained_not_fatal(tmp_path):
 
 
 def test_no_msc_at_all_is_said_first_among_the_alerts(tmp_path):
-    text = text_of(render(tmp_path, cells=300, msc=False))
+    html = render(tmp_path, cells=300, msc=False)
+    text = text_of(html)
+    first = re.search(r'<ul class="alerts">.*?<h3>(.*?)</h3>', html, flags=re.S).group(1)
+    assert first == "No cell passes the gate"
     assert "0 % cells concordant" in text
     assert "No cell passes the gate" in text
     assert "of all cells, because no or too few pass the gate" in text
@@ -206,6 +224,7 @@ def test_hostile_names_do_no_harm(tmp_path):
     header = json.loads(re.search(r'id="header">(.*?)</script>', html, flags=re.S).group(1))
     assert header["lots"] == HOSTILE
     assert text_of(html).count("Zürich 臍帯 ΔΨ") > 3
+    assert f'<span class="clip" title="{"x" * 200}">{"x" * 200}</span>' in html
 
 
 def test_json_cannot_close_its_element():
@@ -220,8 +239,8 @@ def test_same_input_gives_the_same_bytes(tmp_path):
     given = report_fixture.make(tmp_path, cells=300)
     pages = []
     for name in ("a.html", "b.html"):
-        output = SimpleNamespace(html=str(tmp_path / name))
-        render_report.main(given, output, SimpleNamespace(settings={}, dataset="demo"))
+        output = SimpleNamespace(html=str(tmp_path / name), figures=str(tmp_path / "figures"))
+        render_report.main(given, output, SimpleNamespace(settings={"figures": False}, dataset="demo", title="Test"))
         pages.append((tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
 
@@ -362,6 +381,21 @@ def test_percent_never_rounds_to_certainty(value, text):
 )
 def test_values_carry_their_unit(value, unit, text):
     assert words.value_text(value, unit).replace("\u00a0", " ").replace("\u202f", " ") == text
+
+
+def test_names_are_cut_to_the_width_that_they_have():
+    names = ["HALLMARK INTERFERON GAMMA RESPONSE", "HALLMARK INTERFERON ALPHA RESPONSE"]
+    short = [words.fit(name, 254) for name in names]
+    assert all(words.text_width(text) <= 254 for text in short)
+    assert short[0] != short[1]
+    assert words.fit("SENMAYO", 254) == "SENMAYO"
+    assert words.fit("名" * 200, 100).startswith("名")
+    assert words.text_width(words.fit("名" * 200, 100)) <= 100
+
+
+def test_measures_keep_their_acronyms():
+    assert truth._words("state_auroc") == "State AUROC"
+    assert truth._words("purity_error") == "Purity error"
 
 
 def test_interval_marks_lie_where_their_values_are():

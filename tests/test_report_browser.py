@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import report_fixture
 
+import render_index
 import render_report
 
 pytestmark = pytest.mark.browser
@@ -38,7 +39,8 @@ def write_report(folder, *, change=None, **study):
     if change:
         change(given)
     path = folder / "report.html"
-    render_report.main(given, SimpleNamespace(html=str(path)), SimpleNamespace(settings={}, dataset="demo"))
+    output = SimpleNamespace(html=str(path), figures=str(folder / "figures"))
+    render_report.main(given, output, SimpleNamespace(settings={"figures": False}, dataset="demo", title="Test"))
     return path
 
 
@@ -139,6 +141,39 @@ def test_selection_on_the_map_drives_chart_and_table(open_page, report):
     page.locator("#map").focus()
     page.keyboard.press("Escape")
     wait_text(page, "#linked-title", "900 of 900")
+
+
+def test_the_keyboard_alone_reaches_map_search_and_lots(open_page, report):
+    page = open_page(report)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#summary"
+    page.locator("#colour").focus()
+    page.keyboard.press("Escape")
+    seen = []
+    while not seen or seen[-1] != "map":
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.parentElement.id"))
+        assert len(seen) < 20, seen
+    order = [name for name in ("map-choice", "group-by", "lot-box", "map-reset", "map-svg", "map") if name in seen]
+    assert order == ["map-choice", "group-by", "lot-box", "map-reset", "map-svg", "map"]
+    assert [seen.index(name) for name in order] == sorted(seen.index(name) for name in order)
+
+    for _ in range(8):
+        page.keyboard.press("+")
+    page.keyboard.press("Enter")
+    wait_text(page, "#selection", "selected")
+    chosen = int(re.search(r"(\d+) cells selected", page.locator("#selection").inner_text()).group(1))
+    assert 0 < chosen < 900
+    page.keyboard.press("Escape")
+    wait_text(page, "#linked-title", "900 of 900")
+
+    page.locator("#lot-box summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("#lot-list input").first.focus()
+    page.keyboard.press("Space")
+    wait_text(page, "#lot-count", "5 of 6")
 
 
 def test_lots_can_be_chosen(open_page, report):
@@ -268,6 +303,8 @@ def test_each_passport_prints_on_one_a4_page(open_page, tmp_path):
     page = open_page(write_report(tmp_path, cells=600, change=many_attributes))
     page.evaluate("document.body.classList.add('only-passports')")
     assert pages_of(page.pdf(format="A4", prefer_css_page_size=True)) == 6
+    page.emulate_media(media="print")
+    assert page.locator(".passport.shown .sign").is_visible()
     page.evaluate("document.body.classList.add('one-passport')")
     assert pages_of(page.pdf(format="A4", prefer_css_page_size=True)) == 1
 
@@ -303,14 +340,35 @@ def test_hostile_names_do_no_harm(open_page, tmp_path):
         page.click("#passport-next")
         assert page.locator(".passport:visible h3").inner_text() == names[(i + 1) % 4]
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert page.evaluate("getComputedStyle(document.querySelector('.alerts strong')).unicodeBidi") == "isolate"
+
+
+@pytest.fixture(scope="module")
+def index(report):
+    path = report.with_name("index.html")
+    given = SimpleNamespace(passports=[str(report.with_name("passports.json"))], reports=[str(report)])
+    render_index.main(given, SimpleNamespace(html=str(path)), SimpleNamespace(title="Test"))
+    return path
+
+
+def test_the_index_leads_to_the_passport_of_a_lot(browser, index):
+    page = browser.new_page()
+    page.goto(index.as_uri())
+    page.locator("a", has_text="AT-D6-P3 impure").click()
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator(".passport:visible h3").inner_text() == "AT-D6-P3 impure"
+    page.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page, report, theme):
+@pytest.mark.parametrize("which", ["report", "index"])
+def test_axe_finds_nothing_serious(browser, request, which, theme):
     axe = next((path for path in AXE if path.is_file()), None)
     if axe is None:
         pytest.skip("axe-core is not there: npm install --prefix tests axe-core, or set MSCAPE_AXE to axe.min.js")
-    page = open_page(report, theme=theme)
+    page = browser.new_context(color_scheme=theme, reduced_motion="reduce", offline=True).new_page()
+    page.goto(request.getfixturevalue(which).as_uri())
+    page.wait_for_selector("html.js" if which == "index" else "html[data-ready]")
     page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
     page.evaluate(axe.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
@@ -320,3 +378,4 @@ def test_axe_finds_nothing_serious(open_page, report, theme):
         if fault["impact"] in ("serious", "critical")
     ]
     assert serious == []
+    page.context.close()

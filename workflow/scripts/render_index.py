@@ -69,7 +69,7 @@ def main(input, output, params):
     here = Path(output.html).parent
     links = [Path(os.path.relpath(path, here)).as_posix() for path in input.reports]
     context = {
-        "title": getattr(params, "title", "") or "MSC study",
+        "title": params.title,
         "datasets": tabulate_datasets(passports, links),
         "lots": tabulate_lots(passports, links),
         "counts": {v: sum(answers.verdict_counts(p)[v] for p in passports) for v in VERDICTS},

@@ -35,9 +35,8 @@ def describe(
     max_markers: int = 10,
     genes: tuple[str, ...] = (),
     contact: str = "",
-    title: str = "",
+    title: str = "MSC study",
     version: str = "",
-    command: str = "",
     seed: int = 0,
 ) -> dict:
     """Turn a dataset into all that the template shows.
@@ -50,7 +49,7 @@ def describe(
         Bounds on what the page carries; see ``report`` in the config.
     genes
         Genes to colour the map by, besides the gate's panel and the markers.
-    contact, title, version, command
+    contact, title, version
         Text for the page's head and methods.
     seed
         Of the sample of cells and of the bootstrap over lots.
@@ -81,7 +80,7 @@ def describe(
     return {
         "dataset": dataset,
         "header_json": page.to_json(header),
-        "title": title or "MSC study",
+        "title": title,
         "contact": contact,
         "version": version,
         "hero": answers.hero(dataset),
@@ -101,7 +100,7 @@ def describe(
         "quality": quality.quality(dataset),
         "passports": passport.pages(dataset),
         "truth": found,
-        "methods": methods(dataset, citations=page.citations(), version=version, command=command),
+        "methods": methods(dataset, citations=page.citations(), version=version),
         "terms": terms,
         "shown_genes": {column.id for column in columns if column.id.startswith("gene:")},
         "maps": maps,
@@ -119,20 +118,17 @@ def main(input, output, params):
     settings["genes"] = tuple(settings.get("genes", ()))
     context = describe(
         dataset,
-        title=getattr(params, "title", "") or str(dataset.run.get("title", "")),
+        title=params.title,
         version=page.version(),
-        command=getattr(params, "command", ""),
         seed=int(dataset.config.get("seed", 0)),
         **settings,
     )
     text = page.render("report.html.j2", **context)
     Path(output.html).write_text(text, encoding="utf-8")
     logger.info("%s: %.1f MB, %d cells on the map", output.html, len(text.encode()) / 1e6, context["header"]["cells"])
-    folder = getattr(output, "figures", None)
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        if with_figures:
-            figures.write_figures(dataset, Path(folder), seed=int(dataset.config.get("seed", 0)))
+    Path(output.figures).mkdir(parents=True, exist_ok=True)
+    if with_figures:
+        figures.write_figures(dataset, Path(output.figures), seed=int(dataset.config.get("seed", 0)))
 
 
 if "snakemake" in globals():

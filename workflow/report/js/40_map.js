@@ -159,6 +159,19 @@ class CellMap {
     const box = this.box, frame = this.frame();
     this.start = null;
     if (!box || (box[2] - box[0]) * frame.scale < 4) { this.clear(); return; }
+    this.select();
+  }
+
+  // The keyboard's selection: all cells in view.
+  selectView() {
+    if (!this.x) return;
+    const { scale, left, bottom, width, height } = this.frame();
+    this.box = [-left / scale, (bottom - height) / scale, (width - left) / scale, bottom / scale];
+    this.select();
+  }
+
+  select() {
+    const box = this.box;
     this.mask = new Uint8Array(this.x.length);
     for (let i = 0; i < this.x.length; i++) if (this.x[i] >= box[0] && this.x[i] <= box[2] && this.y[i] >= box[1] && this.y[i] <= box[3] && this.visible(i)) this.mask[i] = 1;
     this.paint();
@@ -184,6 +197,7 @@ class CellMap {
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.reset();
+    else if (event.key === "Enter") this.selectView();
     else if (event.key === "Escape") this.clear();
     else return;
     event.preventDefault();

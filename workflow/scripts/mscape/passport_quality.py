@@ -199,7 +199,7 @@ def _truth(values: pd.Series) -> pd.Series:
 QUALITY_RULES = (
     Rule(
         "purity",
-        "Purity",
+        "Other lineages (purity)",
         "identity",
         "fraction of cells",
         DECIDES,

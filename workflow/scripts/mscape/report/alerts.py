@@ -52,7 +52,9 @@ def alerts(dataset: Dataset) -> tuple[list[Alert], list[Alert]]:
     main = [alert for key, alert in found.items() if key not in describes] + list(_of_dataset(dataset))
     rest = [alert for key, alert in found.items() if key in describes]
     for group in (main, rest):
-        group.sort(key=lambda alert: (ORDER.index(alert.level), -len(alert.lots)))
+        group.sort(
+            key=lambda alert: (ORDER.index(alert.level), bool(alert.lots), -len(alert.lots))
+        )  # whole dataset first
     return main, rest
 
 

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 
 from mscape.report import colours
-from mscape.report.words import percent, shorten
+from mscape.report.words import fit, percent, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ROW, TOP, BOTTOM = 19, 8, 34
 LONG = 25  # rows above which the axis is written at the top too
-LETTER = 6.9  # width of a letter of a row's label, generous
 MEETS = {"meets": "PASS", "fails": "FAIL", "inconclusive": "WARN", "not_assessable": "NOT ASSESSABLE"}
 
 
@@ -76,8 +75,7 @@ class RowChart:
 
     def label(self, row: int, text: str) -> None:
         """Name a row."""
-        short = shorten(text, int((self.left - 8) / LETTER))
-        self.text(self.left - 8, self.middle(row) + 4, short, kind="lab", anchor="end", hint=text)
+        self.text(self.left - 8, self.middle(row) + 4, fit(text, self.left - 8), kind="lab", anchor="end", hint=text)
 
     def axis(self, ticks: Sequence[tuple[float, str]], title: str) -> None:
         """Draw grid lines with their values, and the axis title."""
@@ -130,7 +128,7 @@ class RowChart:
 def svg(parts: Sequence[str], title: str, width: float, height: float) -> Markup:
     """Join parts, which are escaped already, into an image with a name."""
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
-    name = f'role="img" aria-label="{escape(title)}" style="max-width:{1.2 * width:g}px"'
+    name = f'role="img" aria-label="{escape(title)}" style="min-width:{0.8 * width:g}px;max-width:{1.2 * width:g}px"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {size} {name}>'
     return Markup(head + "".join(parts) + "</svg>")
 
@@ -181,7 +179,8 @@ def fractions(rows: Sequence[Interval], *, kind: str, limit: float | None, title
 
 
 def forest(rows: Sequence[Interval], *, title: str, axis: str, zero: float = 0.0, label: int = 108) -> Markup:
-    """Draw effects with intervals about a line of no effect; ``label`` is the width of the names."""
+    """Draw effects with intervals about a line of no effect; ``label`` is the most that names may take."""
+    label = round(min(label, max([40.0, *(text_width(row.label) + 14 for row in rows)])))
     low, high = ends([v for row in rows for v in (row.value, row.low, row.high) if v is not None] + [zero], 0.06)
     chart = RowChart(len(rows), linear(low, high), width=212 + label, label=label)
     chart.axis([(t, f"{t:g}") for t in round_ticks(low, high)], axis)

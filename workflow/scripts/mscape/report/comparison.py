@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_FEATURES = 18
 MAX_TERMS = 12
 MAX_ROWS = 100
-NAMES = 220  # pixels for the names of signatures
+NAMES = 262  # pixels for the names of signatures
 WORDS = {"score": "Signature scores", "composition": "Sub-populations", "gene": "Genes"}
 UNITS = {"score": "difference of z", "gene": "log2 fold change", "composition": "difference"}
 CONTRASTS = (
@@ -31,16 +31,16 @@ CONTRASTS = (
     ("low", "Low", "number", "interval"),
     ("high", "High", "number", "interval"),
     ("unit", "Unit", "text", ""),
-    ("n_reference", "Donors, reference", "number", "contrast"),
-    ("n_other", "Donors, other", "number", "contrast"),
-    ("pvalue", "p", "number", "contrast"),
+    ("n_reference", "Donors, reference", "number", "donors"),
+    ("n_other", "Donors, other", "number", "donors"),
+    ("pvalue", "p", "number", "pvalue"),
     ("pvalue_adj", "Adjusted p", "number", "adjusted_p"),
     ("note", "Note", "text", ""),
 )
 COMPOSITION = (
     ("lot_id", "Lot", "text", "lot"),
     ("cluster", "Sub-population", "text", "leiden"),
-    ("n_cells", "Cells", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
     ("fraction", "Share", "percent", "composition"),
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
@@ -118,8 +118,8 @@ def _forests(ranked: pd.DataFrame) -> list[dict]:
         unit = part["unit"].iloc[0] if "unit" in part and part["unit"].iloc[0] else UNITS.get(kind, "difference")
         note = f"The first {MAX_FEATURES} of {len(part)}, the clearest." if len(part) > MAX_FEATURES else ""
         chart = charts.forest(rows, title=f"{title}, difference and interval", axis=unit, label=NAMES)
-        figures.append({"title": title, "svg": chart, "note": note})
-    return figures
+        figures.append({"title": title, "svg": chart, "note": note, "rows": len(rows)})
+    return sorted(figures, key=lambda figure: -figure["rows"])  # tall ones side by side
 
 
 def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:

@@ -140,7 +140,7 @@ def sums(dataset: Dataset) -> Table | None:
     )
     cells = own.drop_duplicates("lot_id").set_index("lot_id")["n_cells"]
     size = own.drop_duplicates("term").set_index("term")["n_genes"]
-    columns = [("Signature", "text", ""), ("Genes", "number", ""), *((lot, "heat", "") for lot in wide.columns)]
+    columns = [("Signature", "text", ""), ("Genes", "number", "coverage"), *((lot, "heat", "") for lot in wide.columns)]
     rows = []
     for term in wide.index:
         hints = {

@@ -24,13 +24,13 @@ CRITERIA = (
     ("high", "High", "percent", "interval"),
     ("detected_fraction", "Naive detection", "percent", "naive"),
     ("min_detectable_fraction", "Least detectable share", "percent", "min_detectable"),
-    ("n_cells", "Cells", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
     ("reason", "Reason", "text", "isct_reason"),
 )
 IDENTITIES = (
     ("lot_id", "Lot", "text", "lot"),
     ("identity", "Identity", "text", "isct_identity"),
-    ("n_cells", "Cells", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
     ("fraction", "Share", "percent", "contaminants"),
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
@@ -87,9 +87,9 @@ def _hidden(dataset: Dataset) -> dict:
         ("gene", "Gene", "text", ""),
         ("finding", "Finding", "text", "hidden"),
         ("hidden_fraction", "Hidden share", "percent", "hidden"),
-        ("mean_count", "Mean count", "number", ""),
-        ("pvalue", "p", "number", ""),
-        ("n_cells", "Cells", "number", ""),
+        ("mean_count", "Mean count", "number", "mean_count"),
+        ("pvalue", "p", "number", "hidden"),
+        ("n_cells", "Cells", "number", "cells"),
         ("reason", "Reason", "text", ""),
     )
     return {
@@ -113,8 +113,8 @@ def _reasons(obs: pd.DataFrame) -> Table:
     columns = (
         ("isct_call", "Call", "text", "isct_call"),
         ("isct_reason", "Reason", "text", "isct_reason"),
-        ("n_cells", "Cells", "number", ""),
-        ("share", "Share", "percent", ""),
+        ("n_cells", "Cells", "number", "cells"),
+        ("share", "Share", "percent", "share"),
     )
     return from_frame(count, id="reasons", caption="Calls and their reasons, all cells", columns=columns)
 

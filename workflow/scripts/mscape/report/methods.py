@@ -19,7 +19,7 @@ MAX_DIGEST = 300_000_000  # bytes; hashing larger files would take longer than w
 MAX_TEXT = 160  # characters of a recorded parameter that the table shows
 
 
-def methods(dataset: Dataset, *, citations: dict[str, str], version: str = "", command: str = "") -> dict:
+def methods(dataset: Dataset, *, citations: dict[str, str], version: str = "") -> dict:
     """Gather what a reader needs to repeat and to cite the analysis.
 
     Parameters
@@ -30,8 +30,6 @@ def methods(dataset: Dataset, *, citations: dict[str, str], version: str = "", c
         Works by key.
     version
         Of the workflow.
-    command
-        Command line of the run, where known.
     """
     paragraph, used = write_paragraph(dataset, version)
     config = yaml.safe_dump(dataset.config, allow_unicode=True, sort_keys=False, width=100) if dataset.config else ""
@@ -44,7 +42,6 @@ def methods(dataset: Dataset, *, citations: dict[str, str], version: str = "", c
         "inputs": _inputs(dataset.run),
         "stages": _stages(dataset),
         "digests": _digests(dataset.files),
-        "command": command,
         "seed": dataset.run.get("seed", dataset.config.get("seed", "not recorded")),
     }
 
@@ -169,5 +166,5 @@ def _digests(files: dict[str, list[Path]]) -> Table:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
             name = path.name if len(paths) == 1 else f"{path.parent.name}/{path.name}"
             rows.append([Cell(key), Cell(name), Cell(number(size), size), Cell(digest)])
-    columns = [("Input", "text", ""), ("File", "text", ""), ("Bytes", "number", ""), ("SHA-256", "text", "digest")]
+    columns = [("Input", "text", ""), ("File", "text", ""), ("Bytes", "number", "bytes"), ("SHA-256", "text", "digest")]
     return Table("digests", "Files that this report shows", columns, rows)

@@ -27,6 +27,7 @@ FACTS = {
     "disease": "disease",
     "batch": "batch",
 }
+COLLECTIONS = ("HALLMARK ", "GOBP ")
 MAX_SCORES = 12
 DENSE = 1400  # characters of reasons above which the page is printed in a smaller type
 SHOWN_AXES = 3  # immunoregulation, senescence, trilineage: the first of programmes.AXES
@@ -117,8 +118,14 @@ def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
         group = axis.map(axis_group)
         part = part.assign(_group=group)[group < SHOWN_AXES].sort_values("_group", kind="stable")
     ends = [[finite(row.get(key)) for key in ("z", "z_low", "z_high")] for row in part.to_dict("records")]
-    rows = [Interval(signature_name(id), *values) for id, values in zip(part["signature"], ends, strict=True)]
+    rows = [Interval(_name(id), *values) for id, values in zip(part["signature"], ends, strict=True)]
     if not rows:
         return None
     title = f"Signature scores of lot {name}"
-    return charts.forest(rows[:MAX_SCORES], title=title, axis="z against random gene sets", label=190)
+    return charts.forest(rows[:MAX_SCORES], title=title, axis="z against random gene sets", label=210)
+
+
+def _name(signature: str) -> str:
+    """Name a signature without its collection: the chart has little room, and what differs stands at the end."""
+    name = signature_name(signature)
+    return name.partition(" ")[2] if name.startswith(COLLECTIONS) else name

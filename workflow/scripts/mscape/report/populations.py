@@ -20,24 +20,32 @@ TOP_GENES = 8
 TOP_TERMS = 3
 STABILITY = (
     ("cluster", "Sub-population", "text", "leiden"),
-    ("n_cells", "Cells", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
     ("jaccard", "Jaccard", "number", "stability"),
     ("stable", "Stable", "flag", "stability"),
-    ("n_lots", "Lots", "number", ""),
-    ("largest_lot_fraction", "Largest lot's share", "percent", ""),
+    ("n_lots", "Lots", "number", "n_lots"),
+    ("largest_lot_fraction", "Largest lot's share", "percent", "largest_lot"),
     ("doublet_fraction", "Doublets", "percent", "predicted_doublet"),
     ("reason", "Remark", "text", ""),
+)
+RESOLUTIONS = (
+    ("resolution", "Resolution", "number", "resolution"),
+    ("n_clusters", "Clusters", "number", "resolution"),
+    ("ari_mean", "Mean ARI", "number", "ari"),
+    ("ari_low", "Low", "number", "interval"),
+    ("ari_high", "High", "number", "interval"),
+    ("chosen", "Chosen", "flag", "resolution"),
 )
 MARKERS = (
     ("cluster", "Sub-population", "text", "leiden"),
     ("gene", "Gene", "text", "markers"),
-    ("rank", "Rank", "number", ""),
-    ("log2_fold_change", "log2 fold change", "number", ""),
-    ("fraction_in", "Cells with counts, in", "percent", ""),
-    ("fraction_out", "and outside", "percent", ""),
+    ("rank", "Rank", "number", "markers"),
+    ("log2_fold_change", "log2 fold change", "number", "fold_change"),
+    ("fraction_in", "Cells with counts, in", "percent", "fraction_in"),
+    ("fraction_out", "and outside", "percent", "fraction_in"),
     ("pvalue_adj", "Adjusted p (ranks only)", "number", "markers"),
     ("n_donors_up", "Donors with it up", "number", "donors_up"),
-    ("n_donors", "of", "number", ""),
+    ("n_donors", "of", "number", "donors_up"),
     ("surface", "On the surface", "flag", ""),
     ("protein", "Protein", "text", ""),
 )
@@ -51,7 +59,7 @@ TERMS = (
     ("odds_high", "High", "number", "interval"),
     ("fdr", "FDR", "number", "enrichment"),
     ("n_leading", "Genes that lead", "number", "leading"),
-    ("n_genes", "Genes of the set", "number", ""),
+    ("n_genes", "Genes of the set", "number", "enrichment"),
     ("n_list", "Genes ranked or chosen", "number", "enrichment"),
     ("genes", "Leading or shared genes", "text", "leading"),
 )
@@ -78,7 +86,12 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
         "scope": dataset.stage("embedding_msc", "embed_cells"),
         "curve": _curve(dataset.tables.get("resolutions")),
         "overview": _overview(dataset),
+        "resolutions": None,
     }
+    resolutions = dataset.tables.get("resolutions")
+    if resolutions is not None and len(resolutions):
+        caption = "Agreement of resampled clusterings"
+        result["resolutions"] = from_frame(resolutions, id="resolutions", caption=caption, columns=RESOLUTIONS)
     stability = dataset.tables.get("stability")
     if stability is not None:
         caption = "Sub-populations and their stability"

@@ -29,6 +29,18 @@ VARIANT = "__"  # between the id of a signature and that of its variant
 CURATED = " (C)"  # behind the names of sets that are curated here
 CALLED = consensus.STANDS_OUT  # a list counts as raised above this z
 MAX_ROWS = 500
+NUMBERS = (
+    ("lot_id", "Lot", "text", "lot"),
+    ("signature", "Signature", "text", ""),
+    ("z", "z", "number", "score_z"),
+    ("z_low", "Low", "number", "interval"),
+    ("z_high", "High", "number", "interval"),
+    ("pvalue", "p", "number", "score_p"),
+    ("mean", "Mean score", "number", "score_mean"),
+    ("low", "Low", "number", "interval"),
+    ("high", "High", "number", "interval"),
+    ("n_cells", "Cells", "number", "cells"),
+)
 HEADLINE = (*consensus.SENESCENCE.values(), *consensus.IMMUNE.values(), *sum(consensus.LINEAGES.values(), ()))
 CONFOUNDERS = (
     ("signature", "Signature", "text", ""),
@@ -39,8 +51,8 @@ CONFOUNDERS = (
     ("rho_partial", "given the others", "number", "confounder_partial"),
     ("slope", "Change of z", "number", "confounder_slope"),
     ("r2", "Explained together", "percent", "confounder_r2"),
-    ("n_cells", "Cells", "number", ""),
-    ("n_lots", "Lots", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
+    ("n_lots", "Lots", "number", "lot_count"),
 )
 ADJUSTED = (
     ("signature", "Signature", "text", ""),
@@ -50,7 +62,7 @@ ADJUSTED = (
     ("z_cells_high", "High", "number", "interval"),
     ("z_cells_adjusted", "without confounders", "number", "adjusted"),
     ("change", "Change", "number", "adjusted"),
-    ("n_cells", "Cells", "number", ""),
+    ("n_cells", "Cells", "number", "cells"),
 )
 OF_LOTS = (
     "z of the lot's mean: how far the signature departs, in this lot, from the average of the lots, "
@@ -86,8 +98,8 @@ def scores(dataset: Dataset) -> dict:
         ("axis", "Axis", "text", ""),
         ("direction", "Direction", "text", ""),
         ("evidence", "Evidence", "text", "evidence"),
-        ("n_found", "Genes found", "number", ""),
-        ("n_genes", "of", "number", ""),
+        ("n_found", "Genes found", "number", "coverage"),
+        ("n_genes", "of", "number", "coverage"),
         ("coverage", "Coverage", "percent", "coverage"),
         ("used", "Scored", "flag", ""),
         ("reason", "Reason", "text", ""),
@@ -101,6 +113,7 @@ def scores(dataset: Dataset) -> dict:
         "edges": Z_EDGES,
         "meaning": OF_LOTS if by_lot else OF_CLUSTERS,
         "cells": _stand_ins(summary),
+        "numbers": _numbers(summary) if by_lot else None,
     }
 
 
@@ -112,7 +125,7 @@ def cluster_heat(dataset: Dataset) -> Table | None:
     found = scores.set_index(["cluster", "signature"]).to_dict("index")
     together = together.set_index("cluster").to_dict("index")
     names = [name for name in HEADLINE if name in set(scores["signature"])]
-    columns = [("Sub-population", "text", "leiden"), ("Cells", "number", ""), ("Lots", "number", "")]
+    columns = [("Sub-population", "text", "leiden"), ("Cells", "number", "cells"), ("Lots", "number", "lot_count")]
     columns += [("Lineage", "text", "trilineage"), ("Senescence", "text", "senescence")]
     columns += [("Immunoregulation", "text", "immunoregulation"), *((signature_name(n), "heat", "") for n in names)]
     rows = []
@@ -131,7 +144,8 @@ def cluster_heat(dataset: Dataset) -> Table | None:
         "95 % interval is over lots (with one lot there is no interval, because nothing repeats). A lean is RNA at "
         "harvest, not the ability to differentiate."
     )
-    return Table("cluster-programmes", "Programmes of the sub-populations", columns, rows, note=note, classes="heat")
+    caption = "Programmes of the sub-populations"
+    return Table("cluster-programmes", caption, columns, rows, note=note, classes="heat", term="score_z")
 
 
 def axis_group(axis: str) -> int:
@@ -188,6 +202,14 @@ def _with_interval(what: str, row: dict, keys: tuple[str, str, str], digits: int
     return f"{what} {value:+.{digits}f}{ends}"
 
 
+def _numbers(summary: pd.DataFrame) -> Table:
+    """Tabulate the scores of the lots with interval, p and cells; variants are left to score_summary.tsv."""
+    bases = summary[summary["z"].notna() & ~summary["signature"].str.contains(VARIANT, regex=False)]
+    shown = bases.head(MAX_ROWS).assign(signature=bases["signature"].map(signature_name))
+    more = f"{len(shown)} of {len(summary)} rows. All are in score_summary.tsv." if len(shown) < len(summary) else ""
+    return from_frame(shown, id="score-numbers", caption="Scores of the lots", columns=NUMBERS, more=more)
+
+
 def _stand_ins(summary: pd.DataFrame) -> list[str]:
     """Lots whose scores are not of MSC only, with what stands for them."""
     if "cells" not in summary:
@@ -231,7 +253,7 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
         )
     if curated:
         note = f"{note} {CURATED.strip()}: members chosen for mscape, not a published list.".strip()
-    return Table(id, title, columns, lines, note=note, classes="heat", groups=groups)
+    return Table(id, title, columns, lines, note=note, classes="heat", groups=groups, term=term)
 
 
 def _raised(values: dict[str, float | None], sign: dict[str, float], id: str) -> bool:
@@ -284,7 +306,7 @@ def _confounder_heat(table: pd.DataFrame) -> Table:
     note = f"Rank correlation within lots; colours deepen at ±{edges}. n/a: the confounder is the signature itself."
     note += f" Measured in {number(table['n_cells'].max())} cells."
     caption = "Correlation of scores with confounders, within lots"
-    return Table("confounder-heat", caption, columns, rows, note=note, classes="heat")
+    return Table("confounder-heat", caption, columns, rows, note=note, classes="heat", term="confounder_rho")
 
 
 def _adjusted(summary: pd.DataFrame | None) -> Table | None:

@@ -69,7 +69,28 @@ def quality(dataset: Dataset) -> dict:
         if stage.get("failed_together")
     ]
     result["ambient"] = _ambient(frames)
+    result["numbers"] = _numbers(frames)
     return result
+
+
+def _numbers(frames: dict) -> Table:
+    """Tabulate what the boxes draw: median and 5 to 95 % of each metric per sample, with the limits."""
+    rows = []
+    for sample, (obs, stage) in frames.items():
+        row = [Cell(str(sample)), Cell(number(len(obs)), len(obs))]
+        for column, *_ in METRICS:
+            values = obs[column].dropna() if column in obs else []
+            if not len(values):
+                row.append(Cell("n/a"))
+                continue
+            low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+            limits = " and ".join(number(limit) for limit in _limits(stage, column))
+            note = f"{number(low)} to {number(high)}" + (f"; limit {limits}" if limits else "")
+            row.append(Cell(number(middle), float(middle), note=note))
+        rows.append(row)
+    columns = [("Sample", "text", "sample_id"), ("Cells", "number", "cells")]
+    columns += [(title, "number", column) for column, title, *_ in METRICS]
+    return Table("quality-numbers", "Median, 5 to 95 %, and limits per sample", columns, rows)
 
 
 def _limits(stage: dict, column: str) -> list[float]:
@@ -113,5 +134,5 @@ def _ambient(frames: dict) -> Table | None:
                 Cell(str(stage.get("ambient_source", ""))),
             ]
         )
-    columns = [("Sample", "text", "sample_id"), ("Ambient RNA", "percent", ""), ("Source", "text", "")]
+    columns = [("Sample", "text", "sample_id"), ("Ambient RNA", "percent", "ambient"), ("Source", "text", "")]
     return Table("ambient", "Ambient RNA", columns, rows) if rows else None

@@ -16,11 +16,11 @@ NAMES = (
     ("name", "Name", "text", "cluster_name"),
     ("confidence", "Confidence", "text", "cluster_name"),
     ("z", "z", "number", "score_z"),
-    ("low", "from", "number", ""),
-    ("high", "to", "number", ""),
-    ("n_lots", "Lots", "number", ""),
+    ("low", "from", "number", "interval"),
+    ("high", "to", "number", "interval"),
+    ("n_lots", "Lots", "number", "lot_count"),
     ("runner_up", "Next programme", "text", ""),
-    ("margin", "Margin", "number", ""),
+    ("margin", "Margin", "number", "cluster_name"),
     ("reason", "Why", "text", ""),
 )
 SURFACE = (
@@ -29,17 +29,17 @@ SURFACE = (
     ("gene", "Gene", "text", ""),
     ("protein", "Protein", "text", ""),
     ("evidence", "Known as", "text", "surface"),
-    ("log2_fold_change", "log2 fold change", "number", ""),
-    ("fraction_in", "Cells with counts, in", "percent", ""),
-    ("fraction_out", "and outside", "percent", ""),
+    ("log2_fold_change", "log2 fold change", "number", "fold_change"),
+    ("fraction_in", "Cells with counts, in", "percent", "fraction_in"),
+    ("fraction_out", "and outside", "percent", "fraction_in"),
 )
 HETEROGENEITY = (
     ("lot_id", "Lot", "text", "lot"),
     ("words", "Index", "text", "heterogeneity"),
-    ("value", "Value", "number", ""),
-    ("low", "from", "number", ""),
-    ("high", "to", "number", ""),
-    ("n_cells", "Cells", "number", ""),
+    ("value", "Value", "number", "heterogeneity"),
+    ("low", "from", "number", "interval"),
+    ("high", "to", "number", "interval"),
+    ("n_cells", "Cells", "number", "cells"),
 )
 PATHS = (
     ("cluster_a", "Sub-population", "text", "leiden"),

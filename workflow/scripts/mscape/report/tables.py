@@ -39,6 +39,7 @@ class Table:
     note: str = ""
     more: str = ""  # said when rows were left out
     classes: str = ""
+    term: str = ""  # definition behind the question mark of the caption
     groups: list[tuple[str, int]] = field(default_factory=list)  # spanning heads: (title, columns)
 
 

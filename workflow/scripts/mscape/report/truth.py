@@ -11,7 +11,13 @@ from mscape.report.words import number
 if TYPE_CHECKING:
     from mscape.report.collect import Dataset
 
-COLUMNS = [("Measure", "text", ""), ("Of", "text", ""), ("Value", "number", ""), ("Cells", "number", "")]
+ACRONYMS = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "ari": "ARI", "fdr": "FDR", "msc": "MSC", "qc": "QC"}
+COLUMNS = [
+    ("Measure", "text", ""),
+    ("Of", "text", ""),
+    ("Value", "number", "truth_value"),
+    ("Cells", "number", "truth_cells"),
+]
 
 
 def truth(dataset: Dataset) -> dict | None:
@@ -26,7 +32,7 @@ def truth(dataset: Dataset) -> dict | None:
     definitions = record.get("definitions", {})
     targeted = [row for row in record["rows"] if row.get("target") is not None]
     others = [row for row in record["rows"] if row.get("target") is None]
-    heads = [*COLUMNS, ("Target", "number", ""), ("Outcome", "verdict", "")]
+    heads = [*COLUMNS, ("Target", "number", "truth_target"), ("Outcome", "verdict", "")]
     return {
         "table": Table("truth", "Measures with a target", heads, [[*_line(row), *_outcome(row)] for row in targeted]),
         "more": Table("truth-all", "All other measures", COLUMNS, [_line(row) for row in others]),
@@ -53,4 +59,5 @@ def _term(metric: str) -> str:
 
 
 def _words(metric: str) -> str:
-    return metric.replace("_", " ").capitalize()
+    words = [ACRONYMS.get(word, word) for word in metric.split("_")]
+    return " ".join([words[0] if words[0].isupper() else words[0].capitalize(), *words[1:]])
