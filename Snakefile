@@ -55,7 +55,7 @@ onstart:
 onsuccess:
     index, package = Path("results/index.html").absolute(), Path("results/study.zip").absolute()
     ready = [f"open {index}"] if index.is_file() else ["done"]
-    if package.is_file() and package.stat().st_mtime >= index.stat().st_mtime:
+    if index.is_file() and package.is_file() and package.stat().st_mtime >= index.stat().st_mtime:
         ready.append(f"to send: {package}")
     PROGRESS.end("; ".join(ready))
 

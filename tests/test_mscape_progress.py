@@ -79,6 +79,7 @@ def test_benchmarks_of_an_earlier_run_go_before_the_typical_seconds(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\n{seconds}\t0:00:00\n")
     listener = progress.Progress({"load"}, {"load": 100.0, "cluster": 8.0}, logs=tmp_path)
+    listener.handle(event(LogEvent.RUN_INFO, stats={"load": 2}))
     assert listener.expected == {"load": 4.0, "cluster": 8.0, "render_index": 2.0}
 
 

@@ -1,9 +1,11 @@
 """Whole runs through Snakemake, as a user starts them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +68,52 @@ def tiny(root, tmp_path_factory):
     config.write_text(yaml.safe_dump(TINY))
     run = snakemake(root, folder, config=config)
     assert run.returncode == 0, run.stderr[-4000:]
+    (folder / "terminal.txt").write_text(run.stderr)
     return folder, config
+
+
+def test_the_terminal_shows_one_line_a_step_and_ends_with_the_report(tiny):
+    folder, _ = tiny
+    lines = (folder / "terminal.txt").read_text().splitlines()
+    steps = int(next(line for line in lines if line.startswith("mscape: ")).split()[1])
+    done = [line for line in lines if re.match(r"\[ +\d+:\d\d\] +\d+/\d+ done ", line)]
+    assert len(done) == steps > 15
+    assert any("left" in line for line in done)
+    assert not any(line.startswith(("rule ", "localrule ", "    input:")) for line in lines)
+    assert lines[-1] == f"mscape: open {folder / 'results/index.html'}"
+
+
+def test_the_study_can_be_sent(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "package_study", config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert f"to send: {folder / 'results/study.zip'}" in run.stderr.splitlines()[-1]
+    with zipfile.ZipFile(folder / "results/study.zip") as archive:
+        names = set(archive.namelist())
+        described = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+    assert {"index.html", "tiny/report.html", "tiny/tables/cells.parquet", "tiny/tables/gate.csv"} <= names
+    assert "tiny/tiny.h5ad" not in names
+    run_id = json.loads((folder / "results/tiny/passports.json").read_text())["run_id"]
+    (action,) = [entity for entity in described if entity["@type"] == "CreateAction"]
+    assert action["@id"] == f"#run-{run_id}"
+    assert "simulated cells of 2 samples" in action["description"]
+
+
+def test_what_the_cellxgene_schema_asks_for_is_named_not_invented(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "cellxgene", config=config)
+    assert run.returncode != 0
+    assert "assay_ontology_term_id of A, B: the sheet's assay is absent" in run.stderr
+    assert not (folder / "results/tiny/tiny.cellxgene.h5ad").exists()
+
+
+def test_the_report_goes_into_snakemake_s_own(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "--report", "snakemake.html", config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    page = (folder / "snakemake.html").read_text(encoding="utf-8")
+    assert "report.html" in page
+    assert len(page) > (folder / "results/tiny/report.html").stat().st_size  # it is in there
 
 
 def test_every_stage_holds_what_the_contract_says(tiny):

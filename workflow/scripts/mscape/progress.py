@@ -53,8 +53,7 @@ class Progress(logging.Handler):
         super().__init__(logging.INFO)
         self.steps, self.clock = set(steps), clock
         self.stream = stream or sys.stderr
-        self.expected = typical | read_benchmarks(logs)
-        self.usual = median(self.expected.values()) if self.expected else 1.0
+        self.logs, self.expected = logs, typical
         self.jobs: dict[int, tuple[str, str, float]] = {}  # rule, name, start
         self.begun: float | None = None
         self.done = self.total = 0
@@ -80,6 +79,7 @@ class Progress(logging.Handler):
         """Take an event; what is no event of a job passes by."""
         event = getattr(record, "event", None)
         if event == LogEvent.RUN_INFO:
+            self.expected = self.expected | read_benchmarks(self.logs)  # not before: jobs make this object too
             counts = {rule: n for rule, n in record.stats.items() if rule in self.steps}
             self.total = sum(counts.values())
             self.all_work = sum(n * self._seconds(rule) for rule, n in counts.items())
@@ -107,7 +107,7 @@ class Progress(logging.Handler):
         self._line("FAILED", f"{name}{said} (details: {', '.join(logs)})")
 
     def _seconds(self, rule: str) -> float:
-        return self.expected.get(rule, self.usual)
+        return self.expected.get(rule) or median(self.expected.values())
 
     def _line(self, what: str, text: str) -> None:
         elapsed = clock_text(self.clock() - self.begun)
