@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_FEATURES = 18
 MAX_TERMS = 12
 MAX_ROWS = 100
+MAX_SHARES = 600  # rows of the composition table; lots x sub-populations can be thousands
 NAMES = 262  # pixels for the names of signatures
 WORDS = {"score": "Signature scores", "composition": "Sub-populations", "gene": "Genes"}
 UNITS = {"score": "difference of z", "gene": "log2 fold change", "composition": "difference"}
@@ -88,7 +89,12 @@ def compared(dataset: Dataset) -> dict:
     result["composition"] = charts.stacks(rows, title="Sub-populations per lot", axis="% of the lot's clustered cells")
     result["legend"] = list(palette.items())
     caption = "Composition of the lots"
-    result["composition_table"] = from_frame(composition, id="composition", caption=caption, columns=COMPOSITION)
+    shown = composition.head(MAX_SHARES)
+    more = (
+        f"{len(shown)} of {len(composition)} rows. All are in composition.tsv." if len(shown) < len(composition) else ""
+    )
+    table = from_frame(shown, id="composition", caption=caption, columns=COMPOSITION, more=more)
+    result["composition_table"] = table
     return result
 
 
