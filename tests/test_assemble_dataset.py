@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from toy_study import write_study
 
 import assemble_dataset
-from mscape import contract
+from mscape import contract, matrices
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,8 @@ def test_blocks_and_chunks_do_not_change_what_is_read(assembled, tmp_path, monke
     study, path, _ = assembled
     copy = tmp_path / "copy.h5ad"
     copy.write_bytes(path.read_bytes())
-    monkeypatch.setattr(assemble_dataset, "CHUNK", 300)
-    assemble_dataset.write_matrices(copy, study.counts, block_values=500)
+    monkeypatch.setattr(matrices, "CHUNK", 300)
+    matrices.write_matrices(copy, study.counts, block_values=500)
     with h5py.File(path) as one, h5py.File(copy) as two:
         assert two["X/data"].chunks == (300,)
         assert two["X/data"].shape[0] % 300

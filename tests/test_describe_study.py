@@ -14,7 +14,7 @@ def test_the_workflow_that_ran_is_kept_and_described(root, tmp_path):
     output = SimpleNamespace(json=str(tmp_path / "ro-crate-metadata.json"), source=str(tmp_path / "source"))
     params = SimpleNamespace(title="Test", licence="", repository=str(root))
     describe_study.main(given, output, params)
-    for name in ("Snakefile", "workflow/rules/report.smk", "resources/markers.yaml", "uv.toml", "LICENSE"):
+    for name in ("Snakefile", "workflow/rules/report.smk", "resources/markers.yaml", "pyproject.toml", "LICENSE"):
         assert (tmp_path / "source" / name).read_bytes() == (root / name).read_bytes()
     scripts = {path.name for path in (root / "workflow/scripts").glob("*.py")}
     assert {path.name for path in (tmp_path / "source/workflow/scripts").glob("*.py")} == scripts

@@ -6,7 +6,7 @@ from pathlib import Path
 from mscape import crate, step
 from mscape.report import page
 
-KEPT = ("Snakefile", "LICENSE", "CITATION.cff", "README.md", "pyproject.toml", "uv.toml")
+KEPT = ("Snakefile", "LICENSE", "CITATION.cff", "README.md", "pyproject.toml")
 FOLDERS = ("workflow", "resources", "profiles", "envs")
 
 
