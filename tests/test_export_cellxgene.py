@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -88,10 +89,12 @@ def test_words_of_the_sheet_become_terms_and_the_rest_is_unknown(made):
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory):
     """Run a command in an environment of the schema's tool."""
-    if shutil.which("uv") is None:
+    uv = os.environ.get("UV") or shutil.which("uv")  # `uv run` says where it is
+    if uv is None:
         pytest.skip("uv is not there to make the tool's environment")
     folder = tmp_path_factory.mktemp("tool")  # outside the repository, whose pins do not hold for the tool
-    start = ["uv", "run", "--no-project", "--isolated", "--python", "3.12", "--with", TOOL]
+    (folder / ".python-version").write_text("3.12\n")
+    start = [uv, "run", "--no-project", "--isolated", "--python", "3.12", "--with", TOOL]
 
     def run(*command):
         return subprocess.run([*start, *command], cwd=folder, capture_output=True, text=True, check=False)
