@@ -107,8 +107,14 @@ def test_of_a_group_of_jobs_the_one_that_failed_says_why(run):
     start(run, 1, "load", sample="A")
     log = run.folder / "a.log"
     log.write_text("12:01 ERROR mscape: No cells.\n")
-    info = {"rule_name": "load", "jobid": 1, "log": [str(log)], "output": []}
-    run.listener.handle(event(LogEvent.GROUP_ERROR, job_error_info=[info], aux_logs=["slurm.log"]))
+    jobs = [
+        {"rule_name": "load", "jobid": 1, "log": [str(log)]},
+        {"rule_name": "cluster", "jobid": 2, "log": ["no.log"]},
+    ]
+    run.listener.handle(event(LogEvent.GROUP_ERROR, job_error_info=jobs, aux_logs=["slurm.log"]))
+    for job in jobs:  # as Snakemake says them, one by one, after the group
+        run.listener.handle(event(LogEvent.JOB_ERROR, aux={}, **job))
+    assert run.stream.getvalue().count("FAILED") == 1
     assert last(run) == f"[   0:00]         FAILED  load A: No cells. (details: {log}, slurm.log)"
 
 
