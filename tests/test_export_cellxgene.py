@@ -133,10 +133,31 @@ def test_what_is_missing_is_named_for_all_samples_at_once(terms):
     assert all("S1" in fault for fault in faults)
 
 
+def test_a_term_of_another_ontology_is_refused(terms):
+    words = {"assay": "10x 3' v3", "disease": "normal", "suspension_type": "cell"}
+    obs = cells(tissue_ontology_term_id="UBERON:0002371", **words)
+    _, faults = export_cellxgene.describe_cells(obs, terms, organism="human", culture="expanded")
+    assert len(faults) == 1
+    assert "tissue_ontology_term_id of S1 is not known or not of CL:" in faults[0]
+    _, faults = export_cellxgene.describe_cells(obs, terms, organism="human", culture="fresh")
+    assert faults == []
+    line = cells(tissue_type="cell line", tissue_ontology_term_id="CVCL_0001", **words)
+    _, faults = export_cellxgene.describe_cells(line, terms, organism="human", culture="expanded")
+    assert faults[0].startswith("tissue_type of S1")
+
+
+def test_a_cell_that_fails_for_a_missing_marker_is_no_msc(terms):
+    obs = cells(tissue="bone marrow", assay="10x 3' v3", disease="normal", suspension_type="cell")
+    obs["isct_call"], obs["isct_identity"] = ["fail", "fail"], ["MSC-like", "endothelial"]
+    columns, _ = export_cellxgene.describe_cells(obs, terms, organism="human", culture="expanded")
+    assert list(columns["cell_type_ontology_term_id"]) == ["unknown", "CL:0000115"]
+
+
 def test_unknown_culture_needs_a_tissue_type(terms):
     obs = cells(tissue="bone marrow", assay="10x 3' v3", disease="normal", suspension_type="cell")
     _, faults = export_cellxgene.describe_cells(obs, terms, organism="human", culture="unknown")
-    assert faults[0].startswith("tissue_type of S1: set the dataset's culture")
+    assert faults[0].startswith("tissue_type of S1 is not known")
+    assert "set the dataset's culture" in faults[0]
     columns, faults = export_cellxgene.describe_cells(
         obs.assign(tissue_type="tissue"), terms, organism="human", culture="unknown"
     )

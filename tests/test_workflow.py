@@ -103,7 +103,7 @@ def test_what_the_cellxgene_schema_asks_for_is_named_not_invented(root, tiny):
     folder, config = tiny
     run = snakemake(root, folder, "cellxgene", config=config)
     assert run.returncode != 0
-    assert "assay_ontology_term_id of A, B: the sheet's assay is absent" in run.stderr
+    assert "assay_ontology_term_id of A, B is not known" in run.stderr
     assert not (folder / "results/tiny/tiny.cellxgene.h5ad").exists()
 
 

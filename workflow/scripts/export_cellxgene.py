@@ -79,35 +79,32 @@ def describe_cells(obs: pd.DataFrame, terms: dict, *, organism: str, culture: st
         named = given(word).str.strip().str.lower().map(terms[kind]).fillna("")
         return found.where(found != "", named).replace("", default)
 
-    def need(column: str, values: pd.Series, wanted: str) -> None:
-        lost = obs.loc[values == "", "sample_id"].astype(str).unique()
-        if len(lost):
-            faults.append(f"{column} of {', '.join(lost[:5])}{' and others' if len(lost) > 5 else ''}: {wanted}")
+    def need(column: str, values: pd.Series, allowed: tuple[str, ...], wanted: str) -> None:
         result[column] = values
+        lost = obs.loc[~values.str.startswith(allowed), "sample_id"].astype(str).unique()
+        if len(lost):
+            more = " and others" if len(lost) > 5 else ""
+            faults.append(
+                f"{column} of {', '.join(lost[:5])}{more} is not known or not of {', '.join(allowed)}: {wanted}"
+            )
 
     kind = given("tissue_type").replace("", TYPES.get(culture, ""))
-    need("tissue_type", kind, "set the dataset's culture to expanded or fresh, or give the sheet a column tissue_type.")
+    wanted = "set the dataset's culture to expanded or fresh, or give the sheet a column tissue_type."
+    need("tissue_type", kind, ("primary cell culture", "tissue", "organoid"), wanted)
     cultured = kind == "primary cell culture"
-    tissue = look_up("tissue_ontology_term_id", "tissue", "tissue")
-    tissue = tissue.mask(cultured, look_up("tissue_ontology_term_id", "tissue", "culture", terms["culture"]["other"]))
-    need(
-        "tissue_ontology_term_id",
-        tissue,
-        "the sheet's tissue has no term in resources/ontology_terms.tsv; give a column tissue_ontology_term_id.",
-    )
+    grown = look_up("tissue_ontology_term_id", "tissue", "culture", terms["culture"]["other"])
+    tissue = look_up("tissue_ontology_term_id", "tissue", "tissue").mask(cultured, grown)
+    wanted = "use a word of resources/ontology_terms.tsv for the tissue, or give a column tissue_ontology_term_id."
+    ontologies = [name for name, rows in (("CL:", cultured), ("UBERON:", ~cultured)) if rows.any()]
+    need("tissue_ontology_term_id", tissue, tuple(ontologies), wanted)
     assay = look_up("assay_ontology_term_id", "assay", "assay")
-    need(
-        "assay_ontology_term_id",
-        assay,
-        "the sheet's assay is absent or has no term; give assay, such as 10x 3' v3, or assay_ontology_term_id.",
-    )
+    wanted = "give assay, such as 10x 3' v3, or assay_ontology_term_id."
+    need("assay_ontology_term_id", assay, ("EFO:",), wanted)
     disease = look_up("disease_ontology_term_id", "disease", "disease")
-    need(
-        "disease_ontology_term_id",
-        disease,
-        "the sheet's disease is absent or has no term; give disease, such as normal, or disease_ontology_term_id.",
-    )
-    need("suspension_type", given("suspension_type"), "give the sheet a column suspension_type: cell or nucleus.")
+    wanted = "give disease, such as normal, or disease_ontology_term_id."
+    need("disease_ontology_term_id", disease, ("MONDO:", "PATO:"), wanted)
+    wanted = "give the sheet a column suspension_type."
+    need("suspension_type", given("suspension_type"), ("cell", "nucleus"), wanted)
     result["sex_ontology_term_id"] = look_up("sex_ontology_term_id", "sex", "sex", "unknown")
     ethnicity = "unknown" if organism == "human" else "na"
     result["self_reported_ethnicity_ontology_term_id"] = given("self_reported_ethnicity_ontology_term_id").replace(
@@ -115,8 +112,10 @@ def describe_cells(obs: pd.DataFrame, terms: dict, *, organism: str, culture: st
     )
     result["development_stage_ontology_term_id"] = given("development_stage_ontology_term_id").replace("", "unknown")
     result["donor_id"] = given("donor_id").replace("", "unknown")
-    identity = obs["isct_identity"].astype(str).where(obs["isct_call"].astype(str) != "indeterminate", "")
-    result["cell_type_ontology_term_id"] = identity.str.lower().map(terms["identity"]).fillna("unknown")
+    identity, call = obs["isct_identity"].astype(str), obs["isct_call"].astype(str)
+    is_msc = identity == "MSC-like"
+    sure = ((call == "pass") & is_msc) | ((call == "fail") & ~is_msc)  # what lacks a marker is no MSC, and nothing else
+    result["cell_type_ontology_term_id"] = identity.where(sure, "").str.lower().map(terms["identity"]).fillna("unknown")
     result = result.astype("category")
     result["is_primary_data"] = given("is_primary_data").str.lower().isin(["true", "yes", "1"])
     return result, faults
