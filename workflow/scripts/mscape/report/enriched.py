@@ -154,4 +154,6 @@ def sums(dataset: Dataset) -> Table | None:
         f"set's genes are highest in this lot, −1 = lowest. A second opinion on the z above, from {len(wide.columns)} "
         "lots; no interval, because a lot is one sum. ssGSEA and the sums of sub-populations: lot_enrichment.tsv."
     )
-    return Table("sums", "GSVA of the summed MSC of each lot", columns, rows, note=note, classes="heat", term="enrichment")
+    return Table(
+        "sums", "GSVA of the summed MSC of each lot", columns, rows, note=note, classes="heat", term="enrichment"
+    )

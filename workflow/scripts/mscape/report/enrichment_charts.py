@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import escape
 
 from mscape.report import colours
-from mscape.report.charts import LETTER, ROW, svg
+from mscape.report.charts import ROW, svg
 from mscape.report.collect import natural
-from mscape.report.words import finite, shorten, signature_name
+from mscape.report.words import finite, fit, shorten, signature_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def dots(rows: pd.DataFrame, *, title: str) -> Markup:
         parts.append(
             f'<line class="grid" x1="{left}" y1="{y[term]:.1f}" x2="{left + step * len(groups)}" y2="{y[term]:.1f}"/>'
         )
-        name = escape(shorten(signature_name(term), int((left - 8) / LETTER)))
+        name = escape(fit(signature_name(term), left - 8))
         hint = f"<title>{escape(term)}</title>"
         parts.append(f'<text class="lab" x="{left - 8}" y="{y[term] + 4:.1f}" text-anchor="end">{name}{hint}</text>')
     for row in rows.to_dict("records"):
