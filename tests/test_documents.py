@@ -1,5 +1,6 @@
 """Derived documents agree with what they are made from; `--fix` writes them anew."""
 
+import re
 from pathlib import Path
 
 import documents
@@ -64,6 +65,13 @@ def test_every_rule_has_a_script_a_log_and_a_test(root):
             assert f'code("{name}")' in body, name
             assert (root / f"workflow/scripts/{name}.py").is_file(), name
             assert (root / f"tests/test_{name}.py").is_file(), name
+
+
+def test_every_table_of_a_dataset_is_handed_on(root):
+    rules = "".join(file.read_text() for file in (root / "workflow/rules").glob("*.smk"))
+    written = set(re.findall(r'"results/\{dataset\}/([a-z_]+)\.tsv"', rules)) - {"truth"}  # of simulated data only
+    listed = re.search(r"^TABLES = \[(.*?)^\]", rules, flags=re.M | re.S).group(1)
+    assert set(re.findall(r'"([a-z_]+)"', listed)) == written
 
 
 def test_no_lock_file_with_addresses_is_committed(root):

@@ -23,7 +23,8 @@ REPOSITORY = os.path.relpath(RULES.parent.parent)
 TABLES = [
     *("accounting", "gate", "contaminants", "hidden_mixture", "stability", "resolutions", "heterogeneity", "paga"),
     *("composition", "markers", "surface", "enrichment", "lot_enrichment", "contrasts", "confounders", "signatures"),
-    *("signature_genes", "score_summary", "programme_summary"),
+    *("signature_genes", "score_summary", "programme_summary", "cluster_names", "cluster_programmes", "cluster_scores"),
+    "enrichment_genes",
 ]
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 sys.path.append(str(SCRIPTS))
