@@ -137,7 +137,8 @@ def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:
         return None
     own = own.sort_values("fdr", kind="stable")
     shown = own.head(MAX_TERMS)
-    shown = shown.assign(genes=shown["genes"].str.replace(";", ", ").map(lambda text: shorten(text, 90)))
+    genes = shown["genes"].str.replace(";", ", ").map(lambda text: shorten(text, 90))
+    shown = shown.assign(genes=genes, term=shown["term"].map(signature_name))
     more = f"{len(shown)} of {len(own)} rows. All are in enrichment.tsv." if len(shown) < len(own) else ""
     columns = [column for column in TERMS if column[0] not in ("cluster", "odds_ratio", "odds_low", "odds_high")]
     return from_frame(shown, id=f"terms-{contrast}", caption="Enriched gene sets", columns=columns, more=more)
