@@ -85,7 +85,7 @@ def test_the_terminal_shows_one_line_a_step_and_ends_with_the_report(tiny):
 
 def test_the_study_can_be_sent(root, tiny):
     folder, config = tiny
-    run = snakemake(root, folder, "package_study", config=config)
+    run = snakemake(root, folder, "--", "package_study", config=config)
     assert run.returncode == 0, run.stderr[-4000:]
     assert f"to send: {folder / 'results/study.zip'}" in run.stderr.splitlines()[-1]
     with zipfile.ZipFile(folder / "results/study.zip") as archive:
@@ -101,7 +101,7 @@ def test_the_study_can_be_sent(root, tiny):
 
 def test_what_the_cellxgene_schema_asks_for_is_named_not_invented(root, tiny):
     folder, config = tiny
-    run = snakemake(root, folder, "cellxgene", config=config)
+    run = snakemake(root, folder, "--", "cellxgene", config=config)
     assert run.returncode != 0
     assert "assay_ontology_term_id of A, B is not known" in run.stderr
     assert not (folder / "results/tiny/tiny.cellxgene.h5ad").exists()
