@@ -138,7 +138,7 @@ def test_a_term_of_another_ontology_is_refused(terms):
     obs = cells(tissue_ontology_term_id="UBERON:0002371", **words)
     _, faults = export_cellxgene.describe_cells(obs, terms, organism="human", culture="expanded")
     assert len(faults) == 1
-    assert "tissue_ontology_term_id of S1 is not known or not of CL:" in faults[0]
+    assert "tissue_ontology_term_id of S1 is not known or not CL:" in faults[0]
     _, faults = export_cellxgene.describe_cells(obs, terms, organism="human", culture="fresh")
     assert faults == []
     line = cells(tissue_type="cell line", tissue_ontology_term_id="CVCL_0001", **words)

@@ -84,9 +84,8 @@ def describe_cells(obs: pd.DataFrame, terms: dict, *, organism: str, culture: st
         lost = obs.loc[~values.str.startswith(allowed), "sample_id"].astype(str).unique()
         if len(lost):
             more = " and others" if len(lost) > 5 else ""
-            faults.append(
-                f"{column} of {', '.join(lost[:5])}{more} is not known or not of {', '.join(allowed)}: {wanted}"
-            )
+            names = " or ".join(name.removesuffix(":") for name in allowed)
+            faults.append(f"{column} of {', '.join(lost[:5])}{more} is not known or not {names}: {wanted}")
 
     kind = given("tissue_type").replace("", TYPES.get(culture, ""))
     wanted = "set the dataset's culture to expanded or fresh, or give the sheet a column tissue_type."
