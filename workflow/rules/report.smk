@@ -273,6 +273,7 @@ rule describe_study:
         "logs/describe_study.log",
     benchmark:
         "logs/describe_study.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     params:
@@ -297,6 +298,7 @@ rule package_study:
         "logs/package_study.log",
     benchmark:
         "logs/package_study.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     params:
