@@ -19,6 +19,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/input.smk"
+include: "workflow/rules/gpu.smk"
 include: "workflow/rules/identity.smk"
 include: "workflow/rules/subpopulations.smk"
 include: "workflow/rules/programs.smk"

@@ -41,6 +41,22 @@ def conda_env() -> str:
     )
 
 
+def gpu_pins(cuda: int) -> list[str]:
+    """Exact versions of the GPU's whole tree for one version of CUDA; the file's first line says how they are found."""
+    lines = (ROOT / f"envs/gpu.cuda{cuda}.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def gpu_env() -> str:
+    """envs/gpu.yaml: the pins for CUDA 13, for conda users."""
+    packages = "\n".join(f"      - {pin}" for pin in gpu_pins(13))
+    return (
+        "# Generated from envs/gpu.cuda13.txt by: pytest tests/test_documents.py --fix\n"
+        "channels: [conda-forge, nodefaults]\n"
+        f"dependencies:\n  - python=3.12\n  - pip\n  - pip:\n{packages}\n"
+    )
+
+
 def config_docs() -> str:
     """config/README.md: every key, its default and meaning."""
     schema = config.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
@@ -56,6 +72,8 @@ def config_docs() -> str:
         "## `datasets.<name>`",
         _table(schema["$defs"]["dataset"]["properties"], schema),
     ]
+    gpu = schema["properties"]["gpu"]
+    parts += ["## `gpu`", gpu["description"], _table(gpu["properties"], schema)]
     for section in config.SECTIONS:
         definition = schema["$defs"][section]
         parts += [f"## `{section}`", definition.get("description", ""), _table(definition["properties"], schema)]

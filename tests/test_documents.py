@@ -10,6 +10,7 @@ DERIVED = {
     "pyproject.toml": documents.project,  # first: others are made from it
     "config/README.md": lambda text: documents.config_docs(),
     "envs/cpu.yaml": lambda text: documents.conda_env(),
+    "envs/gpu.yaml": lambda text: documents.gpu_env(),
     "README.md": documents.readme,
 }
 
@@ -40,6 +41,21 @@ def test_pins_satisfy_what_the_project_asks_for(root):
             continue  # of a group that not everyone installs: it is its own pin
         version = str(exact[requirement.name]).removeprefix("==")
         assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}"
+
+
+@pytest.mark.parametrize("cuda", [12, 13])
+def test_the_gpu_environment_has_what_the_workflow_asks_for(root, cuda):
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    exact = {Requirement(pin).name: Requirement(pin).specifier for pin in documents.gpu_pins(cuda)}
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    advice = f"resolve it anew: the first lines of envs/gpu.cuda{cuda}.txt"
+    for requirement in map(Requirement, project["dependencies"]):
+        version = str(exact.get(requirement.name, "")).removeprefix("==")
+        assert requirement.specifier.contains(version or "0"), f"{requirement} is {version or 'missing'}; {advice}"
+    assert {f"{name}-cu{cuda}" for name in ("rapids-singlecell", "cuml", "cudf", "cugraph")} <= set(exact)
 
 
 def test_the_environment_is_the_pinned_one():

@@ -54,7 +54,7 @@ def test_every_rule_asks_for_memory_and_time_by_its_own_line(root):
         for file in (root / "workflow/rules").glob("*.smk")
         for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", file.read_text(), re.M | re.S)
     }
-    small = {"fetch_sample", "check_inputs", "render_index", "describe_study", "package_study"}  # no data in memory
+    small = {"fetch_sample", "check_inputs", "check_backend", "render_index", "describe_study", "package_study"}
     table = demand.read(root / "resources/demand.tsv")
     assert set(table) <= set(rules)
     for name in set(rules) - small:

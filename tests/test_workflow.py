@@ -1,5 +1,6 @@
 """Whole runs through Snakemake, as a user starts them."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -162,6 +163,17 @@ def test_a_wrong_path_is_named_before_any_work(root, tmp_path):
     assert run.returncode != 0
     assert "nowhere.h5ad" in run.stdout + run.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_gpu_stops_the_run_before_any_work(root, tmp_path):
+    if importlib.util.find_spec("rapids_singlecell"):
+        pytest.skip("RAPIDS is installed here")
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({**TINY, "backend": "gpu"}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "mscape check_backend: backend: gpu needs packages that are not installed here: cupy" in run.stderr
+    assert not list(tmp_path.rglob("*.h5ad"))
 
 
 def test_the_simulation_is_found_again(tiny):

@@ -65,6 +65,9 @@ check_writable()
 STUDY, SHEETS = load_study()
 THREADS = max(1, min(4, (workflow.cores or 8) // 2))  # of a heavy step; half the cores, so that two of them run at once
 DATASETS = list(STUDY["datasets"])
+GPU = STUDY["backend"] == "gpu"
+CARDS = int(GPU)  # of each heavy job
+HEAVY_ENV = f"../../envs/{STUDY['backend']}.yaml"
 SIMULATED = [name for name, one in STUDY["datasets"].items() if "simulate" in one]
 
 
@@ -218,6 +221,16 @@ def simulated_values() -> dict[str, dict[str, float]]:
 def gate_of_scope(wildcards):
     """The gate's calls, where only the MSC are embedded; nothing for all cells."""
     return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
+
+
+def usable_backend(wildcards):
+    """The record of the card, without which nothing begins, and whose date means nothing; nothing on the CPU."""
+    return ancient("results/backend.json") if GPU else []
+
+
+def checked_parity(wildcards):
+    """What the comparison with the CPU decided; nothing on the CPU."""
+    return f"results/{wildcards.dataset}/parity.json" if GPU else []
 
 
 def truth_of(wildcards):

@@ -7,6 +7,7 @@ rule embed_cells:
         h5ad="results/{dataset}/counts.h5ad",
         gate=gate_of_scope,
         markers=MARKERS,
+        parity=checked_parity,
     output:
         h5ad="results/{dataset}/embedding.{scope}.h5ad",
     log:
@@ -14,12 +15,14 @@ rule embed_cells:
     benchmark:
         "logs/embed_cells/{dataset}.{scope}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        HEAVY_ENV
     threads: THREADS
     resources:
         mem_mb=memory("embed_cells"),
         runtime=minutes("embed_cells"),
+        gpu=CARDS,
     params:
+        backend=STUDY["backend"],
         settings=section("embed"),
         cluster=section("cluster"),
         scope="{scope}",
@@ -34,6 +37,7 @@ rule map_cells:
     """Draw a map (UMAP) of all cells or of the MSC, for the eye: no other step depends on it."""
     input:
         h5ad="results/{dataset}/embedding.{scope}.h5ad",
+        parity=checked_parity,
     output:
         h5ad="results/{dataset}/map.{scope}.h5ad",
     log:
@@ -41,11 +45,13 @@ rule map_cells:
     benchmark:
         "logs/map_cells/{dataset}.{scope}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        HEAVY_ENV
     resources:
         mem_mb=memory("map_cells"),
         runtime=minutes("map_cells"),
+        gpu=CARDS,
     params:
+        backend=STUDY["backend"],
         settings=section("embed"),
         seed=STUDY["seed"],
         code=code("map_cells"),
@@ -60,6 +66,7 @@ rule gate_msc:
         embedding="results/{dataset}/embedding.all.h5ad",
         markers=MARKERS,
         panel_files=of_setting("gate", "panel_files"),
+        parity=checked_parity,
     output:
         h5ad="results/{dataset}/gate.h5ad",
         table="results/{dataset}/gate.tsv",
@@ -70,11 +77,13 @@ rule gate_msc:
     benchmark:
         "logs/gate_msc/{dataset}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        HEAVY_ENV
     resources:
         mem_mb=memory("gate_msc"),
         runtime=minutes("gate_msc"),
+        gpu=CARDS,
     params:
+        backend=STUDY["backend"],
         settings=section("gate"),
         organism=of_dataset("organism"),
         culture=of_dataset("culture"),

@@ -6,6 +6,7 @@ rule simulate_study:
     input:
         markers=MARKERS,
         genes=GENES,
+        backend=usable_backend,
     output:
         h5ad="data/{dataset}/{sample}/simulated.h5ad",
         truth="data/{dataset}/{sample}/truth.parquet",
@@ -29,6 +30,8 @@ rule simulate_study:
 
 rule fetch_sample:
     """Download the files of one sample, verified; archives that samples share come once."""
+    input:
+        backend=usable_backend,
     output:
         folder=directory("data/{dataset}/{sample}/fetched"),
     log:
@@ -78,6 +81,7 @@ rule load_counts:
         path=counts_source,
         genes=GENES,
         orthologs=orthologs_of,
+        backend=usable_backend,
     output:
         h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
     log:

@@ -8,6 +8,7 @@ rule score_programs:
         gate="results/{dataset}/gate.h5ad",
         markers=MARKERS,
         signature_files=of_setting("score", "signature_files"),
+        parity=checked_parity,
     output:
         h5ad="results/{dataset}/scores.h5ad",
         table="results/{dataset}/signatures.tsv",
@@ -20,12 +21,14 @@ rule score_programs:
     benchmark:
         "logs/score_programs/{dataset}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        HEAVY_ENV
     threads: THREADS
     resources:
         mem_mb=memory("score_programs"),
         runtime=minutes("score_programs"),
+        gpu=CARDS,
     params:
+        backend=STUDY["backend"],
         settings=section("score"),
         organism=names_of_genes,
         seed=STUDY["seed"],

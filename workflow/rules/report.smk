@@ -161,6 +161,7 @@ rule render_report:
         config="results/{dataset}/config.yaml",
         run="results/{dataset}/run.json",
         truth=truth_of,
+        parity=checked_parity,
         templates=TEMPLATES,
     output:
         html=report(

@@ -7,6 +7,7 @@ rule cluster_cells:
         h5ad="results/{dataset}/counts.h5ad",
         embedding="results/{dataset}/embedding.msc.h5ad",
         markers=MARKERS,
+        parity=checked_parity,
     output:
         h5ad="results/{dataset}/clusters.h5ad",
         stability="results/{dataset}/stability.tsv",
@@ -18,11 +19,13 @@ rule cluster_cells:
     benchmark:
         "logs/cluster_cells/{dataset}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        HEAVY_ENV
     resources:
         mem_mb=memory("cluster_cells"),
         runtime=minutes("cluster_cells"),
+        gpu=CARDS,
     params:
+        backend=STUDY["backend"],
         settings=section("cluster"),
         organism=names_of_genes,
         seed=STUDY["seed"],

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import (
+    backend,
     cluster_notes,
     counts,
     cycle,
@@ -145,7 +146,8 @@ def cluster_cells(
         if chosen and resolution is None:
             reason += f", by which all cells fall into {clusters.max() + 1}"
     table["chosen"] = table["resolution"] == chosen
-    record = {"resolution": chosen, "reason": reason, "engine": engine, "n_clusters": int(clusters.max()) + 1}
+    ran = engine if backend.active().leiden is backend.load("cpu").leiden else "cugraph"
+    record = {"resolution": chosen, "reason": reason, "engine": ran, "n_clusters": int(clusters.max()) + 1}
     record |= {"agreement": agreement, "n_searched": n_searched}
     record["notes"] = "; ".join(sorted({note for search in searches for note in search.notes}))
     return clusters, overlap, table, record
@@ -261,4 +263,4 @@ def main(input, output, params):
 
 
 if "snakemake" in globals():
-    step.run(main, snakemake)
+    step.run(backend.steered(main), snakemake)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import counts, cycle, embedding, integration, markers, step, variable_genes
+from mscape import backend, counts, cycle, embedding, integration, markers, step, variable_genes
 
 logger = logging.getLogger("mscape.embed_cells")
 
@@ -230,4 +230,4 @@ def hvg_groups(obs: pd.DataFrame, batch_key: str | None) -> np.ndarray:
 
 
 if "snakemake" in globals():
-    step.run(main, snakemake)
+    step.run(backend.steered(main), snakemake)

@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 
 from mscape import (
+    backend,
     counts,
     gate_calibrate,
     gate_calls,
@@ -266,4 +267,4 @@ def _write(result, output, cells, clusters, settings, calibrated) -> None:
 
 
 if "snakemake" in globals():
-    step.run(main, snakemake)
+    step.run(backend.steered(main), snakemake)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import counts, embedding, neighbour_search, nulls, step
+from mscape import backend, counts, embedding, neighbour_search, nulls, step
 
 logger = logging.getLogger("mscape.map_cells")
 FEW = 10_000  # cells up to which a map takes more epochs, as in scanpy
@@ -14,7 +14,7 @@ NEAR = 5  # laid-out cells between which another cell is placed
 
 
 def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, seed: int = 0) -> np.ndarray:
-    """Map a neighbour graph to the plane by UMAP, one thread, fixed seed (McInnes 2018, arXiv:1802.03426).
+    """Map a neighbour graph to the plane by UMAP with a fixed seed (McInnes 2018, arXiv:1802.03426).
 
     The map starts from the first two components, which keeps the large-scale order of the cells as well as the graph's
     spectrum does, at a fraction of the time (Kobak 2021, doi:10.1038/s41587-020-00809-z).
@@ -31,14 +31,11 @@ def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, see
     -------
     float32, shape (n_cells, 2).
     """
-    import scanpy as sc
-
     start = np.asarray(graph.obsm[use_rep])[:, :2]
     start = (10 / max(float(start[:, 0].std()), 1e-6) * start).astype(np.float32)
     if umap_epochs is None:
         umap_epochs = 200 if graph.n_obs <= FEW else 100
-    sc.tl.umap(graph, maxiter=umap_epochs, init_pos=start, random_state=seed)
-    return np.asarray(graph.obsm["X_umap"], dtype=np.float32)
+    return np.asarray(backend.active().umap(graph, epochs=umap_epochs, start=start, seed=seed), dtype=np.float32)
 
 
 def map_cells(
@@ -96,4 +93,4 @@ def main(input, output, params):
 
 
 if "snakemake" in globals():
-    step.run(main, snakemake)
+    step.run(backend.steered(main), snakemake)

@@ -22,6 +22,7 @@ from mscape.report import (
 )
 from mscape.report.collect import Dataset, read_dataset
 from mscape.report.methods import methods
+from mscape.report.parity import parity
 from mscape.report.truth import truth
 
 logger = logging.getLogger("mscape")
@@ -101,6 +102,7 @@ def describe(
         "quality": quality.quality(dataset),
         "passports": passport.pages(dataset),
         "truth": found,
+        "parity": parity(dataset),
         "methods": methods(dataset, citations=page.citations(), version=version),
         "terms": terms,
         "shown_genes": {column.id for column in columns if column.id.startswith("gene:")},

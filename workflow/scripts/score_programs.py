@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import background, confounding, consensus, contract, counts, genesets, nulls, step
+from mscape import backend, background, confounding, consensus, contract, counts, genesets, nulls, step
 from mscape import score_tables as tables
 from mscape.markers import SCORED, GeneIndex, load_markers
 from mscape.score_passes import CORRELATED_CELLS, GROWS_WITH_CYCLE, measure_genes, score_dataset
@@ -147,4 +147,4 @@ def main(input, output, params):
 
 
 if "snakemake" in globals():
-    step.run(main, snakemake)
+    step.run(backend.steered(main), snakemake)

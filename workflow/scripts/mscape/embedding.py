@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from mscape import neighbour_search
+from mscape import backend, neighbour_search
 from mscape.step import UserError
 from mscape.variable_genes import log_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from anndata import AnnData
@@ -58,17 +59,44 @@ def principal_components(
             "cells, or look at accounting.tsv for where they were lost."
         )
         raise UserError(msg)
-    gram, sums = np.zeros((n_genes, n_genes)), np.zeros(n_genes)
-    for block in log_blocks(path, genes, cells=cells, totals=totals):
+    find = backend.active().pca or principal_axes
+    axes, mean, ratio = find(log_blocks(path, genes, cells=cells, totals=totals), n_genes, n_comps)
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
+    parts = [block @ axes for block in log_blocks(path, genes, cells=cells, totals=totals)]
+    scores = np.concatenate(parts) - mean @ axes
+    return np.round(scores, 4).astype(np.float32), ratio
+
+
+def principal_axes(
+    blocks: Iterable[sp.csr_matrix], n_genes: int, n_comps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Principal axes of cells that are seen block by block, largest first.
+
+    Parameters
+    ----------
+    blocks
+        Log-normalised values, CSR, shape (n_cells_of_the_block, n_genes).
+    n_genes, n_comps
+        Genes, and axes wanted.
+
+    Returns
+    -------
+    axes
+        Shape (n_genes, n_comps).
+    mean
+        Of each gene, shape (n_genes,).
+    variance_ratio
+        Share of the variance that each axis holds, shape (n_comps,).
+    """
+    gram, sums, n = np.zeros((n_genes, n_genes)), np.zeros(n_genes), 0
+    for block in blocks:
         dense = block.toarray().astype(np.float64)
         gram += dense.T @ dense
         sums += dense.sum(axis=0)
+        n += len(dense)
     covariance = gram - np.outer(sums, sums / n)
     values, axes = leading_vectors(covariance, n_comps)
-    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
-    parts = [block @ axes for block in log_blocks(path, genes, cells=cells, totals=totals)]
-    scores = np.concatenate(parts) - (sums / n) @ axes
-    return np.round(scores, 4).astype(np.float32), values / np.trace(covariance)
+    return axes, sums / n, values / np.trace(covariance)
 
 
 def leading_vectors(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +115,7 @@ def leading_vectors(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]
 def add_neighbors(
     adata: AnnData, *, use_rep: str, n_neighbors: int = 15, max_exact_cells: int = 50_000, threads: int = 1
 ) -> str:
-    """Build the neighbour graph of scanpy and UMAP; the search is that of :func:`mscape.neighbour_search.nearest`.
+    """Build the neighbour graph of scanpy and UMAP; the search is :func:`mscape.neighbour_search.nearest` or a GPU's.
 
     Distances are rounded to 1e-4 and connectivities to 1e-5 for the same reason as the components.
 
@@ -103,9 +131,8 @@ def add_neighbors(
     ``exact`` or ``approximate``.
     """
     k = max(2, min(n_neighbors, adata.n_obs - 1))  # as in scanpy, a cell is its own first neighbour
-    distance, near, how = neighbour_search.nearest(
-        adata.obsm[use_rep], k - 1, max_exact_cells=max_exact_cells, threads=threads
-    )
+    find = backend.active().knn or neighbour_search.nearest
+    distance, near, how = find(adata.obsm[use_rep], k - 1, max_exact_cells=max_exact_cells, threads=threads)
     distance = np.round(distance, 4)
     rows = np.repeat(np.arange(adata.n_obs), k - 1)
     shape = (adata.n_obs, adata.n_obs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mscape import backend
 from mscape.gate_panels import LINEAGE, NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
@@ -172,12 +173,13 @@ def pool(
     nearest = np.tile(np.arange(n_cells)[:, None], (1, N_NEAR))
     leaf = np.zeros(n_cells, np.int64)
     n_leaves = 0
+    find = backend.active().pooled or neighbours
     order = np.argsort(groups, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         for members in split(points, group, MAX_LEAF):
             leaf[members] = n_leaves
             n_leaves += 1
-            for rows, local in neighbours(points[members], max_neighbours):
+            for rows, local in find(points[members], max_neighbours):
                 cells = members[rows]
                 index = members[local]
                 near_exposure[cells] = totals[index[:, :5]].sum(axis=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape import embedding
+from mscape import backend, embedding
 from mscape.alignment import centre_batches, conservation, graph_mixing, ilisi, mixing, same_places
 from mscape.step import UserError
 
@@ -271,12 +271,7 @@ def _figures(before: np.ndarray, after: np.ndarray, batch: np.ndarray, seed: int
 
 
 def _harmony(rep: np.ndarray, batch: pd.Series, *, seed: int, threads: int) -> np.ndarray:
-    import harmonypy
-
-    table = pd.DataFrame({"batch": batch.astype(str)})
-    corrected = harmonypy.run_harmony(
-        rep.astype(np.float64), table, ["batch"], random_state=seed, ncores=threads, verbose=False
-    ).Z_corr
+    corrected = backend.active().harmony(rep, batch, seed=seed, threads=threads)
     return np.round(corrected, 4).astype(np.float32)
 
 

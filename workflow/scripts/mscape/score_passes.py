@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from mscape import background, confounding, counts, nulls, scoring
+from mscape import backend, background, confounding, counts, nulls, scoring
 
 STRATA = 3  # depth classes of a library with null distributions of their own
 NULL_CELLS = 64  # cells of a library and depth class in which random sets are scored
@@ -98,8 +98,9 @@ def score_cells(
     shape = (counts.read_shape(path)[0], len(sets))
     result = {key: np.empty(shape, dtype=np.float32) for key in ("matched", "scanpy", "rank", "z")}
     kept = {"counts": [], "centre": [], "spread": []}
+    score = backend.active().scores or scoring.score_block
     for start, stop, block in counts.blocks(path):
-        scores, centre, spread = scoring.score_block(block, weights, reference, stats.bins.of_pool, linear, square)
+        scores, centre, spread = score(block, weights, reference, stats.bins.of_pool, linear, square)
         excess = scores[:, : len(sets)] - average - centre
         here = slice(start, stop)
         result["matched"][here], result["scanpy"][here] = scores[:, : len(sets)], scores[:, len(sets) :]

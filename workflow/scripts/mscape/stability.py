@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mscape import backend
 from mscape.gaps import by_size
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def leiden(graph: igraph.Graph, *, resolution: float, engine: str = "igraph", se
     resolution
         Of the modularity; larger gives more communities.
     engine
-        ``leidenalg`` (reference) or ``igraph`` (fast); two iterations each.
+        ``leidenalg`` (reference) or ``igraph`` (fast), two iterations each; the GPU has one of its own.
     seed
         Of the engine.
 
@@ -42,29 +43,7 @@ def leiden(graph: igraph.Graph, *, resolution: float, engine: str = "igraph", se
     -------
     Integers by size, the largest 0, shape (n_cells,).
     """
-    if engine == "leidenalg":
-        import leidenalg
-
-        parts = leidenalg.find_partition(
-            graph,
-            leidenalg.RBConfigurationVertexPartition,
-            weights="weight",
-            resolution_parameter=resolution,
-            n_iterations=2,
-            seed=seed,
-        )
-    else:
-        import random
-
-        import igraph
-
-        generator = random.Random(seed)
-        igraph.set_random_number_generator(generator)
-        try:
-            parts = graph.community_leiden("modularity", weights="weight", resolution=resolution, n_iterations=2)
-        finally:
-            igraph.set_random_number_generator(random)
-    return by_size(np.asarray(parts.membership))
+    return by_size(backend.active().leiden(graph, resolution=resolution, engine=engine, seed=seed))
 
 
 def jaccard(clusters: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mscape import backend_cpu
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -84,7 +86,6 @@ def pseudotime(
     reason
         What was done, or why there is no pseudotime.
     """
-    import scanpy as sc
     from anndata import AnnData
 
     time = np.full(adata.n_obs, np.nan)
@@ -109,8 +110,6 @@ def pseudotime(
     work.uns["neighbors"] = adata.uns["neighbors"]
     work.uns["iroot"] = int(np.searchsorted(cells, nearest))
     n_comps = min(15, len(cells) - 2)
-    sc.tl.diffmap(work, n_comps=n_comps, random_state=seed)
-    sc.tl.dpt(work, n_dcs=min(10, n_comps))
-    found = work.obs["dpt_pseudotime"].to_numpy(dtype=float)
+    found = backend_cpu.diffusion_time(work, n_comps=n_comps, seed=seed)
     time[cells] = np.where(np.isfinite(found), np.round(found, 4), np.nan)
     return time, f"pseudotime from cluster {start} ({why}) over clusters {', '.join(together)}"

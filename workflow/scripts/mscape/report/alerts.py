@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mscape.report.parity import parity
 from mscape.report.populations import is_true
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         cause = f"Loaded cells differ from kept plus removed in: {', '.join(broken)}."
         action = "Rerun the dataset; if it stays, report it as a fault of the workflow."
         yield Alert("FAIL", "Cell accounting does not add up", cause, action, target="quality")
+    compared = parity(dataset)
+    if compared and compared["failed"]:
+        title = f"The GPU differs from the CPU in: {', '.join(compared['failed'])}"
+        action = "Read the table of the comparison; backend: cpu computes everything by the reference."
+        yield Alert("WARN", title, compared["follows"], action, target="parity")
     for key in NEEDED:
         if key in dataset.missing:
             title = f"A part of the report is missing: {key.replace('_', ' ')}"

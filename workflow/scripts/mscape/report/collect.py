@@ -212,7 +212,7 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def _names(input: object) -> list[str]:
-    wanted = ("counts", "passports", "config", "run", "qc", "truth", *LIGHT, *TABLES)
+    wanted = ("counts", "passports", "config", "run", "qc", "truth", "parity", *LIGHT, *TABLES)
     return [key for key in wanted if getattr(input, key, None)]
 
 
