@@ -86,13 +86,13 @@ def write_case(folder, X, genes, *, samples=None, lots=None, obs=None, ambient=N
     return given, made
 
 
-def run_gate(given, made, *, organism="human", culture="expanded", seed=0, **settings):
+def run_gate(given, made, *, organism="human", culture="expanded", seed=0, threads=1, **settings):
     """Run the step; return the cells' table and the three tables."""
     import gate_msc
     from mscape import counts
 
     settings = default_settings("gate") | settings
-    params = SimpleNamespace(settings=settings, organism=organism, culture=culture, seed=seed)
+    params = SimpleNamespace(settings=settings, organism=organism, culture=culture, seed=seed, threads=threads)
     gate_msc.main(given, made, params)
     light = counts.read_light(made.h5ad)
     return SimpleNamespace(

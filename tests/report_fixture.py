@@ -22,7 +22,7 @@ LIGHT = ("counts", "embedding", "embedding_msc", "map", "map_msc", "gate", "clus
 TABLES = {
     "gate_table": "lot_id criterion kind estimate low high verdict n_cells detected_fraction reason",
     "hidden": "lot_id cluster gene n_cells mean_count hidden_fraction lr pvalue finding reason",
-    "contaminants": "lot_id identity n_cells fraction low high",
+    "contaminants": "lot_id identity n_cells fraction low high call",
     "stability": "cluster n_cells jaccard stable n_lots largest_lot_fraction reason",
     "resolutions": "resolution n_clusters ari_mean ari_low ari_high chosen",
     "signatures": "id axis name n_genes n_found coverage used reason direction source evidence licence",
@@ -142,7 +142,8 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
         ):
             for value in values:
                 k = int((part[column] == value).sum())
-                tables[key].append([lot, value, k, k / max(n, 1), *interval(k / max(n, 1), n)])
+                row = [lot, value, k, k / max(n, 1), *interval(k / max(n, 1), n)]
+                tables[key].append([*row, "fail"] if key == "contaminants" else row)
         for name in SIGNATURES:
             z = rng.normal(0, 0.6) + 4 * (name == cells_of.LICENSED and i % 6 == 4)
             z = np.nan if name == cells_of.UNSCORED else z

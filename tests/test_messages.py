@@ -72,7 +72,7 @@ def test_wrong_columns(root, tmp_path):
     assert left == []
 
 
-def test_the_check_lists_all_faults_and_keeps_its_table(root, tmp_path):
+def test_the_check_lists_all_faults_and_keeps_its_tables(root, tmp_path):
     make.cut(make.tenx_h5(tmp_path / "cut.h5"))
     make.tenx_folder(tmp_path / "good")
     text, left = run(
@@ -82,4 +82,4 @@ def test_the_check_lists_all_faults_and_keeps_its_table(root, tmp_path):
     assert "error: d/A: readable:" in text
     assert "error: d/B: readable:" in text
     assert "error: d/D: download: 'geo:GSM1' is not understood" in text
-    assert left == ["logs/check_inputs.log", "results/check.tsv"]
+    assert left == ["logs/check_inputs.log", "results/check.tsv", "results/forecast.tsv"]

@@ -1,11 +1,21 @@
 import gate_cases
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import gammaincc
 from scipy.stats import binom, nbinom, poisson
 
-from mscape import gate_calibrate, gate_intervals, gate_mixture, gate_panels, gate_pools, gate_posterior
+from mscape import (
+    gate_calibrate,
+    gate_intervals,
+    gate_lots,
+    gate_mixture,
+    gate_panels,
+    gate_pools,
+    gate_posterior,
+    gate_silent,
+)
 from mscape.step import UserError
 
 
@@ -231,6 +241,84 @@ def test_hidden_mixture_is_found_and_a_uniform_cluster_is_not():
     mixed = gate_mixture.mixture_test(rng.poisson(n * np.where(hidden, 1e-7, rate)), n, 2e-6)
     assert mixed.pvalue < 0.01
     assert mixed.fraction == pytest.approx(0.2, abs=0.06)
+
+
+def drawn_counts(n_cells, mean, *, silent=0.0, dispersion=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    expected = mean * rng.lognormal(0, 0.3, n_cells)
+    carried = rng.random(n_cells) >= silent
+    x = rng.poisson(expected * carried * rng.gamma(1 / dispersion, dispersion, n_cells))
+    return x, expected * x.sum() / expected.sum(), 1e-3 * expected
+
+
+def test_bound_of_silent_cells_holds_in_most_samples_and_narrows_with_counts():
+    found = [
+        gate_silent.silent_bound(*drawn_counts(2000, 0.3, silent=0.2, seed=i), min_dispersion=0.3) for i in range(40)
+    ]
+    assert np.mean(np.array(found) >= 0.2) >= 0.9
+    pure = [
+        gate_silent.silent_bound(*drawn_counts(n, m), min_dispersion=0.3)
+        for n, m in ((500, 0.1), (4000, 0.5), (800, 6))
+    ]
+    assert pure[0] > 0.3
+    assert pure[1] < 0.15
+    assert pure[2] < 0.04
+
+
+def test_bound_of_silent_cells_without_knowledge_of_the_variability_is_wider_but_not_where_zeros_can_be_counted():
+    few = [drawn_counts(6000, 0.2, seed=i) for i in range(8)]
+    free, known = ([gate_silent.silent_bound(*x, min_dispersion=d) for x in few] for d in (0.0, 0.3))
+    assert np.mean(free) > 0.23  # all variation could be silent cells: 1 - 1 / 1.3
+    assert np.mean(known) < np.mean(free) - 0.08
+    assert gate_silent.silent_bound(*drawn_counts(2000, 8)) < 0.04
+    assert gate_silent.silent_bound(np.zeros(50, int), np.ones(50), np.zeros(50)) == 1.0
+    assert gate_silent.silent_bound(np.array([0, 1, 0, 0]), np.full(4, 0.25), np.zeros(4)) > 0.7
+
+
+def test_bound_does_not_depend_on_the_order_of_cells():
+    x, expected, silent = drawn_counts(3000, 0.4, silent=0.1)
+    order = np.random.default_rng(0).permutation(3000)
+    whole = gate_silent.silent_bound(x, expected, silent, min_dispersion=0.2)
+    assert gate_silent.silent_bound(x[order], expected[order], silent[order], min_dispersion=0.2) == pytest.approx(
+        whole
+    )
+
+
+def test_least_dispersion_is_that_of_the_calmest_comparable_genes_and_nothing_without_counts():
+    rng = np.random.default_rng(0)
+    totals, groups = rng.lognormal(9, 0.3, 1500), np.repeat([0, 1], 750)
+    rate = 3e-4 * np.where(groups == 0, 1, 3)  # a difference between clusters is no dispersion
+    dispersion = np.repeat([0.1, 0.6], 20)
+    x = np.column_stack([rng.poisson(totals * rate * rng.gamma(1 / d, d, 1500)) for d in dispersion])
+    rates, found = gate_silent.gene_dispersions(sp.csc_matrix(x), totals, groups)
+    assert rates == pytest.approx(np.full(40, 6e-4), rel=0.1)
+    assert found == pytest.approx(dispersion, rel=0.5)
+    assert gate_silent.least_dispersion(rates, found, 5e-4) == pytest.approx(0.1, abs=0.03)
+    assert gate_silent.least_dispersion(rates[:9], found[:9], 5e-4) == 0.0
+    assert len(gate_silent.gene_dispersions(sp.csc_matrix((1500, 40), dtype=int), totals, groups)[0]) == 0
+    # genes of another rate count only where too few are comparable
+    rates = np.where(np.arange(40) < 20, 6e-4, 3e-5)
+    assert gate_silent.least_dispersion(rates, found, 3e-5) == pytest.approx(0.55, abs=0.1)
+    assert gate_silent.least_dispersion(rates, found, 1e-6) == pytest.approx(0.1, abs=0.03)
+
+
+def test_contaminant_table_counts_what_fails_and_what_passes_by_another_name():
+    calls = pd.DataFrame(
+        [
+            ("fail", "NEG_CD45", "T cell"),
+            ("pass", "LINEAGE_OSTEOBLAST", "osteoblast"),
+            ("indeterminate", "LINEAGE_UNSUPPORTED", "stromal"),
+            ("indeterminate", "AMBIGUOUS", "osteoblast"),
+            ("pass", "", "MSC-like"),
+        ],
+        columns=["call", "reason", "identity"],
+    )
+    table = gate_lots.contaminant_table(pd.Series(["a"] * 5), calls)
+    assert table[["identity", "call", "n_cells"]].to_numpy().tolist() == [
+        ["T cell", "fail", 1],
+        ["osteoblast", "pass", 1],
+    ]
+    assert set(table["fraction"]) == {0.2}
 
 
 def panel_of(**changes):

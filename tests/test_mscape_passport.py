@@ -25,7 +25,7 @@ def evidence(n=200, **given):
     )
     empty = {
         "gate": pd.DataFrame(columns=["criterion", "kind"]),
-        "contaminants": pd.DataFrame(columns=["identity", "n_cells", "fraction", "low", "high"]),
+        "contaminants": pd.DataFrame(columns=["identity", "n_cells", "fraction", "low", "high", "call"]),
         "hidden": pd.DataFrame(columns=["cluster", "gene", "hidden_fraction", "finding"]),
         "composition": pd.DataFrame({"cluster": ["0"], "n_cells": [n]}),
         "stability": pd.DataFrame({"stable": [True]}, index=["0"]),
@@ -36,9 +36,10 @@ def evidence(n=200, **given):
     return passport.Evidence(**(empty | rest | given))
 
 
-def row(kind, verdict, reason="", estimate=0.97):
+def row(kind, verdict, reason="", estimate=0.97, hidden=float("nan")):
     return pd.Series(
         {"criterion": "CD73", "kind": kind, "verdict": verdict, "reason": reason, "estimate": estimate}
+        | {"max_hidden_fraction": hidden}
         | {"low": estimate - 0.01, "high": estimate + 0.01, "n_cells": 100}
     )
 
@@ -84,6 +85,9 @@ def test_what_fails_is_blamed_on_contaminants_only_if_they_account_for_it():
     lost = row("positive", "fails", "MISSING_CD73", 0.8)
     assert "CD73 is missing" in passport_gate.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.05).reason
     assert "Cells of other lineages" in passport_gate.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.15).reason
+    near = row("positive", "inconclusive", "AMBIGUOUS", 0.93)
+    assert "Cells of other lineages" in passport_gate.judge_criterion(near, passport.PANEL_LIMITS, foreign=0.06).reason
+    assert "close to the threshold" in passport_gate.judge_criterion(near, passport.PANEL_LIMITS).reason
 
 
 def test_a_group_of_markers_is_named_in_words():
@@ -98,10 +102,32 @@ def test_every_reason_of_the_gate_has_words_and_a_next_action():
     assert codes <= set(ACTIONS)
 
 
-def test_a_criterion_met_on_an_assumption_says_so():
-    found = passport_gate.judge_criterion(row("positive", "meets", "ALIKE_ASSUMED"), passport.PANEL_LIMITS)
+def test_a_criterion_met_on_an_assumption_says_so_and_how_far_the_counts_go():
+    met = row("positive", "meets", "ALIKE_ASSUMED", hidden=0.14)
+    found = passport_gate.judge_criterion(met, passport.PANEL_LIMITS)
     assert found.verdict == PASS
-    assert "holds if neighbouring cells are alike" in found.reason
+    assert "if the cells of a neighbourhood are alike; the counts of single cells alone" in found.reason
+    assert "up to 14% without CD73" in found.reason
+    open_ = row("positive", "inconclusive", "ALIKE_ASSUMED", hidden=0.41)
+    found = passport_gate.judge_criterion(open_, passport.PANEL_LIMITS)
+    assert found.verdict == WARN
+    assert "within the limit by pooled counts, but not settled" in found.reason
+    assert "up to 41% without CD73" in found.reason
+    assert "flow cytometry" in found.next_action
+    overall = row("overall", "inconclusive", "ALIKE_ASSUMED", hidden=0.41)
+    assert "without a positive marker" in passport_gate.judge_criterion(overall, passport.PANEL_LIMITS).reason
+
+
+def test_the_phenotype_names_the_marker_that_single_cells_show_least():
+    rows = [
+        row("positive", "meets", "ALIKE_ASSUMED", hidden=0.1),
+        row("overall", "inconclusive", "ALIKE_ASSUMED", 0.99, 0.4),
+    ]
+    rows.append(pd.Series({**rows[0], "criterion": "CD105", "verdict": "inconclusive", "max_hidden_fraction": 0.4}))
+    own = evidence(gate=pd.DataFrame(rows))
+    phenotype = passport_gate.gate_rules(own.gate)[0].judge(own, {})
+    assert phenotype.verdict == WARN
+    assert "up to 40% without CD105" in phenotype.reason
 
 
 def test_licensing_turns_a_failed_hla_dr_into_a_warning():
@@ -127,7 +153,8 @@ def test_every_code_of_the_gate_has_a_sentence_and_an_action():
 
 def test_purity_follows_the_interval(settings):
     def judge(k, n):
-        table = pd.DataFrame({"identity": ["T cell", "unresolved"], "n_cells": [k, 50]})
+        table = pd.DataFrame({"identity": ["T cell", "unresolved", "osteoblast"], "n_cells": [k, 50, 50]})
+        table["call"] = ["fail", "fail", "pass"]
         return passport_quality.judge_purity(evidence(n, contaminants=table), settings).verdict
 
     assert judge(0, 200) == PASS

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from toy_study import default_settings, write_study
 
@@ -39,6 +40,24 @@ def test_every_lot_has_a_record_with_its_metadata(document):
     assert (lot["donor_id"], lot["tissue"], lot["isbt_tissue"]) == ("D1", "bone marrow", "MSC(M)")
     assert (lot["n_loaded"], lot["n_cells"], lot["n_msc"]) == (70, 60, 54)
     assert document["run_id"] == "0123456789ab"
+
+
+def test_reporting_items_hold_what_is_known_and_nothing_else(tmp_path, document):
+    items = {item["item"]: item for item in document["lots"][0]["reporting"]}
+    assert items["tissue"] == {
+        "theme": "provenance",
+        "item": "tissue",
+        "value": "bone marrow",
+        "source": "sample sheet",
+    }
+    assert items["ISBT 128 name"]["value"] == "MSC(M)"
+    assert items["CD73 present (RNA)"]["value"] == "90.0% (85.0% to 94.0%) of cells: FAIL"
+    assert items["Purity (RNA)"]["theme"] == "purity"
+    assert "HLA-DR absent (RNA)" not in items  # not measured
+    assert "viability" not in items
+    cells = pd.DataFrame({"tissue": ["heart"] * 2, "viability": ["0.93"] * 2, "medium": ["unknown"] * 2})
+    added = write_passports.report_items(cells, [], culture="unknown")
+    assert [item["item"] for item in added] == ["name", "tissue", "viability"]
 
 
 def test_a_failed_phenotype_fails_the_lot_and_says_why(document):

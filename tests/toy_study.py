@@ -139,7 +139,13 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
     foreign = cells_per_lot // 10
     gate = []
     for lot in ids:
-        row = {"lot_id": lot, "n_cells": cells_per_lot, "detected_fraction": 0.2, "reason": ""}
+        row = {
+            "lot_id": lot,
+            "n_cells": cells_per_lot,
+            "detected_fraction": 0.2,
+            "reason": "",
+            "max_hidden_fraction": "",
+        }
         gate.append(row | _criterion("CD73", "positive", 0.9, 0.85, 0.94, "fails") | {"reason": "MISSING_CD73"})
         gate.append(row | _criterion("CD45", "negative", 0.1, 0.05, 0.2, "fails") | {"reason": "NEG_CD45"})
         gate.append(
@@ -157,6 +163,7 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
                 "fraction": foreign / cells_per_lot,
                 "low": 0.05,
                 "high": 0.2,
+                "call": "fail",
             }
             for lot in ids
         ],

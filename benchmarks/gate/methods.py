@@ -52,20 +52,34 @@ class Gate:
 
     def run(self, cells: Cells, *, known_rho: bool = True, seed: int = 0) -> SimpleNamespace:
         """Embed, cluster and gate; the result has ``calls p table`` and the embedding used."""
-        Z, graph = embed(cells, drop=self.hidden_genes)
-        clusters = gate_groups.pool_clusters(SimpleNamespace(obsp={"connectivities": graph}, n_obs=len(Z)), seed=seed)
+        return self.judge(cells, *embed(cells, drop=self.hidden_genes), known_rho=known_rho, seed=seed)
+
+    def judge(
+        self, cells: Cells, Z: np.ndarray, graph: sp.csr_matrix, *, known_rho: bool = True, seed: int = 0
+    ) -> SimpleNamespace:
+        """Cluster and gate cells that are embedded."""
+        return self.judge_prepared(cells, Z, graph, *self.prepare(cells), known_rho=known_rho, seed=seed)
+
+    def prepare(self, cells: Cells) -> tuple[AnnData, gate_panels.Features, sp.csc_matrix]:
+        """Pick what the gate reads of the counts: ``obs``, the features, the genes that it compares with."""
         wanted = dict.fromkeys([*self.panel.thresholds, *(g for x in self.lineages for g in x.genes)])
         where = {g: i for i, g in enumerate(cells.genes)}
         genes = [g for g in wanted if g in where]
-        counts = sp.csc_matrix(cells.X)[:, [where[g] for g in genes]]
-        features = gate_panels.make_features(
-            self.panel, self.lineages, counts, genes, np.ones((len(Z), len(genes)), bool)
-        )
-        obs = pd.DataFrame(index=np.arange(len(Z)).astype(str))
+        others = [i for i, g in enumerate(cells.genes) if g not in self.hidden_genes]
+        others = others[:: max(1, len(others) // gate_msc.N_REFERENCE)]
+        counts = sp.csc_matrix(cells.X[:, [*(where[g] for g in genes), *others]])
+        measured = np.ones((len(cells.truth), len(genes)), bool)
+        features = gate_panels.make_features(self.panel, self.lineages, counts[:, : len(genes)], genes, measured)
+        obs = pd.DataFrame(index=np.arange(len(cells.truth)).astype(str))
         obs["sample_id"] = obs["lot_id"] = cells.truth["library"].to_numpy()
         obs["total_counts"] = np.asarray(cells.X.sum(axis=1)).ravel().astype(float)
+        return AnnData(obs=obs), features, counts[:, len(genes) :]
+
+    def judge_prepared(self, cells, Z, graph, adata, features, reference, *, known_rho=True, seed=0, threads=1):
+        """Cluster and gate cells that are embedded and whose counts are picked: what is timed."""
+        clusters = gate_groups.pool_clusters(SimpleNamespace(obsp={"connectivities": graph}, n_obs=len(Z)), seed=seed)
         result = gate_msc.gate_cells(
-            AnnData(obs=obs),
+            adata,
             features,
             self.panel,
             self.lineages,
@@ -73,7 +87,9 @@ class Gate:
             clusters,
             ambient_fraction=cells.rho if known_rho else {},
             membership=gate_groups.cluster_shares(graph, clusters),
+            reference=reference,
             seed=seed,
+            threads=threads,
         )
         result.points, result.clusters = Z, clusters
         return result

@@ -51,13 +51,13 @@ def load(folder: str | Path) -> Sources:
     genes = profiles.index.intersection(bulk.index).difference(["RNR1", "RNR2"])
     cells = anndata.read_h5ad(folder / "pbmc3k_labelled2638" / "pbmc3k_labelled2638.h5ad")
     kind = cells.obs["classified"].astype(str).map(BLOOD)
-    cells, kind = cells[kind.notna().to_numpy()], kind[kind.notna()].to_numpy(str)
+    counts, kind = cells.X[kind.notna().to_numpy()], kind[kind.notna()].to_numpy(str)
     target = pd.Index(genes).get_indexer([RENAMED.get(g, g) for g in cells.var_names])
     move = sp.csr_matrix(
         (np.ones((target >= 0).sum()), (np.flatnonzero(target >= 0), target[target >= 0])),
         shape=(cells.n_vars, len(genes)),
     )
-    blood = sp.csr_matrix(sp.csr_matrix(cells.X) @ move)
+    blood = sp.csr_matrix(sp.csr_matrix(counts) @ move)
     return Sources(profiles.loc[genes], columns, bulk.loc[genes], blood, kind)
 
 

@@ -20,11 +20,13 @@ from mscape import (
     gate_panels,
     gate_pools,
     gate_posterior,
+    gate_silent,
     step,
 )
 
 logger = logging.getLogger(__name__)
-RULE_VERSION = "rate-gate 1.0"
+N_REFERENCE = 600  # genes, evenly spaced in the feature table, by which the variability of one population is judged
+RULE_VERSION = "rate-gate 1.1"
 NOT_OF_CELLS = ("panel", "panel_files", "calibrate_from", "resolution")  # settings that main uses itself
 
 
@@ -38,6 +40,7 @@ def gate_cells(
     *,
     ambient_fraction: dict | None = None,
     membership=None,
+    reference=None,
     min_probability: float = 0.9,
     max_neighbours: int = 300,
     min_neighbours: int = 8,
@@ -49,8 +52,10 @@ def gate_cells(
     min_depth: float = 1000,
     min_determinate: float = 0.5,
     hidden_min_mean_count: float = 3.0,
+    max_hidden: float = 0.2,
     n_bootstrap: int = 400,
     seed: int = 0,
+    threads: int = 1,
 ) -> SimpleNamespace:
     """Call the cells and judge the lots.
 
@@ -67,6 +72,10 @@ def gate_cells(
         Sample id -> ambient fraction or NaN.
     membership
         Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
+    reference
+        Counts of other genes, sparse CSC (n_cells, n_genes), which tell how much the rates of one population vary.
+    threads
+        Of the neighbour search; no result depends on it.
 
     Returns
     -------
@@ -88,6 +97,7 @@ def gate_cells(
         "exposure_positive": exposure_positive,
         "exposure_negative": exposure_negative,
         "exposure_lineage": exposure_lineage,
+        "threads": threads,
     }
     pools, _ = gate_pools.pool(points, groups, totals, features, thresholds, **pooling)
     median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
@@ -117,7 +127,7 @@ def gate_cells(
         **pooling,
     )
     calls, p = gate_calls.call_cells(evidence, min_probability=min_probability)
-    lineage_fail = calls["reason"].str.startswith(("LINEAGE_", "NEG_")).to_numpy()
+    lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
     hidden, alive = gate_mixture.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=hidden_min_mean_count, seed=seed
     )
@@ -136,9 +146,11 @@ def gate_cells(
             calls,
             *gate_intervals.blocks_of(points, groups, cells),
             hidden=set(found["gene"]),
+            bounds=gate_silent.lot_bounds(cells[~lineage_fail[cells]], evidence, p, groups, reference),
             min_probability=min_probability,
             min_determinate=min_determinate,
             min_depth=min_depth,
+            max_hidden=max_hidden,
             n_bootstrap=n_bootstrap,
             seed=seed,
         )
@@ -185,7 +197,10 @@ def main(input, output, params):
     lineages = gate_panels.make_lineages(entries, organism=organism)
     wanted = dict.fromkeys([*panel.thresholds, *(g for lineage in lineages for g in lineage.genes)])
     genes = [gene for gene in wanted if gene in cells.var_names]
-    matrix = counts.read_genes(input.h5ad, genes)
+    others = cells.var_names.difference(genes)
+    others = others[:: max(1, len(others) // N_REFERENCE)]
+    matrix = counts.read_genes(input.h5ad, [*genes, *others])
+    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) :]
     measured = measured_genes(cells, genes)
     calibrated = {}
     if settings["calibrate_from"]:
@@ -203,7 +218,9 @@ def main(input, output, params):
         clusters,
         ambient_fraction=stage.get("ambient_fraction", {}),
         membership=gate_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
+        reference=reference,
         seed=seed,
+        threads=params.threads,
         **options,
     )
     _write(result, output, cells, clusters, settings, calibrated)

@@ -24,7 +24,8 @@ CALLS = ("pass", "fail", "indeterminate")
 REASONS = {
     "MISSING_*": "the rate of this positive marker is below its threshold",
     "NEG_*": "this negative criterion is broken, and a lineage that can break it is present",
-    "LINEAGE_*": "genes of this lineage are present, which is no MSC whatever its ISCT markers say",
+    "LINEAGE_*": "genes of this lineage are present, which is no MSC whatever its ISCT markers say; of a mural cell, "
+    "adipocyte or osteoblast that passes, a remark",
     "GENE_NOT_IN_REFERENCE": "a marker is not in the feature table: absent is not negative",
     "POOL_MIXED": "the neighbourhood holds more than one lineage and the cell's own counts do not decide",
     "LINEAGE_UNSUPPORTED": "a negative marker is present without the genes of a lineage that carries it",
@@ -32,7 +33,7 @@ REASONS = {
     "CD34_ALLOWED_SVF": "CD34 is present, which this panel allows",
     "HIDDEN_MIXTURE": "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
     "CELL_UNRESOLVED": "the cell is unlike its neighbours and too shallow to be judged by itself",
-    "ALIKE_ASSUMED": "lot: met if the cells of a neighbourhood are alike; single cells have too few counts to show it",
+    "ALIKE_ASSUMED": "lot: met if the cells of a neighbourhood are alike; the counts of single cells do not show it",
     "LOW_EXPOSURE": "too few counts, pooled over all comparable neighbours, to tell the rate from its threshold",
     "AMBIGUOUS": "the rate is too near its threshold to tell the side",
     "AMBIENT_RISK": "the call would change with another ambient fraction",
@@ -199,9 +200,11 @@ def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataF
     if panel.allowed:
         allowed = (groups[list(panel.allowed)] >= min_probability).any(axis=1).to_numpy()
         remark[allowed & ~lineage.any_fails] = "CD34_ALLOWED_SVF"
+    kin = lineage.kin_id != ""
+    remark[kin] = ["LINEAGE_" + i for i in lineage.kin_id[kin]]
     remark[evidence.doublet] = "DOUBLET_SUSPECT"
     reason = np.where(call == "pass", remark, reason)
-    identity = np.where(call == "pass", "MSC-like", lineage.name())
+    identity = np.where((call == "pass") & ~kin, "MSC-like", lineage.name())
     if not panel.verdict:
         open_ = ~lineage.any_fails
         call[open_], reason[open_] = "indeterminate", "SPECIES_NOT_COVERED"

@@ -13,13 +13,15 @@ from mscape.gate_calls import probabilities
 from mscape.gate_lineages import Lineages
 from mscape.gate_panels import LINEAGE
 from mscape.gate_pools import pool
-from mscape.gate_posterior import dispersion_within
+from mscape.gate_posterior import dispersion_within, log_negative_binomial
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from mscape.gate_calls import Evidence
     from mscape.gate_panels import Features
+
+MIXTURES = (0.1, 0.3, 0.5, 0.7, 0.9)  # share of the stromal cell in a doublet
 
 
 def pool_clusters(embedding: AnnData, *, resolution: float = 0.5, seed: int = 0) -> np.ndarray:
@@ -77,8 +79,9 @@ def regroup(
     """Pool the markers a second time, cells of a lineage that fails apart from the others.
 
     Four T cells among MSC say nothing about CD45 of the MSC, and the MSC nothing about CD90 of the T cells. Cells that
-    a lineage panel names pool with their like in the lot, the others in their cluster without them. The markers'
-    columns of ``evidence.pools`` and ``evidence.dispersion``, ``clusters`` and ``membership`` are replaced.
+    a lineage panel names pool with their like in the lot, the others in their cluster without them, and doublets of the
+    two (:func:`with_stroma`) with neither: one MSC in twenty T cells would carry CD90 for all of them. The
+    markers' columns of ``evidence.pools`` and ``evidence.dispersion``, ``clusters`` and ``membership`` are replaced.
 
     Returns
     -------
@@ -90,6 +93,7 @@ def regroup(
         return groups
     n_clusters = int(evidence.clusters.max()) + 1
     clusters = np.where(hit, n_clusters + lineages.best, evidence.clusters)
+    clusters[with_stroma(evidence, hit, lineages.best)] += len(evidence.lineages)
     new = pd.factorize(pd.MultiIndex.from_arrays([evidence.lots, clusters]), sort=True)[0]
     changed = np.flatnonzero(np.isin(groups, np.unique(groups[hit])))
     markers = np.flatnonzero(evidence.features.kind != LINEAGE)
@@ -109,3 +113,44 @@ def regroup(
         )
     evidence.clusters = clusters
     return new
+
+
+def with_stroma(evidence: Evidence, hit: np.ndarray, best: np.ndarray, *, doublet_share: float = 0.05) -> np.ndarray:
+    """Find the cells of a lineage that hold a stromal cell too: doublets, by the caller or by their own stromal counts.
+
+    The counts of the STROMAL panel are compared under the rate of the lineage's median cell in the lot (ambient RNA at
+    least), and under its mixtures with the rate of the lot's other cells, any share being as likely as another.
+
+    Parameters
+    ----------
+    evidence
+        Counts, ambient RNA, doublets.
+    hit, best
+        Is the cell of a lineage that fails, and of which; shape (n_cells,).
+    doublet_share
+        Prior share of doublets.
+
+    Returns
+    -------
+    Shape (n_cells,), bool.
+    """
+    e = evidence
+    found = hit & e.doublet
+    if "STROMAL" not in e.features.names:
+        return found
+    f = e.features.names.index("STROMAL")
+    x, n = e.features.x[:, f].astype(float), e.totals.astype(float)
+    for lot in np.unique(e.lots[hit]):
+        rest = (e.lots == lot) & ~hit
+        if not rest.any():
+            continue
+        stroma, shape = x[rest].sum() / n[rest].sum(), 1 / np.median(e.dispersion[rest, f])
+        for lineage in np.unique(best[hit & (e.lots == lot)]):
+            own = np.flatnonzero(hit & (e.lots == lot) & (best == lineage))
+            rate = np.maximum(np.median(x[own] / n[own]), (e.rho * e.ambient[:, f])[own])
+            rate = np.maximum(rate, 1e-9)
+            single = log_negative_binomial(x[own], n[own] * rate, shape)
+            mixed = [log_negative_binomial(x[own], n[own] * (rate + w * (stroma - rate)), shape) for w in MIXTURES]
+            ratio = np.logaddexp.reduce(mixed, axis=0) - np.log(len(MIXTURES)) - single
+            found[own] |= (stroma > rate) & (ratio > np.log(1 / doublet_share - 1))
+    return found

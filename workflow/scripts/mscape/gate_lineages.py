@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from mscape.gate_panels import LINEAGE
 from mscape.gate_pools import MIXED_SHARE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_LONELINESS = 3.0  # fewer than one in a thousand cells of a homogeneous culture lie farther from their neighbours
 MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
+KIN_FOLD = 4.0  # times the rate of the lot's median cell from which a stromal kind is apart from the lot
 MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
 
 
@@ -41,21 +43,39 @@ class Lineages:
         group = np.array([x.group for x in self.lineages], dtype=object)
         other = np.where(group[None] != group[self.best][:, None], strength, 0).max(axis=1)
         self.ambiguous = self.any_fails & (other > strength.max(axis=1) / 3)
-        share = pools.mixing[:, self.columns]
-        pooled = rate_above(
-            pools.count[:, self.columns],
-            pools.exposure[:, self.columns],
-            pools.size[:, self.columns],
-            background(features.tau[self.columns], evidence.ambient[:, self.columns], evidence.rho[:, None]),
-        )
-        shared = (pooled >= min_probability) & (share < MIXED_SHARE) & self.fails
+        shared = (pools.mixing[:, self.columns] < MIXED_SHARE) & self.fails
+        rows, i = np.nonzero(shared)
+        shared[rows, i] = self._pooled(rows, self.columns[i]) >= min_probability
         self.mixed = shared.any(axis=1) & ~self.any_fails & (self._stromal() >= 0.5)
+        self.kin_id = self._kin()
         self.backing = np.where((self._stromal() < 0.5)[:, None], shared | hit, hit)
 
     def has(self, lineage_id: str) -> np.ndarray:
         """Cells in which a lineage (or state) is present."""
         hit = self.p[:, self.ids == lineage_id]
         return (hit >= self.min_probability).any(axis=1)
+
+    def _pooled(self, rows: np.ndarray, f: np.ndarray | int, least: np.ndarray | float = 0.0) -> np.ndarray:
+        """Probability by the pool alone that the rate of lineages is above their threshold, and above ``least``."""
+        e = self.evidence
+        threshold = np.maximum(least, background(e.features.tau[f], e.ambient[rows, f], e.rho[rows]))
+        return rate_above(e.pools.count[rows, f], e.pools.exposure[rows, f], e.pools.size[rows, f], threshold)
+
+    def _kin(self) -> np.ndarray:
+        """Name the stromal kind of each cell: present, and at several times the rate of the lot's median cell; else "".
+
+        MSC of some tissues and media express these genes themselves. That is the lot's nature and no contaminant.
+        """
+        e = self.evidence
+        out = np.full(len(self.p), "", dtype=object)
+        for i, x in enumerate(self.lineages):
+            if x.fails or x.group != "stromal" or x.id == "STROMAL":
+                continue
+            f, rows = self.columns[i], np.flatnonzero(self.p[:, i] >= self.min_probability)
+            rate = pd.Series(e.pools.plain[:, f] / e.pools.exposure[:, f])
+            usual = rate.where(~self.any_fails).groupby(e.lots).transform("median").to_numpy()[rows]
+            out[rows[self._pooled(rows, f, KIN_FOLD * usual) >= self.min_probability]] = x.id
+        return out
 
     def supports(self, group: str) -> np.ndarray:
         """Cells, or pools without stroma, in which a lineage is present that can rightly break a negative criterion."""
@@ -100,9 +120,11 @@ class Lineages:
         names = np.array([x.name for x in self.lineages], dtype=object)
         out = np.full(len(self.p), "unresolved", dtype=object)
         out[self.has("STROMAL")] = "stromal"
-        for x in self.lineages:
-            if not x.fails and x.group == "stromal" and x.id != "STROMAL":
-                out[self.has(x.id)] = x.name
+        kinds = [x for x in self.lineages if not x.fails and x.group == "stromal" and x.id != "STROMAL"]
+        for x in kinds:
+            out[self.has(x.id)] = x.name
+        for x in kinds:
+            out[self.kin_id == x.id] = x.name
         out[self.any_fails] = names[self.best][self.any_fails]
         out[self.ambiguous] = "unresolved"
         return out

@@ -34,6 +34,7 @@ CRITERIA_COLUMNS = [
     "seen_alone_fraction",
     "ambient_fraction",
     "median_counts",
+    "max_hidden_fraction",
 ]
 
 
@@ -47,9 +48,11 @@ def judge_lot(
     strata: np.ndarray,
     *,
     hidden: set[str],
+    bounds: dict[str, float],
     min_probability: float = 0.9,
     min_determinate: float = 0.5,
     min_depth: float = 1000,
+    max_hidden: float = 0.2,
     n_bootstrap: int = 400,
     seed: int = 0,
 ) -> list[dict]:
@@ -65,12 +68,16 @@ def judge_lot(
         Neighbourhood blocks, positions in ``cells``, and the cluster of each.
     hidden
         Positive genes for which a hidden mixture was found in a cluster of this lot.
+    bounds
+        Positive gene -> share of cells that could lack it, by :func:`mscape.gate_silent.lot_bounds`.
     min_probability
         As in :func:`mscape.gate_calls.call_cells`.
     min_determinate
         Share of cells that must be on one side for a criterion to be assessable.
     min_depth
         Median counts under which a lot is not assessable.
+    max_hidden
+        Largest such share with which a positive criterion is met.
     n_bootstrap, seed
         Of the intervals.
 
@@ -118,6 +125,7 @@ def judge_lot(
             "estimate": np.nan,
             "low": np.nan,
             "high": np.nan,
+            "max_hidden_fraction": bounds.get(next(iter(genes)), np.nan) if kind == "positive" else np.nan,
         }
         if ok.mean() < 0.5:
             rows.append(row | {"verdict": "not_assessable", "reason": "GENE_NOT_IN_REFERENCE"})
@@ -135,7 +143,7 @@ def judge_lot(
         row |= {"estimate": estimate, "low": low, "high": high}
         alone = (evidence.pools.plain / evidence.pools.exposure)[np.ix_(cells, columns)][:, 0] * totals >= MIN_ALONE
         row["seen_alone_fraction"] = float(alone.mean())
-        rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth))
+        rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth, max_hidden))
     rows.append(
         _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
     )
@@ -156,7 +164,9 @@ def _group(columns: list[int], cells: np.ndarray, evidence: Evidence, p: np.ndar
     return np.take_along_axis(values, best, axis=1)[:, 0], np.take_along_axis(size, best, axis=1)[:, 0]
 
 
-def _verdict(row: dict, panel: Panel, hidden: set[str], min_determinate: float, min_depth: float) -> dict:
+def _verdict(
+    row: dict, panel: Panel, hidden: set[str], min_determinate: float, min_depth: float, max_hidden: float
+) -> dict:
     if not panel.verdict:
         return {"verdict": "not_assessable", "reason": "SPECIES_NOT_COVERED"}
     if row["criterion"] in panel.allowed:
@@ -167,9 +177,10 @@ def _verdict(row: dict, panel: Panel, hidden: set[str], min_determinate: float, 
     verdict = verdict_of(row["kind"], row["low"], row["high"], limit)
     if verdict == "meets" and row["genes"] in hidden:
         return {"verdict": "inconclusive", "reason": "HIDDEN_MIXTURE"}
+    if verdict == "meets" and row["max_hidden_fraction"] > 1 - limit:
+        shown = row["max_hidden_fraction"] <= max_hidden
+        return {"verdict": "meets" if shown else "inconclusive", "reason": "ALIKE_ASSUMED"}
     reason = ""
-    if verdict == "meets" and row["kind"] == "positive" and row["seen_alone_fraction"] < 0.5:
-        reason = "ALIKE_ASSUMED"  # holds if the cells of a neighbourhood are alike, which single cells cannot show
     if verdict == "inconclusive":
         reason = "AMBIGUOUS"
     elif verdict == "fails":
@@ -197,6 +208,7 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         "estimate": np.nan,
         "low": np.nan,
         "high": np.nan,
+        "max_hidden_fraction": float(pd.Series([r["max_hidden_fraction"] for r in rows]).max()),
     }
     if not undecided.all():
         row["estimate"] = float(passed.sum() / (~undecided).sum())
@@ -236,18 +248,20 @@ def contaminant_table(lots: pd.Series, calls: pd.DataFrame) -> pd.DataFrame:
     lots
         Lot of each cell.
     calls
-        Columns ``call`` and ``identity``.
+        Columns ``call``, ``reason`` and ``identity``.
 
     Returns
     -------
-    Columns ``lot_id identity n_cells fraction low high``; cells that fail by their markers only are named
-    "stromal" or "unresolved", indeterminate cells are not counted as contaminants.
+    Columns ``lot_id identity n_cells fraction low high call``. Cells that fail by their markers only are named
+    "stromal" or "unresolved". Cells that pass as MSC and look like another stromal kind are counted with their call;
+    indeterminate cells are not counted.
     """
     size = lots.value_counts()
-    failed = pd.DataFrame({"lot_id": lots.to_numpy(), "identity": calls["identity"].to_numpy()})
-    failed = failed[(calls["call"] == "fail").to_numpy()]
-    table = failed.groupby(["lot_id", "identity"], observed=True).size().rename("n_cells").reset_index()
+    kept = (calls["call"] == "fail") | (calls["call"] == "pass") & (calls["identity"] != "MSC-like")
+    found = calls.loc[kept, ["identity", "call"]].assign(lot_id=lots.to_numpy()[kept.to_numpy()])
+    table = found.groupby(["lot_id", "identity", "call"], observed=True).size().rename("n_cells").reset_index()
     total = table["lot_id"].map(size).to_numpy(float)
     low, high = wilson(table["n_cells"].to_numpy(float), total)
     table["fraction"], table["low"], table["high"] = table["n_cells"] / total, low, high
-    return table.sort_values(["lot_id", "n_cells"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    table = table.sort_values(["lot_id", "n_cells"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    return table[["lot_id", "identity", "n_cells", "fraction", "low", "high", "call"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from mscape.gate_panels import Features
 
-MAX_LEAF = 8_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
+MAX_LEAF = 4_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
 MIXED_SHARE = 0.85  # a pool in which fewer cells carry a lineage is mixed
 N_NEAR = 8  # neighbours by which a cell's isolation is judged
 CHUNK_VALUES = 12_000_000  # distances held at a time (float32)
@@ -97,7 +98,7 @@ def neighbours(points: np.ndarray, k: int) -> Iterator[tuple[slice, np.ndarray]]
     rows
         The rows of the chunk.
     index
-        Shape (n_rows, 1 + min(k, n - 1)): the point itself, then its neighbours by distance (equal distances by row).
+        Shape (n_rows, 1 + min(k, n - 1)): the point itself, then its neighbours by distance.
     """
     n = len(points)
     width = min(k + 1, n)
@@ -111,10 +112,10 @@ def neighbours(points: np.ndarray, k: int) -> Iterator[tuple[slice, np.ndarray]]
         distance += norm
         distance[np.arange(rows.stop - start), np.arange(start, rows.stop)] = -np.inf
         if width < n:
-            index = np.sort(np.argpartition(distance, width - 1, axis=1)[:, :width], axis=1)
+            index = np.argpartition(distance, width - 1, axis=1)[:, :width]
         else:
             index = np.broadcast_to(np.arange(n), distance.shape)
-        order = np.argsort(np.take_along_axis(distance, index, axis=1), axis=1, kind="stable")
+        order = np.argsort(np.take_along_axis(distance, index, axis=1), axis=1)
         yield rows, np.take_along_axis(index, order, axis=1)
 
 
@@ -130,6 +131,7 @@ def pool(
     exposure_positive: float = 20.0,
     exposure_negative: float = 12.0,
     exposure_lineage: float = 6.0,
+    threads: int = 1,
 ) -> tuple[Pools, np.ndarray]:
     """Grow the pool of each cell and feature until its exposure is enough, inside the cell's group.
 
@@ -151,6 +153,8 @@ def pool(
         Wanted exposure times threshold, that is the count expected at the threshold. Positives need 20 to tell twice
         the threshold from the threshold. Zero counts at 3 already exclude it, but ambient RNA may add a fifth of the
         threshold to a negative marker, which 12 can still tell.
+    threads
+        Parts of the cells that are searched at a time; the result does not depend on it.
 
     Returns
     -------
@@ -172,21 +176,25 @@ def pool(
     reach = np.zeros(n_cells)
     nearest = np.tile(np.arange(n_cells)[:, None], (1, N_NEAR))
     leaf = np.zeros(n_cells, np.int64)
-    n_leaves = 0
     find = backend.active().pooled or neighbours
     order = np.argsort(groups, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        for members in split(points, group, MAX_LEAF):
-            leaf[members] = n_leaves
-            n_leaves += 1
-            for rows, local in find(points[members], max_neighbours):
-                cells = members[rows]
-                index = members[local]
-                near_exposure[cells] = totals[index[:, :5]].sum(axis=1)
-                close = index[:, 1 : N_NEAR + 1]
-                nearest[cells, : close.shape[1]] = close
-                reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
-                _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out)
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    leaves = [members for group in parts for members in split(points, group, MAX_LEAF)]
+
+    def fill(number: int) -> None:
+        members = leaves[number]
+        leaf[members] = number
+        for rows, local in find(points[members], max_neighbours):
+            cells = members[rows]
+            index = members[local]
+            near_exposure[cells] = totals[index[:, :5]].sum(axis=1)
+            close = index[:, 1 : N_NEAR + 1]
+            nearest[cells, : close.shape[1]] = close
+            reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
+            _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out)
+
+    with ThreadPoolExecutor(threads) as pool_of_threads:  # each leaf fills rows of its own
+        list(pool_of_threads.map(fill, range(len(leaves))))
     loneliness = reach / np.maximum(np.median(reach[nearest], axis=1), 1e-12)
     return Pools(**out, near_exposure=near_exposure, loneliness=loneliness), leaf
 
@@ -194,23 +202,26 @@ def pool(
 def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbours, out) -> None:
     """Fill the statistics of some cells from their sorted neighbours ``index`` (the cell itself first)."""
     reach = np.cumsum(totals[index], axis=1)
-    rows = np.arange(len(cells))
-    for f in range(len(need)):
-        size = np.clip((reach < need[f]).sum(axis=1) + 1, min_neighbours + 1, None)
-        size = np.minimum(size, index.shape[1])
-        last = size - 1
+    rows, width = np.arange(len(cells)), index.shape[1]
+    for wanted in np.unique(need):
+        size = np.minimum(np.maximum((reach < wanted).sum(axis=1) + 1, min_neighbours + 1), width)
         use = index[:, : size.max()]
-        out["size"][cells, f] = size
-        out["exposure"][cells, f] = exposure = reach[rows, last]
-        raw = plain[f][use]
-        out["plain"][cells, f] = total = np.cumsum(raw, axis=1)[rows, last]
-        out["near"][cells, f] = raw[:, :5].sum(axis=1)
-        out["count"][cells, f] = np.cumsum(capped[f][use], axis=1)[rows, last]
-        if features.kind[f] == LINEAGE:
-            inside = np.arange(use.shape[1]) < size[:, None]
-            pairs = (raw * (raw - 1.0) * inside).sum(axis=1)
-            square = (totals[use] ** 2 * inside).sum(axis=1)
-            out["mixing"][cells, f] = mixing_share(total, pairs, exposure, square)
+        inside = np.arange(use.shape[1]) < size[:, None]
+        square = (totals[use] ** 2 * inside).sum(axis=1)
+        exposure = reach[rows, size - 1]
+        for f in np.flatnonzero(need == wanted):
+            out["size"][cells, f] = size
+            out["exposure"][cells, f] = exposure
+            raw = plain[f][use]
+            if not raw.any():
+                continue  # the counts are zero, and a pool without counts is not mixed
+            out["near"][cells, f] = raw[:, :5].sum(axis=1)
+            raw *= inside
+            out["plain"][cells, f] = total = raw.sum(axis=1)
+            out["count"][cells, f] = (capped[f][use] * inside).sum(axis=1)
+            if features.kind[f] == LINEAGE:
+                pairs = np.einsum("ij,ij->i", raw, raw - 1.0)
+                out["mixing"][cells, f] = mixing_share(total, pairs, exposure, square)
 
 
 def mixing_share(count, pairs, exposure, square, *, dispersion: float = 0.5) -> np.ndarray:

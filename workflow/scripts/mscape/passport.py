@@ -82,8 +82,13 @@ class Evidence:
     @property
     def foreign(self) -> float:
         """Fraction of cells that belong to a named other lineage."""
-        named = self.contaminants[~self.contaminants["identity"].isin(UNNAMED)]
-        return float(named["n_cells"].sum() / len(self.cells)) if len(self.cells) else 0.0
+        return float(self.named["n_cells"].sum() / len(self.cells)) if len(self.cells) else 0.0
+
+    @property
+    def named(self) -> pd.DataFrame:
+        """Rows of the contaminants that fail and have a name."""
+        rows = self.contaminants
+        return rows[~rows["identity"].isin(UNNAMED) & (rows["call"] == "fail")]
 
     @property
     def msc(self) -> pd.DataFrame:

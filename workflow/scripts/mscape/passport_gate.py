@@ -20,6 +20,7 @@ from mscape.passport import (
 )
 from mscape.passport_words import ACTIONS, REASONS
 
+A_MARKER = "a positive marker"
 OF_GATE = {"meets": PASS, "inconclusive": WARN, "fails": FAIL, "not_assessable": NOT_ASSESSABLE}
 
 
@@ -37,7 +38,7 @@ def _gate_rule(criterion: str, kind: str) -> Rule:
         if rows.empty:
             reason = "The lot has no cells that pass quality control."
             return Finding(NOT_ASSESSABLE, reason, next_action=ACTIONS["lost"], n=0)
-        return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign)
+        return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign, weakest=_weakest(evidence.gate))
 
     if kind == "overall":
         return Rule(
@@ -64,7 +65,15 @@ def _gate_rule(criterion: str, kind: str) -> Rule:
     )
 
 
-def judge_criterion(row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0) -> Finding:
+def _weakest(gate: pd.DataFrame) -> str:
+    """Name the positive marker that the counts of single cells show least."""
+    rows = gate[gate["kind"] == "positive"].dropna(subset="max_hidden_fraction")
+    return A_MARKER if rows.empty else str(rows.loc[rows["max_hidden_fraction"].astype(float).idxmax(), "criterion"])
+
+
+def judge_criterion(
+    row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0, weakest: str = A_MARKER
+) -> Finding:
     """Translate a row of the gate's table.
 
     Parameters
@@ -76,6 +85,8 @@ def judge_criterion(row: pd.Series, limits: dict[str, float], *, foreign: float 
     foreign
         Fraction of the lot's cells that belong to another lineage: where they account for most of what fails, they are
         named as the cause.
+    weakest
+        Positive marker that the counts of single cells show least; named where the whole phenotype rests on neighbours.
     """
     verdict = OF_GATE[row["verdict"]]
     code = _text(row.get("reason"))
@@ -94,10 +105,16 @@ def judge_criterion(row: pd.Series, limits: dict[str, float], *, foreign: float 
         words = {PASS: "within the limit", FAIL: "outside the limit", WARN: "the limit lies inside the interval"}[
             verdict
         ]
-        if code == "HIDDEN_MIXTURE":
+        if verdict == WARN and code in {"HIDDEN_MIXTURE", "ALIKE_ASSUMED"}:
             words = "within the limit by pooled counts, but not settled"
+        if code == "ALIKE_ASSUMED" and not math.isnan(row["max_hidden_fraction"]):
+            without = weakest if row["kind"] == "overall" else marker
+            said = (
+                "This holds if the cells of a neighbourhood are alike; the counts of single cells alone would allow up "
+                f"to {row['max_hidden_fraction']:.0%} without {without}."
+            )
         failing = row["estimate"] if row["kind"] == "negative" else 1 - row["estimate"]
-        if verdict == FAIL and foreign >= failing / 2:
+        if (verdict == FAIL or code == "AMBIGUOUS") and foreign > 0 and foreign >= failing / 2:
             said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
         reason = f"{share} of {subject}: {words}." + (f" {said}" if said else "")
     if row["kind"] == "negative" and code == "HLADR_INDUCED" and verdict == FAIL:

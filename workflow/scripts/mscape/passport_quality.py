@@ -13,7 +13,6 @@ from mscape.passport import (
     FAIL,
     NOT_ASSESSABLE,
     PASS,
-    UNNAMED,
     WARN,
     WARNS,
     Evidence,
@@ -35,7 +34,7 @@ def judge_purity(evidence: Evidence, settings: dict) -> Finding:
         return Finding(
             NOT_ASSESSABLE, REASONS["SPECIES_NOT_COVERED"], threshold=limit, next_action=ACTIONS["species"], n=n
         )
-    named = evidence.contaminants[~evidence.contaminants["identity"].isin(UNNAMED)]
+    named = evidence.named
     foreign = int(named["n_cells"].sum())
     low, high = (float(x) for x in wilson_interval(foreign, n))
     which = ", ".join(f"{row.identity} {row.n_cells / n:.1%}" for row in named.head(3).itertuples())

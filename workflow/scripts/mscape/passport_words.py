@@ -29,7 +29,7 @@ REASONS = {
     "HIDDEN_MIXTURE": "The marker's counts vary more than one population would: a subset may lack it.",
     "POOL_MIXED": "Neighbouring cells belong to more than one lineage.",
     "CELL_UNRESOLVED": "Single cells that differ from their neighbours are too shallow to call.",
-    "ALIKE_ASSUMED": "This holds if neighbouring cells are alike; single cells have too few counts to show it.",
+    "ALIKE_ASSUMED": "This holds if the cells of a neighbourhood are alike; single cells are too shallow to show it.",
     "GENE_NOT_IN_REFERENCE": "The gene is not in the feature table: absent from the file is not absent from the cell.",
     "SPECIES_NOT_COVERED": "The ISCT phenotype is defined for human cells.",
 }
@@ -49,7 +49,7 @@ ACTIONS = {
     "HIDDEN_MIXTURE": "Check the marker by flow cytometry, which sees single cells.",
     "POOL_MIXED": "Look at the map around these cells; sort or re-cluster.",
     "CELL_UNRESOLVED": "Sequence deeper.",
-    "ALIKE_ASSUMED": "Check the marker by flow cytometry, which sees single cells, or sequence deeper.",
+    "ALIKE_ASSUMED": "Check the marker by flow cytometry, which sees single cells; or sequence deeper, or more cells.",
     "GENE_NOT_IN_REFERENCE": "Align to a reference that holds the gene, or choose a panel without it (gate.panel).",
     "SPECIES_NOT_COVERED": "Read the lineage panels; there is no agreed phenotype for this species.",
     "species": "Read the counts of the markers themselves; there is no panel for this species.",

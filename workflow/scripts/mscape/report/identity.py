@@ -23,6 +23,7 @@ CRITERIA = (
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
     ("detected_fraction", "Naive detection", "percent", "naive"),
+    ("max_hidden_fraction", "Could lack it", "percent", "max_hidden"),
     ("min_detectable_fraction", "Least detectable share", "percent", "min_detectable"),
     ("n_cells", "Cells", "number", "cells"),
     ("reason", "Reason", "text", "isct_reason"),
@@ -34,6 +35,7 @@ IDENTITIES = (
     ("fraction", "Share", "percent", "contaminants"),
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
+    ("call", "Call", "text", "isct_call"),
 )
 
 

@@ -44,6 +44,12 @@ def pages(dataset: Dataset) -> list[dict]:
         name = lot["lot_id"]
         own = {key: tables[key][tables[key]["lot_id"] == name] for key in tables if "lot_id" in tables[key]}
         facts = [(label, lot[key]) for key, label in FACTS.items() if lot.get(key) not in (None, "", "unknown")]
+        known = [label for label, _ in facts]
+        facts += [
+            (item["item"], item["value"])
+            for item in lot.get("reporting", [])
+            if item["source"] == "sample sheet" and item["item"] not in known
+        ]
         said = sum(
             len(a.get("reason") or "") + len(a.get("next_action") or "") for a in lot["attributes"] if _printed(a)
         )
