@@ -253,6 +253,7 @@ def results_of_study(*, h5ad: bool) -> list[str]:
         ]
         paths += tables_of(name)
         paths += [f"results/{name}/truth.json", f"results/{name}/truth.tsv"] if name in SIMULATED else []
+        paths += [f"results/{name}/parity.json"] if GPU else []
         if h5ad or export["h5ad"]:
             paths += [f"results/{name}/{name}.h5ad"]
             paths += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
