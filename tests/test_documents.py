@@ -85,7 +85,10 @@ def test_every_rule_has_a_script_a_log_and_a_test(root):
 
 def test_every_table_of_a_dataset_is_handed_on(root):
     rules = "".join(file.read_text() for file in (root / "workflow/rules").glob("*.smk"))
-    written = set(re.findall(r'"results/\{dataset\}/([a-z_]+)\.tsv"', rules)) - {"truth", "parity"}  # of simulated data, of a GPU
+    written = set(re.findall(r'"results/\{dataset\}/([a-z_]+)\.tsv"', rules)) - {
+        "truth",
+        "parity",
+    }  # of simulated data, of a GPU
     listed = re.search(r"^TABLES = \[(.*?)^\]", rules, flags=re.M | re.S).group(1)
     assert set(re.findall(r'"([a-z_]+)"', listed)) == written
 

@@ -1,6 +1,9 @@
 """Time the workflow against a plain scanpy script on the same simulated files, in turn, and write docs/speed.md.
 
-uv run python benchmarks/speed/run.py --cells 10000 50000 --repeats 3
+uv run python benchmarks/speed/run.py --cells 10000 50000 100000 --memory-gb 1.6 --alone 250000 --repeats 3
+
+The simulated files stay in --data, so that a further run need not make them again, and so do the measurements
+(measurements.tsv): sizes that were measured on another day keep their rows.
 """
 
 from __future__ import annotations
@@ -11,20 +14,21 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import yaml
 
 ROOT = Path(__file__).parents[2]
 LOT = 10_000  # cells of a sample
+PLAIN = "scanpy script"
+COLUMNS = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
 
 
 def study(cells: int) -> dict:
@@ -91,62 +95,101 @@ def stages(folder: Path) -> pd.DataFrame:
     )
 
 
+def arms(folder: Path, files: list[Path], cells: int, options: argparse.Namespace) -> dict[str, list[str]]:
+    """Name and command of what is run in turn at a size."""
+    ours = workflow(folder, cores=options.cores)
+    found = {"mscape": ours}
+    if cells in options.cells and options.memory_gb:
+        found[f"mscape, memory_gb: {options.memory_gb:g}"] = [*ours, "--config", f"memory_gb={options.memory_gb:g}"]
+    if cells in options.cells:
+        plain = [sys.executable, str(Path(__file__).with_name("scanpy_script.py")), str(folder / "plain.h5ad")]
+        found[PLAIN] = [*plain, *map(str, files)]
+    return found
+
+
+def measure_size(cells: int, options: argparse.Namespace) -> pd.DataFrame:
+    """Simulate a study where that is not done, run all arms in turn, and give a row for each run."""
+    folder = options.data.absolute() / str(cells)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.yaml").write_text(yaml.safe_dump(study(cells)))
+    samples = [lot["sample_id"] for lot in study(cells)["datasets"]["speed"]["simulate"]["lots"]]
+    files = [folder / f"data/speed/{sample}/simulated.h5ad" for sample in samples]
+    log = folder / "run.log"
+    measure(workflow(folder, *(str(f.relative_to(folder)) for f in files), cores=options.cores), log)  # input of all
+    rows = []
+    for _ in range(options.repeats):
+        for what, command in arms(folder, files, cells, options).items():
+            for name in ("results", "logs"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            rows.append({"cells": cells, "what": what, **measure(command, log)})
+            if what == "mscape":
+                stages(folder).to_csv(folder / "stages.tsv", sep="\t")
+    return pd.DataFrame(rows)
+
+
 def main() -> None:
-    """Run both in turn at each size and write the table."""
+    """Run everything in turn at each size and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, nargs="+", default=[10_000])
+    parser.add_argument("--cells", type=int, nargs="*", default=[10_000])
+    parser.add_argument("--alone", type=int, nargs="*", default=[], help="sizes at which only the workflow is run")
+    parser.add_argument("--memory-gb", type=float, help="run the workflow also with this setting")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--data", type=Path, default=Path("speed"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs/speed.md")
     options = parser.parse_args()
-    rows, by_stage = [], {}
-    for cells in options.cells:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            (folder / "study.yaml").write_text(yaml.safe_dump(study(cells)))
-            samples = [lot["sample_id"] for lot in study(cells)["datasets"]["speed"]["simulate"]["lots"]]
-            files = [f"data/speed/{sample}/simulated.h5ad" for sample in samples]
-            log = folder / "run.log"
-            measure(workflow(folder, *files, cores=options.cores), log)  # the input of both; not counted
-            for _ in range(options.repeats):
-                for name in ("results", "logs"):
-                    shutil.rmtree(folder / name, ignore_errors=True)
-                ours = measure(workflow(folder, cores=options.cores), log)
-                plain = [sys.executable, str(Path(__file__).with_name("scanpy_script.py")), str(folder / "plain.h5ad")]
-                theirs = measure([*plain, *(str(folder / file) for file in files)], log)
-                rows += [
-                    {"cells": cells, "what": "mscape", **ours},
-                    {"cells": cells, "what": "scanpy script", **theirs},
-                ]
-            by_stage[cells] = stages(folder)
-    options.out.write_text(page(pd.DataFrame(rows), by_stage, options), encoding="utf-8")
+    kept = options.data / "measurements.tsv"
+    rows = pd.read_csv(kept, sep="\t") if kept.exists() else pd.DataFrame(columns=["cells"])
+    for cells in [*options.cells, *options.alone]:
+        new = measure_size(cells, options)
+        rows = pd.concat([rows[rows["cells"] != cells], new], ignore_index=True)
+        rows.to_csv(kept, sep="\t", index=False)
+    by_stage = {n: pd.read_csv(options.data / f"{n}/stages.tsv", sep="\t", index_col="rule") for n in sizes(rows)}
+    options.out.write_text(page(rows, by_stage, options), encoding="utf-8")
+
+
+def sizes(rows: pd.DataFrame) -> list[int]:
+    """Sizes that were measured, ascending."""
+    return sorted(int(n) for n in rows["cells"].unique())
+
+
+def slopes(rows: pd.DataFrame) -> dict[str, float]:
+    """Fit time and memory of the workflow as powers of the number of cells, over the medians of all sizes."""
+    ours = rows[rows["what"] == "mscape"].groupby("cells")[COLUMNS].median()
+    return {c: float(np.polyfit(np.log(ours.index.astype(float)), np.log(ours[c]), 1)[0]) for c in COLUMNS}
 
 
 def page(rows: pd.DataFrame, by_stage: dict[int, pd.DataFrame], options: argparse.Namespace) -> str:
-    """Write the figures as Markdown: medians, and the ratio of each pair."""
+    """Write the figures as Markdown: medians, the ratio of each pair, and the slopes."""
     lines = [
         "# Speed",
         "",
-        f"Written by `uv run python benchmarks/speed/run.py --cells {' '.join(map(str, options.cells))} --repeats "
-        f"{options.repeats} --cores {options.cores}` on {datetime.datetime.now(tz=datetime.UTC).date()}; "
-        f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}, "
-        f"scanpy {importlib.metadata.version('scanpy')}. Simulated cells. The workflow does more: gate, "
-        "cluster stability, calibrated scores, donor statistics, passports, report. Memory is the peak of the summed "
-        "resident memory of the process tree. Medians; ratios pair by pair.",
+        f"Written by `uv run python benchmarks/speed/run.py` on {datetime.datetime.now(tz=datetime.UTC).date()} "
+        f"(`--cores {options.cores}`; sizes and repeats as in the table; {os.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}, "
+        f"scanpy {importlib.metadata.version('scanpy')}). Simulated cells. The scanpy script takes the same steps as "
+        "far as scanpy has them, with its defaults; the workflow adds gate, cluster stability, calibrated scores, "
+        "donor statistics, passports and report. Memory is the peak of the summed resident memory of the process tree. "
+        "Medians; ratios pair by pair, with their range.",
         "",
-        "| cells | what | wall s | CPU s | peak GB | largest process GB |",
-        "|---|---|---|---|---|---|",
+        "| cells | what | runs | wall s | CPU s | peak GB | largest process GB |",
+        "|---|---|---|---|---|---|---|",
     ]
-    columns = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
     for cells, group in rows.groupby("cells"):
-        pair = {what: part[columns].reset_index(drop=True) for what, part in group.groupby("what")}
+        pair = {what: part[COLUMNS].reset_index(drop=True) for what, part in group.groupby("what", sort=False)}
         for what, part in pair.items():
-            lines.append(f"| {cells:,} | {what} | " + " | ".join(f"{value:.3g}" for value in part.median()) + " |")
-        ratio = pair["mscape"] / pair["scanpy script"]
-        values = " | ".join(
-            f"{statistics.median(ratio[c]):.2f} ({ratio[c].min():.2f}-{ratio[c].max():.2f})" for c in columns
+            said = " | ".join(f"{value:.3g}" for value in part.median())
+            lines.append(f"| {cells:,} | {what} | {len(part)} | {said} |")
+        for what in [what for what in pair if what != PLAIN and PLAIN in pair]:
+            ratio = pair[what] / pair[PLAIN]
+            said = " | ".join(f"{ratio[c].median():.2f} ({ratio[c].min():.2f}-{ratio[c].max():.2f})" for c in COLUMNS)
+            lines.append(f"| {cells:,} | {what} / {PLAIN} | {len(ratio)} | {said} |")
+    if len(sizes(rows)) > 1:
+        said = ", ".join(
+            f"{name} n^{value:.2f}"
+            for name, value in zip(("wall", "CPU", "memory", "largest process"), slopes(rows).values(), strict=True)
         )
-        lines.append(f"| {cells:,} | ratio | {values} |")
+        lines += ["", f"Growth of the workflow over {sizes(rows)[0]:,} to {sizes(rows)[-1]:,} cells: {said}."]
     for cells, table in by_stage.items():
         lines += [
             "",
