@@ -12,10 +12,16 @@ import pytest
 import scipy.sparse as sp
 
 ROOT = Path(__file__).parents[1]
+LONG = ("test_slurm.py", "test_workflow.py", "test_determinism.py")  # whole runs of the workflow
 
 
 def pytest_addoption(parser):
     parser.addoption("--fix", action="store_true", help="write derived documents anew instead of comparing them")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that no process is left with it at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

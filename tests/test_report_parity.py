@@ -25,8 +25,8 @@ def render(folder, on_mismatch=None, rows=ROWS):
         record["rows"] = parity.records(pd.DataFrame(rows))
         given.parity = str(folder / "parity.json")
         (folder / "parity.json").write_text(json.dumps(record))
-    output = SimpleNamespace(html=str(folder / "report.html"))
-    render_report.main(given, output, SimpleNamespace(settings={}, dataset="demo", title="t"))
+    output = SimpleNamespace(html=str(folder / "report.html"), figures=str(folder / "figures"))
+    render_report.main(given, output, SimpleNamespace(settings={"figures": False}, dataset="demo", title="t"))
     return (folder / "report.html").read_text(encoding="utf-8")
 
 

@@ -51,9 +51,9 @@ def test_reporting_items_hold_what_is_known_and_nothing_else(tmp_path, document)
         "source": "sample sheet",
     }
     assert items["ISBT 128 name"]["value"] == "MSC(M)"
-    assert items["CD73 present (RNA)"]["value"] == "90.0% (85.0% to 94.0%) of cells: FAIL"
-    assert items["Purity (RNA)"]["theme"] == "purity"
-    assert "HLA-DR absent (RNA)" not in items  # not measured
+    assert items["CD73 present, by RNA"]["value"] == "90.0% (85.0% to 94.0%) of cells: FAIL"
+    assert items["Other lineages (purity), by RNA"]["theme"] == "purity"
+    assert "HLA-DR absent, by RNA" not in items  # not measured
     assert "viability" not in items
     cells = pd.DataFrame({"tissue": ["heart"] * 2, "viability": ["0.93"] * 2, "medium": ["unknown"] * 2})
     added = write_passports.report_items(cells, [], culture="unknown")

@@ -90,7 +90,7 @@ def report_items(cells: pd.DataFrame, attributes: list[dict], *, culture: str) -
         theme = {"criterion_HLA-DR": "immune compatibility", "purity": "purity"}.get(a["name"], "marker expression")
         if a["group"] == "identity" and a["value"] is not None and a["name"] != "hidden_mixture":
             share = passport.say_share(*(math.nan if a[k] is None else a[k] for k in ("value", "low", "high")))
-            items.append((theme, f"{a['title']} (RNA)", f"{share} of cells: {a['verdict']}", "this run"))
+            items.append((theme, f"{a['title']}, by RNA", f"{share} of cells: {a['verdict']}", "this run"))
     return [dict(zip(("theme", "item", "value", "source"), item, strict=True)) for item in items]
 
 
