@@ -7,20 +7,23 @@ from mscape.demand import Demand
 
 
 def asked(**changes):
-    given = {"per": "dataset", "jobs": 1, "base_mb": 500, "mb_per_mb": 4, "base_seconds": 10, "seconds_per_mb": 0.5}
-    return Demand(**given | {"read_share": 1, "written_share": 0.5} | changes)
+    given = {"per": "dataset", "jobs": 1, "read_share": 1, "written_share": 0.5}
+    measured = {"size_mb": (0, 100, 1000), "peak_mb": (500, 900, 1800), "elapsed": (10, 60, 510)}
+    return Demand(**given | measured | changes)
 
 
-def test_memory_and_time_are_lines_in_the_input_and_grow_with_each_attempt():
+def test_memory_and_time_are_lines_between_measured_sizes_and_grow_with_each_attempt():
     one = asked()
-    assert [one.memory_mb(250), one.memory_mb(250, attempt=2)] == [1950, 3900]  # 1.3 times 1500
+    assert [one.peak(size) for size in (0, 50, 100, 550, 1000, 2000)] == [500, 700, 900, 1350, 1800, 2800]
+    assert asked(size_mb=(40, 100, 1000)).peak(7) == 500
+    assert asked(size_mb=(40,), peak_mb=(300,), elapsed=(1,)).peak(7000) == 300
+    assert [one.memory_mb(550), one.memory_mb(550, attempt=2)] == [1755, 3510]  # 1.3 times 1350
     assert [one.minutes(250), one.minutes(250, attempt=3)] == [14, 42]  # 5 and four times 135 s
-    assert one.memory_mb(0) == 650
 
 
 def test_a_forecast_adds_up_what_the_rules_ask_for():
     demands = {
-        "qc_cells": asked(per="sample", base_mb=300, mb_per_mb=2),
+        "qc_cells": asked(per="sample", peak_mb=(300, 500, 2300)),
         "embed_cells": asked(jobs=2, read_share=1.5),
         "render_index": asked(per="study", read_share=0, written_share=0),
     }
@@ -30,9 +33,9 @@ def test_a_forecast_adds_up_what_the_rules_ask_for():
     assert {key: row["jobs"] for key, row in rows.items()} == {
         "qc_cells": 3, "embed_cells": 4, "render_index": 1, "all": 8,
     }  # fmt: skip
-    assert rows["qc_cells"]["memory_gb"] == pytest.approx(0.9)  # 300 + 2 x 300 MB
-    assert rows["embed_cells"]["memory_gb"] == pytest.approx(2.9)  # 500 + 4 x 1.5 x 400 MB
-    assert rows["all"]["memory_gb"] == pytest.approx(2.9)
+    assert rows["qc_cells"]["memory_gb"] == pytest.approx(0.9)  # 500 MB + two for each of 200 more
+    assert rows["embed_cells"]["memory_gb"] == pytest.approx(1.4)  # 900 MB + one for each of 500 more
+    assert rows["all"]["memory_gb"] == pytest.approx(1.4)
     assert rows["qc_cells"]["minutes"] == pytest.approx((30 + 300) / 60)
     assert rows["embed_cells"]["minutes"] == pytest.approx(2 * (20 + 0.5 * 1.5 * 600) / 60)
     assert rows["embed_cells"]["disk_gb"] == pytest.approx(0.6)

@@ -1,29 +1,28 @@
-"""Measure memory and time of every rule at several sizes, fit both to the size of its input: resources/demand.tsv.
+"""Read memory and time of every rule from finished runs of several sizes: resources/demand.tsv.
 
-uv run python benchmarks/speed/demands.py --cells 2000 10000 30000
+uv run python benchmarks/speed/run.py --cells --alone 2000 10000 100000 --repeats 1 --data speed --out speed/page.md
+uv run python benchmarks/speed/demands.py speed/2000 speed/10000 speed/100000
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import io
-import math
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from run import study, workflow  # noqa: E402
+from run import workflow  # noqa: E402
 
 from mscape import demand  # noqa: E402
+
+APART = 1.2  # sizes nearer than this factor count as one
+LEAST_MB = 200  # Python with pandas; the memory of a job of less than a second is read before it has that
 
 
 def measure(folder: Path, summary: str) -> pd.DataFrame:
@@ -32,87 +31,79 @@ def measure(folder: Path, summary: str) -> pd.DataFrame:
     Parameters
     ----------
     folder
-        Of the run, whose benchmark files were written with ``--benchmark-extended``.
+        Of the run.
     summary
-        What ``snakemake --summary`` says of it.
+        What ``snakemake --detailed-summary`` says of it.
 
     Returns
     -------
-    One row a job: ``rule``, ``per`` (sample, dataset or study), ``unit`` (which), MB that it reads and its rule writes
-    for that unit, MB of the unit's counts, peak memory in MB, wall seconds.
+    One row a job: ``rule``, ``per`` (sample, dataset or study), ``unit`` (which), MB that it reads and writes, MB of
+    the unit's counts, peak memory in MB, wall seconds.
     """
-    made = pd.read_csv(io.StringIO(summary), sep="\t").groupby("rule")["output_file"].agg(list)
     rows = []
-    for file in sorted((folder / "logs").rglob("*.tsv")):
-        job = pd.read_csv(file, sep="\t").iloc[0]
-        rule, wildcards = job["rule_name"], ast.literal_eval(str(job["wildcards"]))
-        dataset, sample = wildcards.get("dataset", "*"), wildcards.get("sample")
-        per = "sample" if sample else "dataset" if dataset != "*" else "study"
+    for (rule, log), files in pd.read_csv(io.StringIO(summary), sep="\t").groupby(["rule", "log-file(s)"]):
+        benchmark = folder / Path(log).with_suffix(".tsv")
+        if not benchmark.exists():  # a step that runs in Snakemake itself has no data in memory
+            continue
+        job = pd.read_csv(benchmark, sep="\t").iloc[0]
+        dataset, sample, *_ = [*(part.split(".")[0] for part in Path(log).parts[2:]), "", ""]
         counts = f"samples/{sample}/raw.h5ad" if sample else "counts.h5ad"
-        written = [path for path in made[rule] if sample is None or f"/{sample}/" in path]
+        read = {path for paths in files["input-file(s)"].dropna() for path in paths.split(",")}
         rows.append(
             {
                 "rule": rule,
-                "per": per,
+                "per": "sample" if sample else "dataset" if dataset else "study",
                 "unit": f"{dataset}/{sample}",
-                "read_mb": demand.size_mb(folder / path for path in ast.literal_eval(job["input_size_mb"])),
-                "written_mb": demand.size_mb(folder / path for path in written),
-                "counts_mb": demand.size_mb(folder.glob(f"results/{dataset}/{counts}")),
-                "mb": job["max_rss"],
+                "read_mb": demand.size_mb(folder / path for path in read),
+                "written_mb": demand.size_mb(folder / path for path in files["output_file"]),
+                "counts_mb": demand.size_mb(folder.glob(f"results/{dataset or '*'}/{counts}")),
+                "mb": max(job["max_rss"], LEAST_MB),
                 "seconds": job["s"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def fit(size: np.ndarray, value: np.ndarray) -> tuple[float, float]:
-    """Straight line with a slope of at least 0 that no value exceeds: intercept and slope."""
-    slope = max(0.0, np.polyfit(size, value, 1)[0]) if np.ptp(size) > 0.2 * size.max() else 0.0
-    return max(0.0, float((value - slope * size).max())), float(slope)
+def points(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Give the largest size, memory and time of a rule in each run, where the sizes differ; nothing falls."""
+    largest = jobs.groupby("run")[["read_mb", "mb", "seconds"]].max().sort_values("read_mb").cummax()
+    group = (largest["read_mb"] > APART * largest["read_mb"].shift(fill_value=0)).cumsum()
+    return largest.groupby(group).max()
 
 
 def demands(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Fit each rule; the columns are those of ``mscape.demand.Demand``, the shares those of the largest run."""
+    """Make the table, a row a rule and size; its columns are those of ``mscape.demand.Demand``."""
     rows = []
     for rule, group in jobs.groupby("rule"):
-        base_mb, mb_per_mb = fit(group["read_mb"].to_numpy(), group["mb"].to_numpy())
-        base_seconds, seconds_per_mb = fit(group["read_mb"].to_numpy(), group["seconds"].to_numpy())
-        number = len(group) / group.groupby(["cells", "unit"]).ngroups
+        number = len(group) / group.groupby(["run", "unit"]).ngroups
         largest = group[group["counts_mb"] == group["counts_mb"].max()]
-        rows.append(
+        rows += [
             {
                 "rule": rule,
                 "per": group["per"].iloc[0],
                 "jobs": round(number, 2),
-                "base_mb": math.ceil(base_mb),
-                "mb_per_mb": round(mb_per_mb, 2),
-                "base_seconds": round(base_seconds, 1),
-                "seconds_per_mb": round(seconds_per_mb, 4),
                 "read_share": round((largest["read_mb"] / largest["counts_mb"]).mean(), 3),
-                "written_share": round((largest["written_mb"] / largest["counts_mb"]).mean() / number, 3),
+                "written_share": round((largest["written_mb"] / largest["counts_mb"]).mean(), 3),
+                "size_mb": round(point["read_mb"], 2),
+                "peak_mb": round(point["mb"]),
+                "elapsed": round(point["seconds"], 1),
             }
-        )
+            for _, point in points(group).iterrows()
+        ]
     return pd.DataFrame(rows)
 
 
 def main() -> None:
-    """Run the study at each size, and write the table."""
+    """Read the runs, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, nargs="+", default=[2_000, 10_000, 30_000])
-    parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--work", type=Path, help="folder to keep the runs in; finished jobs are not run again")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, each with its study.yaml")
     parser.add_argument("--out", type=Path, default=ROOT / "resources/demand.tsv")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        jobs = []
-        for cells in options.cells:
-            folder = (options.work or Path(temporary)).absolute() / str(cells)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "study.yaml").write_text(yaml.safe_dump(study(cells)))
-            subprocess.run(workflow(folder, "--benchmark-extended", cores=options.cores), check=True)
-            summary = workflow(folder, "--summary", cores=options.cores)
-            said = subprocess.run(summary, check=True, capture_output=True, text=True).stdout
-            jobs.append(measure(folder, said).assign(cells=cells))
+    jobs = []
+    for folder in options.runs:
+        command = workflow(folder.absolute(), "--detailed-summary", cores=1)
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        jobs.append(measure(folder, said).assign(run=str(folder)))
     table = demands(pd.concat(jobs, ignore_index=True))
     table.to_csv(options.out, sep="\t", index=False)
     print(table.to_string(index=False))

@@ -16,6 +16,7 @@ rule embed_cells:
         "logs/embed_cells/{dataset}.{scope}.tsv"
     conda:
         HEAVY_ENV
+    priority: 1  # before the maps, for which nothing waits
     threads: THREADS
     resources:
         mem_mb=memory("embed_cells"),
@@ -78,6 +79,7 @@ rule gate_msc:
         "logs/gate_msc/{dataset}.tsv"
     conda:
         HEAVY_ENV
+    priority: 1  # before the maps, for which nothing waits
     resources:
         mem_mb=memory("gate_msc"),
         runtime=minutes("gate_msc"),

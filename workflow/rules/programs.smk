@@ -22,6 +22,7 @@ rule score_programs:
         "logs/score_programs/{dataset}.tsv"
     conda:
         HEAVY_ENV
+    priority: 1  # before the maps, for which nothing waits
     threads: THREADS
     resources:
         mem_mb=memory("score_programs"),

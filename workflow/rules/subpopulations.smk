@@ -20,6 +20,7 @@ rule cluster_cells:
         "logs/cluster_cells/{dataset}.tsv"
     conda:
         HEAVY_ENV
+    priority: 1  # before the maps, for which nothing waits
     resources:
         mem_mb=memory("cluster_cells"),
         runtime=minutes("cluster_cells"),

@@ -1,7 +1,8 @@
-"""What a job asks of its machine: memory and time from the size of its input, fitted to measured runs."""
+"""What a job asks of its machine: memory and time from the size of its input, between measured runs."""
 
 from __future__ import annotations
 
+import bisect
 import csv
 import math
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-MARGIN_MB = 1.3  # over the line above all jobs measured: other data are denser
+MARGIN_MB = 1.3  # over what was measured: other data are denser
 MARGIN_TIME = 4.0  # other machines are slower, and share their disks
 SHORTEST_MINUTES = 5
 MB_PER_VALUE = 1.5e-6  # of a count that is not zero, in a compressed file
@@ -19,7 +20,10 @@ MB_PER_VALUE = 1.5e-6  # of a count that is not zero, in a compressed file
 
 @dataclass(frozen=True)
 class Demand:
-    """Memory, time and disk of one rule, linear in the MB that a job reads.
+    """Memory, time and disk of one rule by the MB that a job reads.
+
+    Memory is no line: it grows until the blocks are full, and slower from there. So the measured sizes are kept, with
+    straight lines between them; below the smallest nothing falls, beyond the largest the last line goes on.
 
     Attributes
     ----------
@@ -27,55 +31,61 @@ class Demand:
         ``sample``, ``dataset`` or ``study``: what there is one job for (two, where a rule runs in two scopes).
     jobs
         How many jobs each of them has.
-    base_mb, mb_per_mb
-        Memory in MB without input, and for each MB of input.
-    base_seconds, seconds_per_mb
-        Time without input, and for each MB of input.
     read_share, written_share
         MB that a job reads, and writes, for each MB of the counts of its sample or dataset.
+    size_mb, peak_mb, elapsed
+        Measured: MB read, ascending, and the memory in MB and seconds of such a job, never falling.
     """
 
     per: str
     jobs: float
-    base_mb: float
-    mb_per_mb: float
-    base_seconds: float
-    seconds_per_mb: float
     read_share: float
     written_share: float
+    size_mb: tuple[float, ...]
+    peak_mb: tuple[float, ...]
+    elapsed: tuple[float, ...]
 
     def memory_mb(self, size_mb: float, *, attempt: int = 1) -> int:
         """Memory to ask for, in whole MB; every further attempt asks for as much again."""
-        return math.ceil((self.base_mb + self.mb_per_mb * size_mb) * MARGIN_MB * attempt)
+        return math.ceil(self.peak(size_mb) * MARGIN_MB * attempt)
 
     def minutes(self, size_mb: float, *, attempt: int = 1) -> int:
         """Time limit in whole minutes; every further attempt asks for as much again."""
         return math.ceil((SHORTEST_MINUTES + MARGIN_TIME * self.seconds(size_mb) / 60) * attempt)
 
+    def peak(self, size_mb: float) -> float:
+        """Memory in MB to expect."""
+        return _along(size_mb, self.size_mb, self.peak_mb)
+
     def seconds(self, size_mb: float) -> float:
         """Time to expect on a machine like the one measured."""
-        return self.base_seconds + self.seconds_per_mb * size_mb
+        return _along(size_mb, self.size_mb, self.elapsed)
 
 
 UNMEASURED = Demand(  # of a rule that is new
     per="dataset",
     jobs=1,
-    base_mb=1500,
-    mb_per_mb=8,
-    base_seconds=60,
-    seconds_per_mb=0.5,
     read_share=1,
     written_share=0,
+    size_mb=(0, 1000),
+    peak_mb=(1500, 9500),
+    elapsed=(60, 560),
 )
 
 
 def read(path: str | Path) -> dict[str, Demand]:
-    """Read ``resources/demand.tsv``: the demand of each rule."""
+    """Read ``resources/demand.tsv``, one row a rule and size: the demand of each rule."""
+    found: dict[str, list[dict]] = {}
     with Path(path).open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
+        for row in csv.DictReader(lines, delimiter="\t"):
+            found.setdefault(row["rule"], []).append(row)
     return {
-        row.pop("rule"): Demand(**{key: value if key == "per" else float(value) for key, value in row.items()})
-        for row in rows
+        rule: Demand(
+            per=rows[0]["per"],
+            **{key: float(rows[0][key]) for key in ("jobs", "read_share", "written_share")},
+            **{key: tuple(float(row[key]) for row in rows) for key in ("size_mb", "peak_mb", "elapsed")},
+        )
+        for rule, rows in found.items()
     }
 
 
@@ -113,7 +123,7 @@ def forecast(demands: Mapping[str, Demand], datasets: Mapping[str, Mapping[str, 
             {
                 "rule": rule,
                 "jobs": round(one.jobs * len(sizes)),
-                "memory_gb": max(one.base_mb + one.mb_per_mb * one.read_share * size for size in sizes) / 1e3,
+                "memory_gb": max(one.peak(one.read_share * size) for size in sizes) / 1e3,
                 "minutes": seconds / 60,
                 "disk_gb": one.jobs * sum(one.written_share * size for size in sizes) / 1e3,
             }
@@ -121,6 +131,16 @@ def forecast(demands: Mapping[str, Demand], datasets: Mapping[str, Mapping[str, 
     whole = {"rule": "all", "jobs": sum(row["jobs"] for row in rows), "minutes": total / 60}
     whole |= {"memory_gb": max(row["memory_gb"] for row in rows), "disk_gb": sum(row["disk_gb"] for row in rows)}
     return [*rows, whole]
+
+
+def _along(x: float, sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Value at x on the straight lines between measured points; the first below them, the last line beyond."""
+    if x <= sizes[0] or len(sizes) == 1:
+        return values[0]
+    right = min(bisect.bisect_left(sizes, x), len(sizes) - 1)
+    left = right - 1
+    slope = (values[right] - values[left]) / (sizes[right] - sizes[left])
+    return values[left] + slope * (x - sizes[left])
 
 
 def _units(per: str, samples: Mapping[str, float]) -> list[float]:
