@@ -14,9 +14,9 @@ rule embed_cells:
         "logs/embed_cells/{dataset}.{scope}.log",
     benchmark:
         "logs/embed_cells/{dataset}.{scope}.tsv"
+    priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    priority: 1  # before the maps, for which nothing waits
     threads: THREADS
     resources:
         mem_mb=memory("embed_cells"),
@@ -77,9 +77,9 @@ rule gate_msc:
         "logs/gate_msc/{dataset}.log",
     benchmark:
         "logs/gate_msc/{dataset}.tsv"
+    priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    priority: 1  # before the maps, for which nothing waits
     resources:
         mem_mb=memory("gate_msc"),
         runtime=minutes("gate_msc"),

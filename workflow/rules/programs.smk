@@ -20,9 +20,9 @@ rule score_programs:
         "logs/score_programs/{dataset}.log",
     benchmark:
         "logs/score_programs/{dataset}.tsv"
+    priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    priority: 1  # before the maps, for which nothing waits
     threads: THREADS
     resources:
         mem_mb=memory("score_programs"),

@@ -18,9 +18,9 @@ rule cluster_cells:
         "logs/cluster_cells/{dataset}.log",
     benchmark:
         "logs/cluster_cells/{dataset}.tsv"
+    priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    priority: 1  # before the maps, for which nothing waits
     resources:
         mem_mb=memory("cluster_cells"),
         runtime=minutes("cluster_cells"),
