@@ -73,7 +73,7 @@ def gate_cells(
     membership
         Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
     reference
-        Counts of other genes, sparse CSC (n_cells, n_genes), which tell how much the rates of one population vary.
+        Counts of other genes, CSR (n_cells, n_genes), which tell how much the rates of one population vary.
     threads
         Of the neighbour search; no result depends on it.
 
@@ -200,7 +200,7 @@ def main(input, output, params):
     others = cells.var_names.difference(genes)
     others = others[:: max(1, len(others) // N_REFERENCE)]
     matrix = counts.read_genes(input.h5ad, [*genes, *others])
-    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) :]
+    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) :].tocsr()
     measured = measured_genes(cells, genes)
     calibrated = {}
     if settings["calibrate_from"]:

@@ -141,7 +141,8 @@ def judge_lot(
             seed=seed,
         )
         row |= {"estimate": estimate, "low": low, "high": high}
-        alone = (evidence.pools.plain / evidence.pools.exposure)[np.ix_(cells, columns)][:, 0] * totals >= MIN_ALONE
+        own = cells, columns[0]
+        alone = evidence.pools.plain[own] / evidence.pools.exposure[own] * totals >= MIN_ALONE
         row["seen_alone_fraction"] = float(alone.mean())
         rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth, max_hidden))
     rows.append(

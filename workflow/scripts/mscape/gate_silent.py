@@ -28,7 +28,7 @@ QUANTILE = 0.1
 
 
 def lot_bounds(
-    cells: np.ndarray, evidence: Evidence, p: np.ndarray, groups: np.ndarray, reference: sp.csc_matrix | None
+    cells: np.ndarray, evidence: Evidence, p: np.ndarray, groups: np.ndarray, reference: sp.csr_matrix | None
 ) -> dict[str, float]:
     """Bound the hidden share of each positive marker in one lot.
 
@@ -39,7 +39,7 @@ def lot_bounds(
     evidence, p, groups
         Of all cells. The cells that count as positive (``p`` of one half or more) are looked at, by group.
     reference
-        Counts of other genes, shape (n_all_cells, n_genes); without them the bound assumes nothing about the marker.
+        Counts of other genes, CSR, shape (n_all_cells, n_genes). Without them the bound assumes nothing of the marker.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def lot_bounds(
     size = np.bincount(codes)
     codes = np.where(size[codes] < MIN_CLUSTER, len(size), codes)
     none = np.array([]), np.array([])
-    others = none if reference is None else gene_dispersions(reference[cells], e.totals[cells], codes)
+    others = none if reference is None else gene_dispersions(reference[cells].tocsc(), e.totals[cells], codes)
     for f in np.flatnonzero(e.features.kind == POSITIVE):
         positive = p[cells, f] >= 0.5
         own = cells[positive]
