@@ -44,6 +44,20 @@ def test_a_course_gets_a_pseudotime_and_a_cluster_apart_none():
     assert np.corrcoef(time[80:160], adata.obsm["X_pca"][80:160, 0])[0, 1] > 0.8
 
 
+def test_of_many_cells_a_part_diffuses_and_the_others_follow():
+    adata, clusters = cells((0, 5), (5, 10), 200)
+    adata.uns["neighbors"] = {"params": {"n_neighbors": 15}}
+    table = trajectory.connect_clusters(adata, clusters)
+    given = {"use_rep": "X_pca", "root": "0"}
+    every, _ = trajectory.pseudotime(adata, clusters, table, **given)
+    some, reason = trajectory.pseudotime(adata, clusters, table, **given, max_cells=100)
+    assert reason == "pseudotime from cluster 0 (as configured) over clusters 0, 1"
+    assert (np.isnan(some) == np.isnan(every)).all()
+    assert some[:160].min() == 0
+    assert np.unique(some[:160]).size > 120  # no cell has just the time of one other
+    assert np.corrcoef(some[:160], every[:160])[0, 1] > 0.97
+
+
 def test_without_a_path_there_is_a_sentence():
     adata, clusters = cells(0, 100)
     table = trajectory.connect_clusters(adata, clusters)

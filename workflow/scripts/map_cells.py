@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import backend, counts, embedding, neighbour_search, nulls, step
+from mscape import backend, counts, landmarks, step
 
 logger = logging.getLogger("mscape.map_cells")
 FEW = 10_000  # cells up to which a map takes more epochs, as in scanpy
-NEAR = 5  # laid-out cells between which another cell is placed
 
 
 def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, seed: int = 0) -> np.ndarray:
@@ -65,18 +64,8 @@ def map_cells(
     options = {"use_rep": use_rep, "umap_epochs": umap_epochs, "seed": seed}
     if light.n_obs <= max_map_cells:
         return lay_out(light, **options)
-    drawn = np.sort(nulls.stable_order(light.obs_names, seed)[:max_map_cells])
-    some = AnnData(obs=pd.DataFrame(index=light.obs_names[drawn]), obsm={use_rep: rep[drawn]})
-    k = int(light.uns["neighbors"]["params"]["n_neighbors"])
-    embedding.add_neighbors(some, use_rep=use_rep, n_neighbors=k, max_exact_cells=max_map_cells, threads=threads)
-    laid = lay_out(some, **options)
-    others = np.setdiff1d(np.arange(light.n_obs), drawn)
-    distance, near = neighbour_search.search(rep[drawn], rep[others], NEAR, threads=threads)
-    weight = 1 / np.maximum(distance, 1e-6)
-    placed = np.empty((light.n_obs, 2), dtype=np.float32)
-    placed[drawn] = laid
-    placed[others] = np.einsum("ij,ijk->ik", weight / weight.sum(axis=1, keepdims=True), laid[near])
-    return placed
+    drawn, some = landmarks.draw(light, max_map_cells, use_rep=use_rep, seed=seed, threads=threads)
+    return landmarks.spread(rep, drawn, lay_out(some, **options), threads=threads)
 
 
 def main(input, output, params):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape import backend_cpu
+from mscape import backend_cpu, landmarks
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,7 +64,14 @@ def reachable(table: pd.DataFrame, root: str) -> list[str]:
 
 
 def pseudotime(
-    adata: AnnData, clusters: pd.Series, table: pd.DataFrame, *, use_rep: str, root: str | None = None, seed: int = 0
+    adata: AnnData,
+    clusters: pd.Series,
+    table: pd.DataFrame,
+    *,
+    use_rep: str,
+    root: str | None = None,
+    max_cells: int = 50_000,
+    seed: int = 0,
 ) -> tuple[np.ndarray, str]:
     """Diffusion pseudotime (Haghverdi 2016, doi:10.1038/nmeth.3971) of the clusters that paths connect with the root.
 
@@ -76,6 +83,8 @@ def pseudotime(
         Key of ``obsm``: the root is the cell nearest the centre of the root cluster.
     root
         Cluster to start from; the largest one if not given.
+    max_cells
+        Cells up to which all of them diffuse; of more, as many do, and each other one gets the mean of its nearest.
     seed
         Start of the eigensolver.
 
@@ -105,11 +114,22 @@ def pseudotime(
     nearest = own[np.linalg.norm(rep[own] - rep[own].mean(0), axis=1).argmin()]
     work = AnnData(
         obs=pd.DataFrame(index=adata.obs_names[cells]),
+        obsm={use_rep: rep[cells]},
         obsp={key: adata.obsp[key][cells][:, cells] for key in ("connectivities", "distances")},
     )
     work.uns["neighbors"] = adata.uns["neighbors"]
-    work.uns["iroot"] = int(np.searchsorted(cells, nearest))
-    n_comps = min(15, len(cells) - 2)
-    found = backend_cpu.diffusion_time(work, n_comps=n_comps, seed=seed)
+    origin = np.searchsorted(cells, nearest)
+    if len(cells) <= max_cells:
+        found = _diffuse(work, origin, seed)
+    else:
+        drawn, some = landmarks.draw(work, max_cells, use_rep=use_rep, keep=origin, seed=seed)
+        found = _diffuse(some, np.searchsorted(drawn, origin), seed)
+        found = landmarks.spread(rep[cells], drawn, found[:, None])[:, 0]
     time[cells] = np.where(np.isfinite(found), np.round(found, 4), np.nan)
     return time, f"pseudotime from cluster {start} ({why}) over clusters {', '.join(together)}"
+
+
+def _diffuse(work: AnnData, origin: int, seed: int) -> np.ndarray:
+    """Pseudotime from one cell, shape (n_cells,)."""
+    work.uns["iroot"] = int(origin)
+    return backend_cpu.diffusion_time(work, n_comps=min(15, work.n_obs - 2), seed=seed)
