@@ -112,14 +112,12 @@ def pseudotime(
     rep = np.asarray(adata.obsm[use_rep], dtype=float)
     own = np.flatnonzero((names == start).to_numpy())
     nearest = own[np.linalg.norm(rep[own] - rep[own].mean(0), axis=1).argmin()]
-    work = AnnData(
-        obs=pd.DataFrame(index=adata.obs_names[cells]),
-        obsm={use_rep: rep[cells]},
-        obsp={key: adata.obsp[key][cells][:, cells] for key in ("connectivities", "distances")},
-    )
+    work = AnnData(obs=pd.DataFrame(index=adata.obs_names[cells]), obsm={use_rep: rep[cells]})
     work.uns["neighbors"] = adata.uns["neighbors"]
     origin = np.searchsorted(cells, nearest)
     if len(cells) <= max_cells:
+        for key in ("connectivities", "distances"):
+            work.obsp[key] = adata.obsp[key][cells][:, cells]
         found = _diffuse(work, origin, seed)
     else:
         drawn, some = landmarks.draw(work, max_cells, use_rep=use_rep, keep=origin, seed=seed)
