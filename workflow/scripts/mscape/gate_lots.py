@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mscape.gate_calls import Evidence
     from mscape.gate_panels import Panel
 
-MIN_ALONE = 6  # counts that a cell should show at its neighbours' rate to be judged by itself
 CRITERIA_COLUMNS = [
     "lot_id",
     "criterion",
@@ -31,7 +30,6 @@ CRITERIA_COLUMNS = [
     "gene_rate_cpm",
     "min_detectable_fraction",
     "resolved_fraction",
-    "seen_alone_fraction",
     "ambient_fraction",
     "median_counts",
     "max_hidden_fraction",
@@ -121,7 +119,6 @@ def judge_lot(
                 min_detectable_fraction(len(cells), median, features.tau[c]) for c in columns
             ),
             "resolved_fraction": float(settled[ok].mean()) if ok.any() else 0.0,
-            "seen_alone_fraction": np.nan,
             "estimate": np.nan,
             "low": np.nan,
             "high": np.nan,
@@ -141,9 +138,6 @@ def judge_lot(
             seed=seed,
         )
         row |= {"estimate": estimate, "low": low, "high": high}
-        own = cells, columns[0]
-        alone = evidence.pools.plain[own] / evidence.pools.exposure[own] * totals >= MIN_ALONE
-        row["seen_alone_fraction"] = float(alone.mean())
         rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth, max_hidden))
     rows.append(
         _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
@@ -205,7 +199,6 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         "detected_fraction": float(np.all([*naive, *none], axis=0).mean()),
         "min_detectable_fraction": max(r["min_detectable_fraction"] for r in rows),
         "resolved_fraction": float(1 - undecided.mean()),
-        "seen_alone_fraction": np.nan,
         "estimate": np.nan,
         "low": np.nan,
         "high": np.nan,
