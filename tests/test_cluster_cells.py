@@ -68,7 +68,7 @@ def test_three_populations_are_found_with_their_stability(tmp_path):
     assert grid.loc[grid["chosen"], "n_resamples"].item() == 20
     assert record["n_clusters"] == 3
     assert record["agreement"] > 0.97
-    assert record["engine"] == "leidenalg"
+    assert record["engine"] == "igraph"
     again = run_cluster(study, resolutions=[0.2, 0.6, 1.0])
     pd.testing.assert_frame_equal(light.obs, again.obs)
 
@@ -76,7 +76,7 @@ def test_three_populations_are_found_with_their_stability(tmp_path):
 def test_a_fixed_resolution_is_obeyed_and_unstable_clusters_are_flagged(tmp_path):
     study = write_study(tmp_path, draw_counts(n=300)[0])
     run_embed(study)
-    light = run_cluster(study, resolution=1.5, engine="igraph", n_boot=5)
+    light = run_cluster(study, resolution=1.5, engine="leidenalg", n_boot=5)
     stability = pd.read_csv(study.stability, sep="\t")
     record = light.uns["mscape"]["cluster_cells"]
     assert record["n_clusters"] > 2

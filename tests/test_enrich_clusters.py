@@ -146,7 +146,6 @@ def files_of(folder, genes, own=()):
         signature_files=list(own),
     )
     names = {"table": "out.tsv", "genes": "genes.tsv", "lots": "lots.tsv"}
-    names |= {"scores": "scores.tsv", "programmes": "programmes.tsv"}
     return input, SimpleNamespace(**{key: folder / name for key, name in names.items()})
 
 
@@ -166,7 +165,7 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
     (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
     settings = default_settings("compare")
     settings["enrichment"] |= {"permutation_num": 100}
-    params = SimpleNamespace(settings=settings, score=default_settings("score"), organism="human", seed=0, threads=1)
+    params = SimpleNamespace(settings=settings, organism="human", seed=0, threads=1)
     enrich_clusters.main(*files_of(tmp_path, genes, own=[str(tmp_path / "own.gmt")]), params)
     found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype={"cluster": str}).query("method == 'prerank'")
     found = found.set_index(["cluster", "term"])
@@ -197,9 +196,7 @@ def test_empty_tables_give_a_header(tmp_path):
     header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
     (tmp_path / "markers.tsv").write_text(header)
     (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
-    params = SimpleNamespace(
-        settings=default_settings("compare"), score=default_settings("score"), organism="mouse", seed=0, threads=1
-    )
+    params = SimpleNamespace(settings=default_settings("compare"), organism="mouse", seed=0, threads=1)
     enrich_clusters.main(*files_of(tmp_path, ["Actb", "Gapdh"]), params)
     assert (tmp_path / "out.tsv").read_text() == "\t".join(enrich_clusters.COLUMNS) + "\n"
 
@@ -212,9 +209,6 @@ def test_a_study_without_clustered_cells_gives_headers(tmp_path):
     obs = pd.DataFrame({"lot_id": [], "cluster": [], "n_cells": []}, index=[]).astype({"lot_id": str, "cluster": str})
     var = pd.DataFrame({"gene_id": "", "measured": True}, index=["ACTB", "GAPDH"])
     counts.write(AnnData(sp.csr_matrix((0, 2), dtype=int), obs=obs, var=var), input.pseudobulk)
-    params = SimpleNamespace(
-        settings=default_settings("compare"), score=default_settings("score"), organism="human", seed=0, threads=1
-    )
+    params = SimpleNamespace(settings=default_settings("compare"), organism="human", seed=0, threads=1)
     enrich_clusters.main(input, output, params)
     assert output.lots.read_text() == "\t".join(enrich_clusters.SUMS) + "\n"
-    assert pd.read_csv(output.programmes, sep="\t").empty

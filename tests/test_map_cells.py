@@ -1,3 +1,7 @@
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +12,7 @@ from sklearn.metrics import silhouette_score
 import map_cells
 from mscape import counts
 
+SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 pytestmark = pytest.mark.workflow  # compiles umap's functions
 
 
@@ -39,3 +44,20 @@ def test_of_many_cells_some_are_laid_out_and_the_others_placed_among_them(study)
     assert np.isfinite(placed).all()
     assert silhouette_score(placed, study.group) > 0.5
     np.testing.assert_array_equal(placed, map_cells.map_cells(light, max_map_cells=200, umap_epochs=100, threads=2))
+
+
+def test_a_job_skips_the_compilation_of_a_search_that_it_never_makes_and_draws_the_same_map(study):
+    xy = map_cells.map_cells(counts.read_light(study.embedding_all), umap_epochs=20)
+    code = f"""
+import sys; sys.path.insert(0, {str(SCRIPTS)!r})
+import hashlib, types
+from mscape import backend_cpu, counts
+import map_cells
+backend_cpu.skip_search()
+xy = map_cells.map_cells(counts.read_light({str(study.embedding_all)!r}), umap_epochs=20)
+from pynndescent.distances import euclidean
+assert isinstance(euclidean, types.FunctionType), "compiled"
+print(hashlib.sha256(xy.tobytes()).hexdigest())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == hashlib.sha256(xy.tobytes()).hexdigest()

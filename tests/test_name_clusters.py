@@ -3,9 +3,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
+from anndata import AnnData
+from toy_study import default_settings
 
 import name_clusters
-from mscape.markers import load_markers
+from mscape import counts
+from mscape.markers import REGISTRY, load_markers
 
 
 def scores(cluster="0", *, n_lots=3, width=1.0, **z):
@@ -75,17 +79,53 @@ def test_confidence_falls_with_lots_and_stability():
     assert "unstable" in unstable["reason"]
 
 
-def test_every_cluster_has_a_row(tmp_path):
-    given = SimpleNamespace(scores=tmp_path / "scores.tsv", stability=tmp_path / "stability.tsv")
-    parts = [scores("0", TIROSH_S=-6.0), scores("10", TIROSH_S=6.0)]
-    pd.concat(parts).to_csv(given.scores, sep="\t", index=False)
-    pd.DataFrame({"cluster": [0, 10, 2], "stable": [True, True, False]}).to_csv(given.stability, sep="\t", index=False)
-    output = SimpleNamespace(table=tmp_path / "names.tsv")
-    name_clusters.main(given, output, SimpleNamespace())
-    table = pd.read_csv(output.table, sep="\t", dtype={"cluster": str}, keep_default_na=False)
+def test_every_cluster_has_a_row():
+    found = pd.concat([scores("0", TIROSH_S=-6.0), scores("10", TIROSH_S=6.0)])
+    stability = pd.DataFrame({"cluster": ["0", "10", "2"], "stable": [True, True, False]})
+    table = name_clusters.name_clusters(found, stability)
     assert table["cluster"].tolist() == ["0", "10", "2"]
     assert table["name"].tolist() == ["unnamed", "cycling", "unnamed"]
     assert "too few cells in every lot" in table["reason"][2]
+
+
+def run(folder, bulk, clusters):
+    """The step's three tables, from the sums of clusters."""
+    input = SimpleNamespace(
+        pseudobulk=folder / "sums.h5ad", stability=folder / "stability.tsv", markers=REGISTRY, signature_files=[]
+    )
+    counts.write(bulk, input.pseudobulk)
+    pd.DataFrame({"cluster": clusters, "stable": True}).to_csv(input.stability, sep="\t", index=False)
+    output = SimpleNamespace(**{key: folder / f"{key}.tsv" for key in ("table", "scores", "programmes")})
+    params = SimpleNamespace(
+        settings=default_settings("compare"), score=default_settings("score"), organism="human", seed=0
+    )
+    name_clusters.main(input, output, params)
+    return [pd.read_csv(path, sep="\t", dtype={"cluster": str}) for path in vars(output).values()]
+
+
+def test_the_step_scores_the_sums_and_names_the_cluster_that_stands_out(tmp_path):
+    rng = np.random.default_rng(0)
+    own = load_markers(REGISTRY).signatures["HALLMARK_HYPOXIA"]["genes"]
+    genes = [*own, *(f"X{i}" for i in range(2000))]
+    rates = np.tile(rng.lognormal(0, 1, len(genes)), (6, 1))
+    rates[1::2, : len(own)] *= 4  # cluster 1 of each lot
+    keys = [(lot, cluster) for lot in "ABC" for cluster in "01"]
+    obs = pd.DataFrame(keys, columns=["lot_id", "cluster"], index=["|".join(key) for key in keys]).assign(n_cells=100)
+    x = sp.csr_matrix(rng.poisson(rates / rates.sum(1, keepdims=True) * 1e6))
+    bulk = AnnData(x, obs=obs, var=pd.DataFrame({"gene_id": "", "measured": True}, index=genes))
+    names, found, programmes = run(tmp_path, bulk, ["0", "1"])
+    assert names["name"].tolist() == ["unnamed", "hypoxic"]
+    assert found.set_index(["cluster", "signature"]).loc[("1", "HALLMARK_HYPOXIA"), "z"] > 3
+    assert programmes["cluster"].tolist() == ["0", "1"]
+
+
+def test_a_study_without_clustered_cells_gives_headers(tmp_path):
+    obs = pd.DataFrame({"lot_id": [], "cluster": [], "n_cells": []}, index=[]).astype({"lot_id": str, "cluster": str})
+    var = pd.DataFrame({"gene_id": "", "measured": True}, index=["ACTB", "GAPDH"])
+    names, found, programmes = run(tmp_path, AnnData(sp.csr_matrix((0, 2), dtype=int), obs=obs, var=var), ["0"])
+    assert found.empty
+    assert programmes.empty
+    assert names["name"].tolist() == ["unnamed"]
 
 
 def test_a_single_cluster_has_no_name():

@@ -17,6 +17,12 @@ def whole_sums(values, clusters):
     return sums
 
 
+def rank_all(values, clusters, genes):
+    return rank_markers.rank_genes(
+        rank_markers.run_wilcoxon(values.tocsc(), clusters, genes), genes, whole_sums(values, clusters)
+    )
+
+
 def log_values(x):
     return sp.csr_matrix(np.log1p(x / x.sum(1, keepdims=True) * 1e4).astype(np.float32))
 
@@ -46,7 +52,7 @@ def test_the_test_equals_scanpys_with_tie_correction():
     x[:, 0] = 1
     values, clusters = log_values(x), pd.Series(group.astype(str), index=[f"c{i}" for i in range(120)])
     genes = pd.Index([f"G{i}" for i in range(80)])
-    table = rank_markers.rank_markers(values, clusters, genes, whole_sums(values, clusters))
+    table = rank_all(values, clusters, genes)
     adata = AnnData(
         values, obs=pd.DataFrame({"g": pd.Categorical(clusters)}, index=clusters.index), var=pd.DataFrame(index=genes)
     )
@@ -68,7 +74,7 @@ def test_small_changes_of_genes_in_every_cell_are_ranked_behind_what_sets_a_clus
     clusters = pd.Series(np.where(inside, "0", "1"), index=[f"c{i}" for i in range(400)])
     genes = pd.Index(["RPL10", "OWN", "LESS", *(f"G{i}" for i in range(37))])
     values = log_values(rng.poisson(rate))
-    table = rank_markers.rank_markers(values, clusters, genes, whole_sums(values, clusters))
+    table = rank_all(values, clusters, genes)
     own = table[table["cluster"] == "0"].set_index("gene")
     assert own["statistic"].idxmax() == "RPL10"
     assert abs(own.loc["RPL10", "log2_fold_change"]) < rank_markers.MIN_FOLD
@@ -105,6 +111,17 @@ def test_threads_do_not_change_the_table(clustered):
     one, _ = run_markers(clustered, threads=1)
     two, _ = run_markers(clustered, threads=2)
     pd.testing.assert_frame_equal(one, two)
+
+
+def test_the_part_of_the_genes_that_is_held_does_not_change_the_table(clustered, monkeypatch):
+    whole, _ = run_markers(clustered)
+    read, parts = rank_markers.read_values, []
+    monkeypatch.setattr(rank_markers, "HELD", 1000)
+    monkeypatch.setattr(rank_markers, "read_values", lambda *at, **how: parts.append(read(*at, **how)) or parts[-1])
+    in_parts, _ = run_markers(clustered)
+    pd.testing.assert_frame_equal(whole, in_parts)
+    assert len(parts) > 5
+    assert max(part.nnz for part in parts) <= 1000
 
 
 def test_one_cluster_gives_empty_tables_and_a_sentence(clustered, caplog):

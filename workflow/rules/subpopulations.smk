@@ -62,7 +62,7 @@ rule rank_markers:
 
 
 rule enrich_clusters:
-    """Test the signatures among the genes of each cluster and contrast, and score the sums of clusters and lots."""
+    """Test the signatures among the genes of each cluster and contrast, and score the sums of lots."""
     input:
         markers="results/{dataset}/markers.tsv",
         contrasts="results/{dataset}/contrasts.tsv",
@@ -73,20 +73,18 @@ rule enrich_clusters:
         table="results/{dataset}/enrichment.tsv",
         genes="results/{dataset}/enrichment_genes.tsv",
         lots="results/{dataset}/lot_enrichment.tsv",
-        scores="results/{dataset}/cluster_scores.tsv",
-        programmes="results/{dataset}/cluster_programmes.tsv",
     log:
         "logs/enrich_clusters/{dataset}.log",
     benchmark:
         "logs/enrich_clusters/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    threads: ALONE
     resources:
         mem_mb=memory("enrich_clusters"),
         runtime=minutes("enrich_clusters"),
     params:
         settings=section("compare"),
-        score=section("score"),
         organism=names_of_genes,
         seed=STUDY["seed"],
         code=code("enrich_clusters"),
@@ -95,12 +93,16 @@ rule enrich_clusters:
 
 
 rule name_clusters:
-    """Name each cluster by the signatures that set it apart, or leave it unnamed and say why."""
+    """Score each cluster, and name it by the signatures that set it apart, or leave it unnamed and say why."""
     input:
-        scores="results/{dataset}/cluster_scores.tsv",
+        pseudobulk="results/{dataset}/pseudobulk.h5ad",
+        markers=MARKERS,
+        signature_files=of_setting("score", "signature_files"),
         stability="results/{dataset}/stability.tsv",
     output:
         table="results/{dataset}/cluster_names.tsv",
+        scores="results/{dataset}/cluster_scores.tsv",
+        programmes="results/{dataset}/cluster_programmes.tsv",
     log:
         "logs/name_clusters/{dataset}.log",
     benchmark:
@@ -111,6 +113,10 @@ rule name_clusters:
         mem_mb=memory("name_clusters"),
         runtime=minutes("name_clusters"),
     params:
+        settings=section("compare"),
+        score=section("score"),
+        organism=names_of_genes,
+        seed=STUDY["seed"],
         code=code("name_clusters"),
     script:
         "../scripts/name_clusters.py"

@@ -75,7 +75,7 @@ def cluster_cells(
     data: gaps.Data,
     connect,
     *,
-    engine: str = "leidenalg",
+    engine: str = "igraph",
     resolution: float | None = None,
     resolutions: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5),
     n_boot: int = 20,
@@ -93,7 +93,7 @@ def cluster_cells(
     connect
         See ``mscape.resampling.make_bases``.
     engine
-        ``leidenalg`` or ``igraph``: which one's clusters are kept. The grid and the resamples are searched with igraph.
+        ``igraph`` or ``leidenalg``: which one's clusters are kept. The grid and the resamples are searched with igraph.
     resolution
         Fixed by the user: communities are then taken as they are, gaps or not.
     resolutions

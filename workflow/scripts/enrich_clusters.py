@@ -7,7 +7,6 @@ from anndata import AnnData
 from anndata.io import read_elem
 
 from mscape import counts, step
-from mscape.cluster_programmes import score_clusters
 from mscape.enrichment import HITS, count_overlap, find_sets, rank_genes, run_prerank
 from mscape.markers import load_markers
 from mscape.sum_scores import score_sums
@@ -161,16 +160,12 @@ def main(input, output, params):
     _write(_stack([by_cluster[1], by_contrast[1]], KEYS + HITS), output.genes)
     with counts.open_file(input.pseudobulk) as file:
         bulk = read_elem(file)
-    given, least = params.score, params.settings["min_cells"]
-    options = {key: given[key] for key in ("min_genes", "min_coverage", "controls")} | {"seed": params.seed}
-    scores, programmes = score_clusters(bulk, registry, organism=params.organism, min_cells=least, **options)
-    _write(scores, output.scores)
-    _write(programmes, output.programmes)
     measured = bulk.var["measured"].to_numpy(dtype=bool)  # absent from a sample's feature table is not zero
     bulk = AnnData(bulk.X[:, measured], obs=bulk.obs, var=bulk.var[measured])
     own = find_sets(registry.signatures, bulk.var_names, organism=params.organism)
     sizes = {key: settings[key] for key in ("min_size", "max_size")}
-    _write(score_lots(bulk, own, min_cells=least, threads=params.threads, **sizes), output.lots)
+    lots = score_lots(bulk, own, min_cells=params.settings["min_cells"], threads=params.threads, **sizes)
+    _write(lots, output.lots)
 
 
 def _stack(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

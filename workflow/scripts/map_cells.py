@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import backend, counts, landmarks, step
+from mscape import backend, backend_cpu, counts, landmarks, step
 
 logger = logging.getLogger("mscape.map_cells")
 FEW = 10_000  # cells up to which a map takes more epochs, as in scanpy
@@ -81,5 +81,11 @@ def main(input, output, params):
     counts.write(result, output.h5ad)
 
 
+def job(input, output, params):
+    """Do what `main` does in a process that does nothing else."""
+    backend_cpu.skip_search()
+    main(input, output, params)
+
+
 if "snakemake" in globals():
-    step.run(backend.steered(main), snakemake)
+    step.run(backend.steered(job), snakemake)

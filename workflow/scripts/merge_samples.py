@@ -108,7 +108,7 @@ def main(input, output, params):
 
     def parts():
         for sample, path in paths.items():
-            columns = var.index.get_indexer(counts.read_var(path).index)
+            columns = var.index.get_indexer(counts.read_var(path).index).astype(np.int32)
             keep = (qc[sample]["qc"] == "pass").to_numpy()
             for start, stop, block in counts.blocks(path):
                 yield align(block[keep[start:stop]], columns, len(var))

@@ -1,11 +1,14 @@
-"""Name clusters by the signatures that set them apart from the other clusters, or leave them unnamed and say why."""
+"""Score clusters, and name them by the signatures that set them apart from the others, or say why they have no name."""
 
 import logging
 
 import numpy as np
 import pandas as pd
+from anndata.io import read_elem
 
-from mscape import consensus, step
+from mscape import consensus, counts, step
+from mscape.cluster_programmes import score_clusters
+from mscape.markers import load_markers
 
 logger = logging.getLogger("mscape.name_clusters")
 
@@ -163,13 +166,19 @@ def name_clusters(scores: pd.DataFrame, stability: pd.DataFrame) -> pd.DataFrame
 
 
 def main(input, output, params):
-    """Read the scores of the clusters and their stability, write the names."""
-    scores = pd.read_csv(input.scores, sep="\t", dtype={"cluster": str, "signature": str})
-    stability = pd.read_csv(input.stability, sep="\t", dtype={"cluster": str})
-    table = name_clusters(scores, stability)
+    """Read the sums of the clusters and their stability, write scores, programmes and names."""
+    registry = load_markers(input.markers, extra=input.signature_files)
+    with counts.open_file(input.pseudobulk) as file:
+        bulk = read_elem(file)
+    options = {key: params.score[key] for key in ("min_genes", "min_coverage", "controls")} | {"seed": params.seed}
+    scores, programmes = score_clusters(
+        bulk, registry, organism=params.organism, min_cells=params.settings["min_cells"], **options
+    )
+    table = name_clusters(scores, pd.read_csv(input.stability, sep="\t", dtype={"cluster": str}))
     for row in table.itertuples():
         logger.info("cluster %s: %s; %s", row.cluster, row.name, row.reason)
-    table.to_csv(output.table, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    for part, path in ((scores, output.scores), (programmes, output.programmes), (table, output.table)):
+        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 
 
 if "snakemake" in globals():

@@ -141,7 +141,7 @@ def main(input, output, params):
     notes = describe(cells, qc, limits)
 
     passed = np.flatnonzero(qc == "pass")
-    found, reason = score_doublets(path, passed, settings, seed=params.seed)
+    found, reason = score_doublets(path, passed, cells["total_counts"].to_numpy(), settings, seed=params.seed)
     cells["doublet_score"], cells["predicted_doublet"] = np.float32("nan"), False
     cells["low_quality_group"] = False
     if found is None:
@@ -214,23 +214,23 @@ def describe(cells: pd.DataFrame, qc: pd.Categorical, limits: dict[str, float]) 
     return notes
 
 
-def score_doublets(path: str, passed: np.ndarray, settings: dict, *, seed: int):
+def score_doublets(path: str, passed: np.ndarray, totals: np.ndarray, settings: dict, *, seed: int):
     """Score the cells that pass; return the scores, or None and the reason.
 
-    The counts of the sample's cells that pass are held in memory: neighbours need them all.
+    Of the counts only those of the variable genes are held in memory.
     """
     if len(passed) < doublets.MIN_CELLS:
         return None, f"{len(passed)} cells are fewer than the {doublets.MIN_CELLS} that it takes"
-    keep = np.zeros(passed[-1] + 1, dtype=bool)
+    names = counts.read_var(path).index
+    keep = np.zeros(len(totals), dtype=bool)
     keep[passed] = True
-    parts = [
-        block[keep[start:stop]] if stop <= len(keep) else block[np.flatnonzero(keep[start:stop])]
-        for start, stop, block in counts.blocks(path)
-        if keep[start:stop].any()
-    ]
-    matrix = sp.vstack(parts, format="csr") if len(parts) > 1 else parts[0]
-    del parts
-    return doublets.find_doublets(matrix, expected_rate=settings["doublet_rate"], seed=seed), "scored"
+    kept = (block[keep[start:stop]] for start, stop, block in counts.blocks(path))
+    genes = doublets.choose_genes(kept, totals[passed], len(names))
+    kept = [block[keep[start:stop]] for start, stop, block in counts.blocks(path, genes=names[genes])]
+    found = doublets.score_cells(
+        sp.vstack(kept, format="csr"), totals[passed], expected_rate=settings["doublet_rate"], seed=seed
+    )
+    return found, "scored"
 
 
 def measure_ambient(

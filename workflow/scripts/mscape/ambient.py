@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 MIN_CELLS = 10  # of a lineage, to count as present
 MIN_EXPECTED = 50.0  # counts that would be seen if all RNA were ambient
@@ -52,7 +52,7 @@ def estimate_ambient(panels: dict[str, np.ndarray], groups: dict[str, str], tota
     for name, counts in panels.items():
         pooled[name] = float(counts.sum() / max(totals.sum(), 1))
         highest = totals * HIGHEST * pooled[name]
-        own = (counts >= 5) & (scipy.stats.poisson.sf(counts - 1, highest) < 1e-3)
+        own = (counts >= 5) & (scipy.special.pdtrc(counts - 1, highest) < 1e-3)  # Poisson, upper tail
         if own.sum() >= MIN_CELLS:
             present[name] = own
     if len({groups[name] for name in present}) < 2:

@@ -22,6 +22,19 @@ def umap(graph: AnnData, *, epochs: int, start: np.ndarray, seed: int = 0) -> np
     return np.asarray(graph.obsm["X_umap"])
 
 
+def skip_search() -> None:
+    """Import pynndescent without compiling it, which takes 6 s: UMAP imports it, and never calls it for a given graph.
+
+    For a process that only maps: a search by pynndescent would be right there, but slow.
+    """
+    import numba
+
+    numba.config.DISABLE_JIT = True
+    import pynndescent  # noqa: F401
+
+    numba.config.DISABLE_JIT = False
+
+
 def harmony(rep: np.ndarray, batch: pd.Series, *, seed: int = 0, threads: int = 1) -> np.ndarray:
     """Harmony (Korsunsky 2019, doi:10.1038/s41592-019-0619-0)."""
     import harmonypy

@@ -17,14 +17,14 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MIN_CELLS = 100  # below, a sample has too few neighbours to tell doublets from rare cells
 PER_THOUSAND = 0.008  # doublets per 1,000 cells recovered, as the manual of droplet kits states
 MAX_RATE = 0.25
 SCORED_SIMULATED = 4000
 MAX_SIMULATED = 60_000
-BLOCK = 512
+BLOCK = 256
 NEIGHBOURHOODS = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the root of the number of cells
 
 
@@ -64,27 +64,49 @@ def expect_rate(n_cells: int) -> float:
     return min(PER_THOUSAND * n_cells / 1000, MAX_RATE)
 
 
-def find_doublets(
-    counts: sp.csr_matrix,
-    *,
-    expected_rate: float | None = None,
-    simulated_per_cell: float = 2.0,
-    n_genes: int = 2000,
-    n_pcs: int = 20,
-    seed: int = 0,
-) -> Doublets:
-    """Score each cell of a sample.
+def find_doublets(counts: sp.csr_matrix, *, n_genes: int = 2000, **options) -> Doublets:
+    """Score each cell of a sample whose counts are held in memory.
 
     Parameters
     ----------
     counts
         Raw counts, CSR, shape (n_cells, n_genes); every cell has counts.
+    n_genes
+        Number of variable genes.
+    **options
+        Of :func:`score_cells`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than ``MIN_CELLS`` cells.
+    """
+    totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+    genes = choose_genes([counts], totals, counts.shape[1], n_genes=n_genes)
+    return score_cells(counts[:, genes], totals, **options)
+
+
+def score_cells(
+    chosen: sp.csr_matrix,
+    totals: np.ndarray,
+    *,
+    expected_rate: float | None = None,
+    simulated_per_cell: float = 2.0,
+    n_pcs: int = 20,
+    seed: int = 0,
+) -> Doublets:
+    """Score each cell of a sample by its variable genes.
+
+    Parameters
+    ----------
+    chosen
+        Raw counts of the variable genes, CSR, shape (n_cells, n_variable_genes).
+    totals
+        Counts of each cell over all genes, at least 1, shape (n_cells,).
     expected_rate
         Share of doublets expected; from the number of cells if not given.
     simulated_per_cell
         Simulated doublets per cell.
-    n_genes
-        Number of variable genes.
     n_pcs
         Dimensions of the embedding.
     seed
@@ -95,7 +117,7 @@ def find_doublets(
     ValueError
         If there are fewer than ``MIN_CELLS`` cells.
     """
-    n_cells = counts.shape[0]
+    n_cells = chosen.shape[0]
     if n_cells < MIN_CELLS:
         msg = f"{n_cells} cells are too few to score doublets, at least {MIN_CELLS} are needed"
         raise ValueError(msg)
@@ -104,9 +126,8 @@ def find_doublets(
     n_simulated = min(round(simulated_per_cell * n_cells), max(MAX_SIMULATED, n_cells))
     pairs = rng.integers(0, n_cells, (n_simulated, 2))
 
-    totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
     target = float(np.median(totals))
-    chosen = counts[:, choose_genes(counts, totals, target, n_genes)].astype(np.float32)
+    chosen = chosen.astype(np.float32)
     sums = chosen[pairs[:, 0]] + chosen[pairs[:, 1]]
     cells = _log(chosen, totals, target)
     doublets = _log(sums, totals[pairs].sum(axis=1), target)
@@ -133,23 +154,40 @@ def find_doublets(
     )
 
 
-def choose_genes(counts: sp.csr_matrix, totals: np.ndarray, target: float, n_genes: int) -> np.ndarray:
+def choose_genes(
+    blocks: Iterable[sp.csr_matrix], totals: np.ndarray, n_columns: int, *, n_genes: int = 2000
+) -> np.ndarray:
     """Choose genes that vary more than genes of the same mean do, in at least 3 cells.
+
+    Parameters
+    ----------
+    blocks
+        Raw counts of the cells in order, CSR, each of shape (n_cells_of_the_block, n_columns).
+    totals
+        Counts of each cell, at least 1, shape (n_cells,).
+    n_columns, n_genes
+        Genes that there are, and that are wanted.
 
     Returns
     -------
     Column numbers, ascending; at most ``n_genes``.
     """
-    detected = np.bincount(counts.indices, minlength=counts.shape[1])
-    scaled = counts.data * np.repeat(target / totals, np.diff(counts.indptr))
-    n_cells = counts.shape[0]
-    mean = np.bincount(counts.indices, weights=scaled, minlength=counts.shape[1]) / n_cells
-    square = np.bincount(counts.indices, weights=scaled**2, minlength=counts.shape[1]) / n_cells
+    detected, sums, squares, n_cells = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), 0
+    for block in blocks:
+        rows = slice(n_cells, n_cells + block.shape[0])
+        shares = sp.csr_matrix(block, dtype=np.float64)
+        shares.data /= np.repeat(totals[rows], np.diff(block.indptr))
+        detected += np.bincount(block.indices, minlength=n_columns)
+        sums += np.asarray(shares.sum(axis=0)).ravel()
+        np.square(shares.data, out=shares.data)
+        squares += np.asarray(shares.sum(axis=0)).ravel()
+        n_cells = rows.stop
+    mean = sums / n_cells
     usable = np.flatnonzero(detected >= 3)
     if usable.size <= n_genes:
         return usable
-    mean, variance = mean[usable], (square - mean**2)[usable]
-    excess = np.log(np.maximum(variance, 1e-12) / mean)
+    mean, variance = mean[usable], (squares / n_cells - mean**2)[usable]
+    excess = np.log(np.maximum(variance / mean, 1e-18))
     order = np.argsort(mean, kind="stable")
     bins = np.empty(usable.size, dtype=np.int64)
     bins[order] = np.arange(usable.size) * 20 // usable.size
@@ -236,9 +274,10 @@ def _log_odds_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes:
         distance += length
         rows = np.arange(stop - start)
         distance[rows, np.arange(start, stop)] = np.inf  # no point is its own neighbour
-        nearest = np.argpartition(distance, largest - 1, axis=1)[:, :largest]
-        order = np.argpartition(np.take_along_axis(distance, nearest, axis=1), sizes - 1, axis=1)
-        simulated = np.cumsum(np.take_along_axis(nearest, order, axis=1) >= n_cells, axis=1)[:, sizes - 1]
+        radius = np.partition(np.partition(distance, largest - 1, axis=1)[:, :largest], sizes - 1, axis=1)[:, sizes - 1]
+        doublets = distance[:, n_cells:]
+        simulated = np.column_stack([np.count_nonzero(doublets <= limit[:, None], axis=1) for limit in radius.T])
+        simulated = np.minimum(simulated, sizes)  # more where several points stand just at the limit
         log_odds[start:stop] = np.log((simulated + 1) / (sizes + 1 - simulated)).mean(axis=1)
     return log_odds
 

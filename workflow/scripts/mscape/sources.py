@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
-from modulefinder import ModuleFinder
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 def digest_sources(script: Path) -> str:
@@ -25,10 +23,26 @@ def digest_sources(script: Path) -> str:
     -------
     Sixteen hexadecimal digits.
     """
-    finder = ModuleFinder(path=[str(script.parent)])
-    finder.run_script(str(script))
-    files = {module.__file__ for module in finder.modules.values() if module.__file__}
+    folder, found, new = script.parent, set(), {script}
+    while new:
+        found |= new
+        new = {file for one in new for file in _imported(one, folder)} - found
     digest = hashlib.sha256()
-    for file in sorted(map(type(script), files)):
-        digest.update(file.relative_to(script.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in sorted(found):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+@functools.cache  # steps share most modules; within one run of Snakemake no file changes
+def _imported(file: Path, folder: Path) -> frozenset[Path]:
+    """Files in a folder that a file imports, wherever in the file it does so, with their packages."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)}
+    paths = [folder / name.replace(".", "/") for name in parents]
+    files = [candidate for path in paths for candidate in (path.with_suffix(".py"), path / "__init__.py")]
+    return frozenset(candidate for candidate in files if candidate.is_file())

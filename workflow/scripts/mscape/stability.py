@@ -35,7 +35,7 @@ def leiden(graph: igraph.Graph, *, resolution: float, engine: str = "igraph", se
     resolution
         Of the modularity; larger gives more communities.
     engine
-        ``leidenalg`` (reference) or ``igraph`` (fast), two iterations each; the GPU has one of its own.
+        ``igraph`` or ``leidenalg``, two iterations each; the GPU has one of its own.
     seed
         Of the engine.
 

@@ -92,7 +92,7 @@ def write_paragraph(dataset: Dataset, version: str) -> tuple[str, list[str]]:
             "marker's limit, and per lot by the share of such cells with a 95 % interval."
         )
     if cluster:
-        engine, resolution = cluster.get("engine", "leidenalg"), number(cluster.get("resolution"))
+        engine, resolution = cluster.get("engine", "igraph"), number(cluster.get("resolution"))
         text.append(
             "Cells were clustered with the Leiden algorithm"
             + cite("leiden")
