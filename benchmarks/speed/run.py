@@ -1,9 +1,10 @@
 """Time the workflow against a plain scanpy script on the same simulated files, in turn, and write docs/speed.md.
 
-uv run python benchmarks/speed/run.py --cells 10000 50000 100000 --memory-gb 1.6 --alone 250000 --repeats 3
+uv run python benchmarks/speed/run.py --cells 50000 100000 --memory-gb 0.8 --alone 10000 250000 --repeats 3
 
-The simulated files stay in --data, so that a further run need not make them again, and so do the measurements
-(measurements.tsv): sizes that were measured on another day keep their rows.
+With --scarf, the Python of an environment that has scarf, its pipeline takes part. The simulated files stay in --data,
+so that a further run need not make them again, and so do the measurements (measurements.tsv): sizes that were measured
+on another day keep their rows, `--add` adds runs to those of a size, and `--cells` without a size only writes the page.
 """
 
 from __future__ import annotations
@@ -26,8 +27,13 @@ import psutil
 import yaml
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "workflow" / "scripts"))
+
+from mscape import counts  # noqa: E402
+
 LOT = 10_000  # cells of a sample
 PLAIN = "scanpy script"
+SAME = ("results/speed/speed.h5ad", "results/speed/markers.tsv")  # what the script computes, and what that takes
 INPUT = "simulate_study"  # the rule that makes the input of all, once
 COLUMNS = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
 
@@ -98,16 +104,35 @@ def arms(folder: Path, files: list[Path], cells: int, options: argparse.Namespac
     """Name and command of what is run in turn at a size."""
     ours = workflow(folder, cores=options.cores)
     found = {"mscape": ours}
-    if cells in options.cells and options.memory_gb:
+    if cells not in options.cells:
+        return found
+    found["mscape, to the script's results"] = workflow(folder, *SAME, cores=options.cores)
+    if options.memory_gb:
         found[f"mscape, memory_gb: {options.memory_gb:g}"] = [*ours, "--config", f"memory_gb={options.memory_gb:g}"]
-    if cells in options.cells:
-        plain = [sys.executable, str(Path(__file__).with_name("scanpy_script.py")), str(folder / "plain.h5ad")]
-        found[PLAIN] = [*plain, *map(str, files)]
+    own = Path(__file__).parent
+    found[PLAIN] = [sys.executable, str(own / "scanpy_script.py"), str(folder / "plain.h5ad"), *map(str, files)]
+    if options.scarf:
+        joined = folder / "joined.h5ad"
+        if not joined.exists():
+            join(files, joined)
+        found["scarf"] = [str(options.scarf), str(own / "scarf_script.py"), str(joined), str(folder / "scarf.zarr")]
     return found
 
 
-def measure_size(cells: int, options: argparse.Namespace) -> pd.DataFrame:
-    """Simulate a study where that is not done, run all arms in turn, and give a row for each run."""
+def join(files: list[Path], out: Path) -> None:
+    """Write the samples as one uncompressed file that scarf can read: text as plain strings."""
+    import anndata
+    import hdf5plugin  # noqa: F401  the simulated files are zstd-compressed
+
+    samples = {file.parent.name: anndata.read_h5ad(file) for file in files}
+    bare = {name: anndata.AnnData(one.X, obs=one.obs[[]], var=one.var[[]]) for name, one in samples.items()}
+    whole = anndata.concat(bare, index_unique="-")
+    with anndata.settings.override(allow_write_nullable_strings=False):
+        whole.write_h5ad(out)
+
+
+def measure_size(cells: int, options: argparse.Namespace) -> None:
+    """Simulate a study where that is not done, run all arms in turn, and keep a row for each run."""
     folder = options.data.absolute() / str(cells)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(study(cells)))
@@ -115,14 +140,56 @@ def measure_size(cells: int, options: argparse.Namespace) -> pd.DataFrame:
     files = [folder / f"data/speed/{sample}/simulated.h5ad" for sample in samples]
     log = folder / "run.log"
     measure(workflow(folder, *(str(f.relative_to(folder)) for f in files), cores=options.cores), log)  # input of all
-    rows = []
     for _ in range(options.repeats):
         for what, command in arms(folder, files, cells, options).items():
-            for old in (folder / "results", *(set((folder / "logs").glob("*")) - {folder / "logs" / INPUT})):
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            rows.append({"cells": cells, "what": what, **measure(command, log)})
+            if what.startswith("mscape"):
+                for old in (folder / "results", *(set((folder / "logs").glob("*")) - {folder / "logs" / INPUT})):
+                    shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+            save({"cells": cells, "what": what, **measure(command, log)}, options.data)
             if what == "mscape":
                 stages(folder).to_csv(folder / "stages.tsv", sep="\t")
+            if what == PLAIN:
+                agreement(folder, files).to_csv(folder / "agreement.tsv", sep="\t", index=False)
+
+
+def save(row: dict, data: Path) -> None:
+    """Add a run to those that are kept."""
+    pd.concat([read_runs(data), pd.DataFrame([row])]).to_csv(data / "measurements.tsv", sep="\t", index=False)
+
+
+def read_runs(data: Path) -> pd.DataFrame:
+    """Read the runs that are kept: one row each, in their order."""
+    kept = data / "measurements.tsv"
+    return pd.read_csv(kept, sep="\t") if kept.exists() else pd.DataFrame(columns=["cells", "what", *COLUMNS])
+
+
+def agreement(folder: Path, files: list[Path]) -> pd.DataFrame:
+    """Hold both results against the simulated truth, on the cells that both keep.
+
+    Returns
+    -------
+    Columns ``what clusters ari doublet_auprc``: number of clusters of the MSC singlets that the workflow clusters,
+    their adjusted Rand index with the implanted states, and the area under the precision-recall curve of the doublets.
+    """
+    from sklearn.metrics import adjusted_rand_score, average_precision_score
+
+    truth = pd.concat([pd.read_parquet(file.with_name("truth.parquet")) for file in files])
+    truth.index = truth["sample_id"] + "_" + truth["barcode"]
+    ours = counts.read_obs(folder / SAME[0])
+    plain = counts.read_obs(folder / "plain.h5ad")
+    plain.index = [
+        f"{Path(file).parent.name}_{cell.removesuffix(f'-{file}')}"
+        for cell, file in zip(plain.index, plain["sample"].astype(str), strict=True)
+    ]
+    both = ours.index.intersection(plain.index)
+    truth = truth.loc[both]
+    states = ~truth["is_doublet"] & (truth["cell_type"] == "MSC") & (ours.loc[both, "leiden"].astype(str) != "")
+    rows = []
+    for what, obs in (("mscape", ours.loc[both]), (PLAIN, plain.loc[both])):
+        found = obs.loc[states, "leiden"].astype(str)
+        ari = adjusted_rand_score(truth.loc[states, "state"], found)
+        auprc = average_precision_score(truth["is_doublet"], obs["doublet_score"].fillna(0))
+        rows.append({"what": what, "clusters": found.nunique(), "ari": ari, "doublet_auprc": auprc})
     return pd.DataFrame(rows)
 
 
@@ -132,17 +199,19 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="*", default=[10_000])
     parser.add_argument("--alone", type=int, nargs="*", default=[], help="sizes at which only the workflow is run")
     parser.add_argument("--memory-gb", type=float, help="run the workflow also with this setting")
+    parser.add_argument("--scarf", type=Path, help="Python of an environment with scarf")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--add", action="store_true", help="keep the runs that a size has, and add to them")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--data", type=Path, default=Path("speed"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs/speed.md")
     options = parser.parse_args()
-    kept = options.data / "measurements.tsv"
-    rows = pd.read_csv(kept, sep="\t") if kept.exists() else pd.DataFrame(columns=["cells"])
     for cells in [*options.cells, *options.alone]:
-        new = measure_size(cells, options)
-        rows = pd.concat([rows[rows["cells"] != cells], new], ignore_index=True)
-        rows.to_csv(kept, sep="\t", index=False)
+        if not options.add:
+            old = read_runs(options.data)
+            old[old["cells"] != cells].to_csv(options.data / "measurements.tsv", sep="\t", index=False)
+        measure_size(cells, options)
+    rows = read_runs(options.data)
     by_stage = {n: pd.read_csv(options.data / f"{n}/stages.tsv", sep="\t", index_col="rule") for n in sizes(rows)}
     options.out.write_text(page(rows, by_stage, options), encoding="utf-8")
 
@@ -156,6 +225,16 @@ def slopes(rows: pd.DataFrame) -> dict[str, float]:
     """Fit time and memory of the workflow as powers of the number of cells, over the medians of all sizes."""
     ours = rows[rows["what"] == "mscape"].groupby("cells")[COLUMNS].median()
     return {c: float(np.polyfit(np.log(ours.index.astype(float)), np.log(ours[c]), 1)[0]) for c in COLUMNS}
+
+
+def agreements(data: Path, sizes: list[int]) -> list[str]:
+    """Table of what both results are worth against the simulated truth."""
+    lines = ["| cells | what | clusters of MSC | ARI with the states | doublets: AUPRC |", "|---|---|---|---|---|"]
+    for cells in sizes:
+        file = data / f"{cells}/agreement.tsv"
+        for row in pd.read_csv(file, sep="\t").itertuples() if file.exists() else ():
+            lines.append(f"| {cells:,} | {row.what} | {row.clusters} | {row.ari:.3f} | {row.doublet_auprc:.3f} |")
+    return lines
 
 
 def page(rows: pd.DataFrame, by_stage: dict[int, pd.DataFrame], options: argparse.Namespace) -> str:
@@ -183,6 +262,7 @@ def page(rows: pd.DataFrame, by_stage: dict[int, pd.DataFrame], options: argpars
             ratio = pair[what] / pair[PLAIN]
             said = " | ".join(f"{ratio[c].median():.2f} ({ratio[c].min():.2f}-{ratio[c].max():.2f})" for c in COLUMNS)
             lines.append(f"| {cells:,} | {what} / {PLAIN} | {len(ratio)} | {said} |")
+    lines += ["", *agreements(options.data, sizes(rows))]
     if len(sizes(rows)) > 1:
         said = ", ".join(
             f"{name} n^{value:.2f}"

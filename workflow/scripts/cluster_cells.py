@@ -113,7 +113,8 @@ def cluster_cells(
     table
         ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high chosen``.
     record
-        resolution, reason, engine, n_clusters, agreement of both engines, cells that the choice was made on, notes.
+        resolution, reason, engine, n_clusters, agreement of both engines on the first set of cells, cells that the
+        choice was made on, notes.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -127,9 +128,9 @@ def cluster_cells(
     chosen, reason = choose_resolution(table) if resolution is None else (resolution, "")
     clusters, overlap, agreement = np.zeros(len(data.rep), dtype=int), np.ones(1), 1.0
     if chosen:
-        both = [{name: partition(base.graph, base.data, name) for name in ENGINES} for base in bases]
-        agreement = float(np.mean([adjusted_rand_score(*found.values()) for found in both]))
-        clusters = both[0][engine] if len(bases) == 1 else partition(graph, data, engine)
+        both = {name: partition(bases[0].graph, bases[0].data, name) for name in ENGINES}
+        agreement = float(adjusted_rand_score(*both.values()))
+        clusters = both[engine] if len(bases) == 1 else partition(graph, data, engine)
         samples = [base.cells[cells] for base in bases for cells in base.samples]
         if resolution is None:
             clusters = gaps.by_size(data.place(clusters))
