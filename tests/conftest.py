@@ -39,6 +39,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
+def small_blocks(monkeypatch):
+    """Counts are read a cell or a few at a time."""
+    from mscape import counts
+
+    monkeypatch.setattr(counts.blocks, "__kwdefaults__", counts.blocks.__kwdefaults__ | {"block_values": 100})
+
+
+@pytest.fixture
 def toy_counts():
     """Maker of small Poisson counts as CSR with names: toy_counts(n_cells, n_genes, mean, seed)."""
 

@@ -78,7 +78,9 @@ def test_variable_genes_are_those_that_vary():
     counts[:150, :10] += 12
     sparse = sp.csr_matrix(counts)
     totals = counts.sum(axis=1).astype(float)
-    chosen = doublets.choose_genes([sparse[:30], sparse[30:]], totals, sparse.shape[1], n_genes=20)
+    blocks = [sparse[:30].astype(float), sparse[30:]]
+    chosen = doublets.choose_genes(blocks, totals, sparse.shape[1], n_genes=20)
+    assert (blocks[0] != sparse[:30]).nnz == 0
     assert set(range(10)) <= set(chosen)
     assert len(chosen) == 20
 

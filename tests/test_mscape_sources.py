@@ -14,6 +14,8 @@ def steps(tmp_path):
         "kit/other.py": "y = 1\n",
         "one.py": "import numpy\ndef f():\n    from kit.shared import deep\n",
         "two.py": "import kit\n",
+        "kit/near.py": "from . import deep\n",
+        "three.py": "import kit.near\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -32,6 +34,12 @@ def test_a_shared_module_counts_for_the_steps_that_import_it(steps):
     assert after[1] == before[1]
     (steps / "kit/deep.py").write_text("x = 1\n")
     assert digests(steps) == before
+
+
+def test_a_relative_import_counts(steps):
+    before = digest_sources(steps / "three.py")
+    (steps / "kit/deep.py").write_text("x = 2\n")
+    assert digest_sources(steps / "three.py") != before
 
 
 def test_a_module_that_nobody_imports_does_not_count(steps):

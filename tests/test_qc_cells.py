@@ -13,7 +13,7 @@ from input_files import GENES, MARKERS, NOT_GIVEN
 
 import load_counts
 import qc_cells
-from mscape import counts
+from mscape import counts, doublets
 from mscape.sex import check_sex
 
 SETTINGS = {
@@ -40,6 +40,17 @@ def draw(n_cells=200, n_genes=1500, median=5000, mito=0.05, seed=0, sd=0.4):
     rate[:13] = mito / 13
     depth = median * rng.lognormal(0, sd, n_cells)
     return rng.poisson(depth[:, None] * rate), names
+
+
+def test_doublet_scores_read_in_blocks_equal_those_of_the_whole_matrix(tmp_path, small_blocks):
+    matrix, names = draw(n_cells=300)
+    passed, totals = np.flatnonzero(np.arange(300) % 7), matrix.sum(axis=1)
+    whole = sp.csr_matrix(matrix.astype(np.int32))
+    var = pd.DataFrame(index=names)
+    counts.write(AnnData(whole, obs=pd.DataFrame(index=[f"S_{i}" for i in range(300)]), var=var), tmp_path / "raw.h5ad")
+    found, _ = qc_cells.score_doublets(tmp_path / "raw.h5ad", passed, totals, SETTINGS, seed=0)
+    np.testing.assert_array_equal(found.score, doublets.find_doublets(whole[passed]).score)
+    assert found.score.max() > 0
 
 
 def run(tmp_path, matrix, names, *, organism="human", sex="unknown", **settings):

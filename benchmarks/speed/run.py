@@ -10,10 +10,7 @@ on another day keep their rows, `--add` adds runs to those of a size, and `--cel
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +18,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import psutil
 import yaml
@@ -29,13 +25,14 @@ import yaml
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
+from page import COLUMNS, PLAIN, SCARF, TO_RESULTS, write_page  # noqa: E402
+
 from mscape import counts  # noqa: E402
 
 LOT = 10_000  # cells of a sample
-PLAIN = "scanpy script"
 SAME = ("results/speed/speed.h5ad", "results/speed/markers.tsv")  # what the script computes, and what that takes
+RUNS = "measurements.tsv"
 INPUT = "simulate_study"  # the rule that makes the input of all, once
-COLUMNS = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
 
 
 def study(cells: int) -> dict:
@@ -106,16 +103,22 @@ def arms(folder: Path, files: list[Path], cells: int, options: argparse.Namespac
     found = {"mscape": ours}
     if cells not in options.cells:
         return found
-    found["mscape, to the script's results"] = workflow(folder, *SAME, cores=options.cores)
+    found[TO_RESULTS] = workflow(folder, *SAME, cores=options.cores)
     if options.memory_gb:
         found[f"mscape, memory_gb: {options.memory_gb:g}"] = [*ours, "--config", f"memory_gb={options.memory_gb:g}"]
     own = Path(__file__).parent
     found[PLAIN] = [sys.executable, str(own / "scanpy_script.py"), str(folder / "plain.h5ad"), *map(str, files)]
     if options.scarf:
         joined = folder / "joined.h5ad"
-        if not joined.exists():
+        if not joined.exists() or joined.stat().st_mtime < max(file.stat().st_mtime for file in files):
             join(files, joined)
-        found["scarf"] = [str(options.scarf), str(own / "scarf_script.py"), str(joined), str(folder / "scarf.zarr")]
+        found[SCARF] = [
+            str(options.scarf),
+            str(own / "scarf_script.py"),
+            str(joined),
+            str(folder / "scarf.zarr"),
+            str(options.cores),
+        ]
     return found
 
 
@@ -140,27 +143,28 @@ def measure_size(cells: int, options: argparse.Namespace) -> None:
     files = [folder / f"data/speed/{sample}/simulated.h5ad" for sample in samples]
     log = folder / "run.log"
     measure(workflow(folder, *(str(f.relative_to(folder)) for f in files), cores=options.cores), log)  # input of all
-    for _ in range(options.repeats):
+    runs = read_runs(options.data)
+    if not options.add:  # the old runs of this size go when the first new one is there
+        runs = runs[runs["cells"] != cells]
+    begun = 0 if runs.empty else int(runs["turn"].max())
+    for turn in range(begun + 1, begun + 1 + options.repeats):
         for what, command in arms(folder, files, cells, options).items():
             if what.startswith("mscape"):
                 for old in (folder / "results", *(set((folder / "logs").glob("*")) - {folder / "logs" / INPUT})):
                     shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            save({"cells": cells, "what": what, **measure(command, log)}, options.data)
+            row = {"cells": cells, "turn": turn, "what": what, **measure(command, log)}
+            runs = pd.concat([runs, pd.DataFrame([row])], ignore_index=True)
+            runs.to_csv(options.data / RUNS, sep="\t", index=False)
             if what == "mscape":
                 stages(folder).to_csv(folder / "stages.tsv", sep="\t")
             if what == PLAIN:
                 agreement(folder, files).to_csv(folder / "agreement.tsv", sep="\t", index=False)
 
 
-def save(row: dict, data: Path) -> None:
-    """Add a run to those that are kept."""
-    pd.concat([read_runs(data), pd.DataFrame([row])]).to_csv(data / "measurements.tsv", sep="\t", index=False)
-
-
 def read_runs(data: Path) -> pd.DataFrame:
     """Read the runs that are kept: one row each, in their order."""
-    kept = data / "measurements.tsv"
-    return pd.read_csv(kept, sep="\t") if kept.exists() else pd.DataFrame(columns=["cells", "what", *COLUMNS])
+    kept = data / RUNS
+    return pd.read_csv(kept, sep="\t") if kept.exists() else pd.DataFrame(columns=["cells", "turn", "what", *COLUMNS])
 
 
 def agreement(folder: Path, files: list[Path]) -> pd.DataFrame:
@@ -207,79 +211,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs/speed.md")
     options = parser.parse_args()
     for cells in [*options.cells, *options.alone]:
-        if not options.add:
-            old = read_runs(options.data)
-            old[old["cells"] != cells].to_csv(options.data / "measurements.tsv", sep="\t", index=False)
         measure_size(cells, options)
-    rows = read_runs(options.data)
-    by_stage = {n: pd.read_csv(options.data / f"{n}/stages.tsv", sep="\t", index_col="rule") for n in sizes(rows)}
-    options.out.write_text(page(rows, by_stage, options), encoding="utf-8")
-
-
-def sizes(rows: pd.DataFrame) -> list[int]:
-    """Sizes that were measured, ascending."""
-    return sorted(int(n) for n in rows["cells"].unique())
-
-
-def slopes(rows: pd.DataFrame) -> dict[str, float]:
-    """Fit time and memory of the workflow as powers of the number of cells, over the medians of all sizes."""
-    ours = rows[rows["what"] == "mscape"].groupby("cells")[COLUMNS].median()
-    return {c: float(np.polyfit(np.log(ours.index.astype(float)), np.log(ours[c]), 1)[0]) for c in COLUMNS}
-
-
-def agreements(data: Path, sizes: list[int]) -> list[str]:
-    """Table of what both results are worth against the simulated truth."""
-    lines = ["| cells | what | clusters of MSC | ARI with the states | doublets: AUPRC |", "|---|---|---|---|---|"]
-    for cells in sizes:
-        file = data / f"{cells}/agreement.tsv"
-        for row in pd.read_csv(file, sep="\t").itertuples() if file.exists() else ():
-            lines.append(f"| {cells:,} | {row.what} | {row.clusters} | {row.ari:.3f} | {row.doublet_auprc:.3f} |")
-    return lines
-
-
-def page(rows: pd.DataFrame, by_stage: dict[int, pd.DataFrame], options: argparse.Namespace) -> str:
-    """Write the figures as Markdown: medians, the ratio of each pair, and the slopes."""
-    lines = [
-        "# Speed",
-        "",
-        f"Written by `uv run python benchmarks/speed/run.py` on {datetime.datetime.now(tz=datetime.UTC).date()} "
-        f"(`--cores {options.cores}`; sizes and repeats as in the table; {os.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}, "
-        f"scanpy {importlib.metadata.version('scanpy')}). Simulated cells. The scanpy script takes the same steps as "
-        "far as scanpy has them, with its defaults; the workflow adds gate, cluster stability, calibrated scores, "
-        "donor statistics, passports and report. Memory is the peak of the summed resident memory of the process tree. "
-        "Medians; ratios pair by pair, with their range.",
-        "",
-        "| cells | what | runs | wall s | CPU s | peak GB | largest process GB |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for cells, group in rows.groupby("cells"):
-        pair = {what: part[COLUMNS].reset_index(drop=True) for what, part in group.groupby("what", sort=False)}
-        for what, part in pair.items():
-            said = " | ".join(f"{value:.3g}" for value in part.median())
-            lines.append(f"| {cells:,} | {what} | {len(part)} | {said} |")
-        for what in [what for what in pair if what != PLAIN and PLAIN in pair]:
-            ratio = pair[what] / pair[PLAIN]
-            said = " | ".join(f"{ratio[c].median():.2f} ({ratio[c].min():.2f}-{ratio[c].max():.2f})" for c in COLUMNS)
-            lines.append(f"| {cells:,} | {what} / {PLAIN} | {len(ratio)} | {said} |")
-    lines += ["", *agreements(options.data, sizes(rows))]
-    if len(sizes(rows)) > 1:
-        said = ", ".join(
-            f"{name} n^{value:.2f}"
-            for name, value in zip(("wall", "CPU", "memory", "largest process"), slopes(rows).values(), strict=True)
-        )
-        lines += ["", f"Growth of the workflow over {sizes(rows)[0]:,} to {sizes(rows)[-1]:,} cells: {said}."]
-    for cells, table in by_stage.items():
-        lines += [
-            "",
-            f"## Rules at {cells:,} cells (last run; jobs summed)",
-            "",
-            "| rule | jobs | wall s | peak MB |",
-        ]
-        lines += ["|---|---|---|---|"]
-        for rule, row in table.sort_values("wall_s", ascending=False).iterrows():
-            lines.append(f"| `{rule}` | {row['jobs']:.0f} | {row['wall_s']:.1f} | {row['peak_mb']:.0f} |")
-    return "\n".join(lines) + "\n"
+    write_page(read_runs(options.data), options.data, options.out, cores=options.cores)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def check_writable() -> None:
 check_writable()
 STUDY, SHEETS = load_study()
 THREADS = max(1, min(4, (workflow.cores or 8) // 2))  # of a heavy step; half the cores, so that two of them run at once
-ALONE = max(1, min(8, workflow.cores or 8))  # of a step for which all others of its dataset wait
+ALONE = max(1, min(4, workflow.cores or 4))  # of a step for which all others of its dataset wait
 DATASETS = list(STUDY["datasets"])
 GPU = STUDY["backend"] == "gpu"
 CARDS = int(GPU)  # of each heavy job

@@ -79,7 +79,7 @@ rule enrich_clusters:
         "logs/enrich_clusters/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: ALONE
+    threads: THREADS
     resources:
         mem_mb=memory("enrich_clusters"),
         runtime=minutes("enrich_clusters"),

@@ -82,8 +82,9 @@ def main(input, output, params):
 
 
 def job(input, output, params):
-    """Do what `main` does in a process that does nothing else."""
-    backend_cpu.skip_search()
+    """Do what `main` does, in a process that does nothing else."""
+    if backend.active().umap is backend_cpu.umap:
+        backend_cpu.skip_search()
     main(input, output, params)
 
 

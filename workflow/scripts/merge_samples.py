@@ -108,6 +108,7 @@ def main(input, output, params):
 
     def parts():
         for sample, path in paths.items():
+            # of the type of the file's column numbers, so that none is converted
             columns = var.index.get_indexer(counts.read_var(path).index).astype(np.int32)
             keep = (qc[sample]["qc"] == "pass").to_numpy()
             for start, stop, block in counts.blocks(path):

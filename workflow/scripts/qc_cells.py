@@ -214,10 +214,23 @@ def describe(cells: pd.DataFrame, qc: pd.Categorical, limits: dict[str, float]) 
     return notes
 
 
-def score_doublets(path: str, passed: np.ndarray, totals: np.ndarray, settings: dict, *, seed: int):
+def score_doublets(
+    path: str, passed: np.ndarray, totals: np.ndarray, settings: dict, *, seed: int
+) -> tuple[doublets.Doublets | None, str]:
     """Score the cells that pass; return the scores, or None and the reason.
 
     Of the counts only those of the variable genes are held in memory.
+
+    Parameters
+    ----------
+    path
+        raw.h5ad of the sample.
+    passed
+        Positions of the cells that pass, ascending.
+    totals
+        Counts of all cells of the file, shape (n_cells,).
+    settings, seed
+        Section ``qc`` of the config; of the simulated doublets.
     """
     if len(passed) < doublets.MIN_CELLS:
         return None, f"{len(passed)} cells are fewer than the {doublets.MIN_CELLS} that it takes"

@@ -18,7 +18,8 @@ logger = logging.getLogger("mscape.rank_markers")
 
 SURFACE = Path(__file__).parents[2] / "resources" / "surface_proteins.tsv"
 MAX_CELLS = 50_000  # of the test; larger datasets are sampled within clusters, all other numbers are of all cells
-HELD = 50_000_000  # values held at a time: 400 MB with their rows; each part is one more pass over the file
+HELD = 45_000_000  # values held at a time: 360 MB with their rows; each part is one more pass over the file
+BLOCK = 1_000_000  # values read at a time, beside those that are held
 MIN_FOLD = 0.5  # log2; genes that rise less are ranked behind those that rise more
 MAX_PVALUE = 0.05  # adjusted, of the genes that are ranked first
 COLUMNS = [
@@ -193,7 +194,7 @@ def read_sums(path, sums: Sums, *, cells: np.ndarray, tested: np.ndarray, totals
     Integers, shape (n_genes,).
     """
     seen, detected = 0, np.zeros(counts.read_shape(path)[1], dtype=np.int64)
-    for start, stop, block in counts.blocks(path):
+    for start, stop, block in counts.blocks(path, block_values=BLOCK):
         here = cells[start:stop]
         detected += np.bincount(block[tested[start:stop]].indices, minlength=len(detected))
         block = block if here.all() else block[here]
@@ -242,8 +243,8 @@ def read_values(path, part: slice, *, cells: np.ndarray, totals: np.ndarray, det
     indptr = np.concatenate([[0], np.cumsum(detected[part])])
     data, rows, place = np.empty(indptr[-1], np.float32), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
     seen = 0
-    for start, stop, block in counts.blocks(path):
-        block = block[:, part][cells[start:stop]]
+    for start, stop, block in counts.blocks(path, block_values=BLOCK):
+        block = block[cells[start:stop]][:, part]
         here = slice(seen, seen + block.shape[0])
         block = counts.lognorm(block, totals[here], target=variable_genes.TARGET).tocsc()
         to = np.arange(block.nnz) + np.repeat(place - block.indptr[:-1], np.diff(block.indptr))

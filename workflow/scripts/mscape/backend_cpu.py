@@ -29,10 +29,11 @@ def skip_search() -> None:
     """
     import numba
 
-    numba.config.DISABLE_JIT = True
-    import pynndescent  # noqa: F401
-
-    numba.config.DISABLE_JIT = False
+    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+    try:
+        import pynndescent  # noqa: F401
+    finally:
+        numba.config.DISABLE_JIT = before
 
 
 def harmony(rep: np.ndarray, batch: pd.Series, *, seed: int = 0, threads: int = 1) -> np.ndarray:

@@ -64,7 +64,7 @@ def expect_rate(n_cells: int) -> float:
     return min(PER_THOUSAND * n_cells / 1000, MAX_RATE)
 
 
-def find_doublets(counts: sp.csr_matrix, *, n_genes: int = 2000, **options) -> Doublets:
+def find_doublets(counts: sp.csr_matrix, *, n_genes: int = 2000, **options: float | None) -> Doublets:
     """Score each cell of a sample whose counts are held in memory.
 
     Parameters
@@ -175,8 +175,8 @@ def choose_genes(
     detected, sums, squares, n_cells = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), 0
     for block in blocks:
         rows = slice(n_cells, n_cells + block.shape[0])
-        shares = sp.csr_matrix(block, dtype=np.float64)
-        shares.data /= np.repeat(totals[rows], np.diff(block.indptr))
+        shares = block.data / np.repeat(totals[rows], np.diff(block.indptr))
+        shares = sp.csr_matrix((shares, block.indices, block.indptr), shape=block.shape)
         detected += np.bincount(block.indices, minlength=n_columns)
         sums += np.asarray(shares.sum(axis=0)).ravel()
         np.square(shares.data, out=shares.data)
@@ -187,7 +187,7 @@ def choose_genes(
     if usable.size <= n_genes:
         return usable
     mean, variance = mean[usable], (squares / n_cells - mean**2)[usable]
-    excess = np.log(np.maximum(variance / mean, 1e-18))
+    excess = np.log(np.maximum(variance / mean, 1e-18))  # of shares of a cell's counts, far below 1
     order = np.argsort(mean, kind="stable")
     bins = np.empty(usable.size, dtype=np.int64)
     bins[order] = np.arange(usable.size) * 20 // usable.size

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def digest_sources(script: Path) -> str:
@@ -40,8 +43,10 @@ def _imported(file: Path, folder: Path) -> frozenset[Path]:
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            package = file.relative_to(folder).parts[: -node.level] if node.level else ()
+            base = [*package, *filter(None, [node.module])]
+            names |= {".".join([*base, *more]) for more in ([], *([alias.name] for alias in node.names))}
     parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)}
     paths = [folder / name.replace(".", "/") for name in parents]
     files = [candidate for path in paths for candidate in (path.with_suffix(".py"), path / "__init__.py")]
