@@ -298,6 +298,24 @@ def memory(step: str, size=input_size):
     return mem_mb
 
 
+def heavy_threads(step: str):
+    """Function of a job's input that gives a heavy step's threads: half of the cores, or all where it will run alone.
+
+    It does where memory_gb has no place for a second one like it.
+    """
+    needed = memory(step)
+
+    def threads(wildcards, input, attempt) -> int:
+        return ALONE if MEMORY_MB and 2 * needed(wildcards, input, attempt) > MEMORY_MB else THREADS
+
+    return threads
+
+
+def embedding_threads(wildcards, input, attempt) -> int:
+    """Threads of embed_cells: nothing runs beside the embedding of all cells."""
+    return ALONE if wildcards.scope == "all" else heavy_threads("embed_cells")(wildcards, input, attempt)
+
+
 def minutes(step: str, size=input_size):
     """Function of a job's input and attempt that gives its time limit in minutes."""
 

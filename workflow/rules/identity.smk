@@ -17,7 +17,7 @@ rule embed_cells:
     priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    threads: lambda wildcards: ALONE if wildcards.scope == "all" else THREADS
+    threads: embedding_threads
     resources:
         mem_mb=memory("embed_cells"),
         runtime=minutes("embed_cells"),

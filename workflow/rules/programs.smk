@@ -23,7 +23,7 @@ rule score_programs:
     priority: 1  # before the maps, for which nothing waits
     conda:
         HEAVY_ENV
-    threads: THREADS
+    threads: heavy_threads("score_programs")
     resources:
         mem_mb=memory("score_programs"),
         runtime=minutes("score_programs"),

@@ -49,7 +49,7 @@ rule rank_markers:
         "logs/rank_markers/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: THREADS
+    threads: heavy_threads("rank_markers")
     resources:
         mem_mb=memory("rank_markers"),
         runtime=minutes("rank_markers"),
@@ -79,7 +79,7 @@ rule enrich_clusters:
         "logs/enrich_clusters/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: THREADS
+    threads: heavy_threads("enrich_clusters")
     resources:
         mem_mb=memory("enrich_clusters"),
         runtime=minutes("enrich_clusters"),

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+ROWS = 5000  # cells that are summed at a time
 PSEUDO = 0.1  # scaled counts added to both means: a fold change of two near-silent genes is none
 
 
@@ -29,11 +30,14 @@ class Profiles:
         import scipy.sparse as sp
 
         k = n_clusters or int(clusters.max()) + 1
-        member = sp.csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), shape=(k, len(clusters)))
         self.n = np.bincount(clusters, minlength=k).astype(float)
-        self.total = _dense(member, values, values.data)
-        self.square = _dense(member, values, values.data.astype(np.float64) ** 2)
-        self.scaled = _dense(member, values, np.expm1(values.data.astype(np.float64)))
+        self.total, self.square, self.scaled = np.zeros((3, k, values.shape[1]))
+        for start in range(0, values.shape[0], ROWS):
+            part, own = values[start : start + ROWS], clusters[start : start + ROWS]
+            member = sp.csr_matrix((np.ones(len(own)), (own, np.arange(len(own)))), shape=(k, len(own)))
+            exact = part.data.astype(np.float64)
+            for table, data in ((self.total, exact), (self.square, exact**2), (self.scaled, np.expm1(exact))):
+                table += (member @ sp.csr_matrix((data, part.indices, part.indptr), shape=part.shape)).toarray()
 
     def merge(self, a: int, b: int) -> None:
         """Add cluster b to cluster a; b becomes empty."""
@@ -61,9 +65,3 @@ class Profiles:
         limit = ordered[below][-1] if below.any() else -1.0
         fold = np.abs(np.log2((self.scaled[a] / self.n[a] + PSEUDO) / (self.scaled[b] / self.n[b] + PSEUDO)))[some]
         return int(((pvalues <= limit) & (fold >= np.log2(min_fold))).sum())
-
-
-def _dense(member: sp.csr_matrix, values: sp.csr_matrix, data: np.ndarray) -> np.ndarray:
-    import scipy.sparse as sp
-
-    return (member @ sp.csr_matrix((data, values.indices, values.indptr), shape=values.shape)).toarray()
