@@ -146,7 +146,8 @@ def measure_size(cells: int, options: argparse.Namespace) -> None:
     runs = read_runs(options.data)
     if not options.add:  # the old runs of this size go when the first new one is there
         runs = runs[runs["cells"] != cells]
-    begun = 0 if runs.empty else int(runs["turn"].max())
+    turns = runs.loc[runs["cells"] == cells, "turn"]
+    begun = 0 if turns.empty else int(turns.max())
     for turn in range(begun + 1, begun + 1 + options.repeats):
         for what, command in arms(folder, files, cells, options).items():
             if what.startswith("mscape"):
