@@ -146,6 +146,15 @@ def test_a_changed_setting_reruns_only_what_uses_it(root, tiny):
     assert "rule qc_cells:" not in plan
 
 
+@pytest.mark.parametrize(("memory_gb", "threads"), [(40, 1), (0.6, 2)])
+def test_a_heavy_step_takes_all_cores_where_memory_has_no_place_for_two(root, tiny, memory_gb, threads):
+    folder, config = tiny
+    options = ["--dry-run", "--forcerun", "rank_markers", "--config", f"memory_gb={memory_gb}"]
+    plan = snakemake(root, folder, *options, "--", "results/tiny/markers.tsv", config=config).stdout
+    said = re.search(r"threads: (\d+)", plan[plan.index("rule rank_markers:") :].split("\n\n")[0])
+    assert (int(said[1]) if said else 1) == threads
+
+
 def test_a_mistyped_key_stops_the_run_and_is_named(root, tmp_path):
     config = tmp_path / "study.yaml"
     config.write_text(yaml.safe_dump({**TINY, "gate": {"panle": "isct2006"}}))
