@@ -14,7 +14,7 @@ rule embed_cells:
         "logs/embed_cells/{dataset}.{scope}.log",
     benchmark:
         "logs/embed_cells/{dataset}.{scope}.tsv"
-    priority: 1  # before the maps, for which nothing waits
+    priority: 2  # most steps wait for it
     conda:
         HEAVY_ENV
     threads: embedding_threads
@@ -77,7 +77,7 @@ rule gate_msc:
         "logs/gate_msc/{dataset}.log",
     benchmark:
         "logs/gate_msc/{dataset}.tsv"
-    priority: 1  # before the maps, for which nothing waits
+    priority: 2  # most steps wait for it
     conda:
         HEAVY_ENV
     resources:

@@ -18,7 +18,7 @@ rule cluster_cells:
         "logs/cluster_cells/{dataset}.log",
     benchmark:
         "logs/cluster_cells/{dataset}.tsv"
-    priority: 1  # before the maps, for which nothing waits
+    priority: 2  # most steps wait for it
     conda:
         HEAVY_ENV
     resources:
