@@ -77,7 +77,7 @@ def runs_table(runs: pd.DataFrame) -> list[str]:
     for cells, group in runs.groupby("cells"):
         pair = {what: part.set_index("turn")[COLUMNS] for what, part in group.groupby("what", sort=False)}
         for what, part in pair.items():
-            said = " | ".join(f"{value:.3g}" for value in part.median())
+            said = " | ".join(f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in part.median())
             lines.append(f"| {cells:,} | {what} | {len(part)} | {said} |")
         for what in [what for what in pair if what != PLAIN and PLAIN in pair]:
             ratio = (pair[what] / pair[PLAIN]).dropna()
