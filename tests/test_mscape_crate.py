@@ -122,7 +122,7 @@ def test_the_validator_finds_no_fault(study, context_from_package, profile):
     assert faults(root, profile) == []
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # the validator's own
 def test_the_validator_would_see_a_missing_action(study, context_from_package):
     root, _, _ = study
     document = json.loads((root / crate.METADATA).read_text(encoding="utf-8"))

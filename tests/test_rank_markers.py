@@ -7,7 +7,7 @@ from anndata import AnnData
 from cluster_cases import draw_counts, run_markers, write_study
 
 import rank_markers
-from mscape import counts
+from mscape import counts, marker_values
 from mscape.marker_sums import Sums
 
 
@@ -117,10 +117,10 @@ def test_the_part_of_the_genes_that_is_held_does_not_change_the_table(clustered,
     tested = np.r_[0:40, 50:100, 150:200]  # some blocks have no cell that is tested
     monkeypatch.setattr(rank_markers, "sample_cells", lambda *_, **__: tested)
     whole, _ = run_markers(clustered)
-    monkeypatch.setattr(rank_markers, "BLOCK", 100)
-    read, parts = rank_markers.read_values, []
+    monkeypatch.setattr(marker_values, "BLOCK", 100)
+    read, parts = marker_values.read_values, []
     monkeypatch.setattr(rank_markers, "HELD", 1000)
-    monkeypatch.setattr(rank_markers, "read_values", lambda *at, **how: parts.append(read(*at, **how)) or parts[-1])
+    monkeypatch.setattr(marker_values, "read_values", lambda *at, **how: parts.append(read(*at, **how)) or parts[-1])
     in_parts, _ = run_markers(clustered)
     pd.testing.assert_frame_equal(whole, in_parts)
     assert len(parts) > 5
@@ -146,7 +146,7 @@ def test_large_data_are_sampled_and_small_clusters_kept_whole():
 
 
 def test_a_sample_is_tested_and_all_cells_are_summed(clustered, monkeypatch):
-    monkeypatch.setattr(rank_markers, "BLOCK", 100)
+    monkeypatch.setattr(marker_values, "BLOCK", 100)
     whole, _ = run_markers(clustered)
     monkeypatch.setattr(rank_markers, "sample_cells", lambda *_, **__: np.arange(0, 200, 2))
     part, _ = run_markers(clustered)

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import itertools
 import logging
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape import counts, markers, step, variable_genes
+from mscape import counts, marker_values, markers, step
 from mscape.marker_sums import Sums
 
 logger = logging.getLogger("mscape.rank_markers")
@@ -19,7 +18,6 @@ logger = logging.getLogger("mscape.rank_markers")
 SURFACE = Path(__file__).parents[2] / "resources" / "surface_proteins.tsv"
 MAX_CELLS = 50_000  # of the test; larger datasets are sampled within clusters, all other numbers are of all cells
 HELD = 45_000_000  # values held at a time: 360 MB with their rows; each part is one more pass over the file
-BLOCK = 1_000_000  # values read at a time, beside those that are held
 MIN_FOLD = 0.5  # log2; genes that rise less are ranked behind those that rise more
 MAX_PVALUE = 0.05  # adjusted, of the genes that are ranked first
 COLUMNS = [
@@ -175,85 +173,6 @@ def find_surface(var: pd.DataFrame, *, organism: str = "human") -> pd.DataFrame:
     return table[~table.index.duplicated()]
 
 
-def read_sums(path, sums: Sums, *, cells: np.ndarray, tested: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Sum up all chosen cells in one pass, and count in how many of the tested ones each gene is seen.
-
-    Parameters
-    ----------
-    path
-        A whole stage file.
-    sums
-        Of the chosen cells; filled.
-    cells, tested
-        Which cells of the file are chosen, and which of these are tested: bool, shape (n_cells_of_the_file,).
-    totals
-        Total counts of the chosen cells.
-
-    Returns
-    -------
-    Integers, shape (n_genes,).
-    """
-    seen, detected = 0, np.zeros(counts.read_shape(path)[1], dtype=np.int64)
-    for start, stop, block in counts.blocks(path, block_values=BLOCK):
-        here = cells[start:stop]
-        detected += np.bincount(block[tested[start:stop]].indices, minlength=len(detected))
-        block = block if here.all() else block[here]
-        sums.add(seen, counts.lognorm(block, totals[seen : seen + block.shape[0]], target=variable_genes.TARGET))
-        seen += block.shape[0]
-    return detected
-
-
-def split_genes(detected: np.ndarray, held: int) -> list[slice]:
-    """Split the genes into parts of at most so many values.
-
-    Parameters
-    ----------
-    detected
-        In how many cells each gene is seen, shape (n_genes,).
-    held
-        Values that are held at a time; a single gene may exceed it.
-    """
-    before, edges = np.concatenate([[0], np.cumsum(detected)]), [0]
-    while edges[-1] < len(detected):
-        last = int(np.searchsorted(before, before[edges[-1]] + held, side="right")) - 1
-        edges.append(max(last, edges[-1] + 1))
-    return list(itertools.starmap(slice, itertools.pairwise(edges)))
-
-
-def read_values(path, part: slice, *, cells: np.ndarray, totals: np.ndarray, detected: np.ndarray) -> sp.csc_matrix:
-    """Read the log-normalised values of some genes, in one pass over the file.
-
-    Parameters
-    ----------
-    path
-        A whole stage file.
-    part
-        Which genes.
-    cells
-        Which cells, bool, shape (n_cells_of_the_file,).
-    totals
-        Total counts of these cells.
-    detected
-        In how many of these cells each gene is seen, shape (n_genes,).
-
-    Returns
-    -------
-    CSC with sorted indices, float32, shape (cells.sum(), genes of the part).
-    """
-    indptr = np.concatenate([[0], np.cumsum(detected[part])])
-    data, rows, place = np.empty(indptr[-1], np.float32), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
-    seen = 0
-    for start, stop, block in counts.blocks(path, block_values=BLOCK):
-        block = block[cells[start:stop]][:, part]
-        here = slice(seen, seen + block.shape[0])
-        block = counts.lognorm(block, totals[here], target=variable_genes.TARGET).tocsc()
-        to = np.arange(block.nnz) + np.repeat(place - block.indptr[:-1], np.diff(block.indptr))
-        data[to], rows[to] = block.data, block.indices + seen
-        place += np.diff(block.indptr)
-        seen = here.stop
-    return sp.csc_matrix((data, rows, indptr), shape=(seen, len(detected[part])))
-
-
 def sample_cells(clusters: pd.Series, *, max_cells: int = MAX_CELLS, seed: int = 0) -> np.ndarray:
     """Choose at most ``max_cells`` cells, small clusters whole, large ones in proportion; positions in order."""
     if len(clusters) <= max_cells:
@@ -290,10 +209,12 @@ def main(input, output, params):
         of_file[keep] = tested
         sums = Sums(clusters, obs["donor_id"], len(genes))
         totals = obs["total_counts"].to_numpy(dtype=float)
-        detected = read_sums(input.h5ad, sums, cells=keep, tested=of_file, totals=totals)
+        detected = marker_values.read_sums(input.h5ad, sums, cells=keep, tested=tested, totals=totals)
         tests = []
-        for part in split_genes(detected, HELD):
-            values = read_values(input.h5ad, part, cells=of_file, totals=totals[tested], detected=detected)
+        for part in marker_values.split_genes(detected, HELD):
+            values = marker_values.read_values(
+                input.h5ad, part, cells=of_file, totals=totals[tested], detected=detected
+            )
             tests.append(run_wilcoxon(values, clusters[tested], genes[part], threads=params.threads))
             del values
         table = rank_genes(pd.concat(tests), genes, sums)

@@ -87,7 +87,7 @@ def read_obs(path: str | Path) -> pd.DataFrame:
 
 
 def blocks(
-    path: str | Path, *, genes: Sequence[str] | None = None, block_values: int = BLOCK_VALUES
+    path: str | Path, *, genes: Sequence[str] | slice | None = None, block_values: int = BLOCK_VALUES
 ) -> Iterator[tuple[int, int, sp.csr_matrix]]:
     """Read counts a block of rows at a time.
 
@@ -96,7 +96,7 @@ def blocks(
     path
         A whole stage file with ``X`` as CSR.
     genes
-        Columns to keep, in this order; all of them if not given.
+        Columns to keep: names, in this order, or a slice of all; every column if not given.
     block_values
         Upper bound of the non-zero values that a block holds before genes are chosen (a single row may exceed it).
 
@@ -112,7 +112,7 @@ def blocks(
     KeyError
         If a gene is not in ``var_names``.
     """
-    columns = None if genes is None else _columns(path, genes)
+    columns = genes if genes is None or isinstance(genes, slice) else _columns(path, genes)
     with _open_csr(path) as (data, indices, indptr, shape):
         start = 0
         while start < shape[0]:

@@ -165,11 +165,11 @@ def log_columns(path: str | Path, genes: np.ndarray, *, cells: np.ndarray, total
 
 
 def log_blocks(
-    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray
+    path: str | Path, genes: np.ndarray | slice | None, *, cells: np.ndarray, totals: np.ndarray, **reading: int
 ) -> Iterator[sp.csr_matrix]:
-    """Yield what `log_columns` returns, a block of cells at a time."""
+    """Yield what `log_columns` returns, a block of cells at a time; genes and reading as for ``counts.blocks``."""
     seen = 0
-    for start, stop, block in counts.blocks(path, genes=list(genes)):
+    for start, stop, block in counts.blocks(path, genes=genes, **reading):
         block = block[cells[start:stop]]
         yield counts.lognorm(block, totals[seen : seen + block.shape[0]], target=TARGET)
         seen += block.shape[0]
