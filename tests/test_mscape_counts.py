@@ -25,6 +25,35 @@ def test_blocks_put_together_are_the_matrix(written):
     assert all(block.nnz <= 60 for _, _, block in parts)
 
 
+def test_one_block_is_read_ahead_and_no_more(written, monkeypatch):
+    started, split = [], counts._split_rows
+
+    def note(*given):
+        for rows in split(*given):
+            started.append(rows)
+            yield rows
+
+    monkeypatch.setattr(counts, "_split_rows", note)
+    for n, _ in enumerate(counts.blocks(written[1], block_values=60), 1):
+        assert len(started) <= n + 1
+    assert len(started) == n > 3
+
+
+def test_a_reader_that_stops_early_closes_the_file(written):
+    parts = counts.blocks(written[1], block_values=60)
+    next(parts)
+    parts.close()
+    with h5py.File(written[1], "r+") as file:  # refused while it is open for reading
+        file.attrs["written"] = True
+
+
+def test_a_block_that_cannot_be_read_is_an_error(written):
+    with h5py.File(written[1], "r+") as file:
+        file["X/indices"].id.write_direct_chunk((0,), b"broken")
+    with pytest.raises(OSError, match="read"):
+        list(counts.blocks(written[1], block_values=60))
+
+
 def test_a_row_larger_than_a_block_is_still_read(written):
     adata, path = written
     assert [stop - start for start, stop, _ in counts.blocks(path, block_values=1)] == [1] * adata.n_obs

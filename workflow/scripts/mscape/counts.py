@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from mscape.ahead import ahead
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def read_obs(path: str | Path) -> pd.DataFrame:
 def blocks(
     path: str | Path, *, genes: Sequence[str] | slice | None = None, block_values: int = BLOCK_VALUES
 ) -> Iterator[tuple[int, int, sp.csr_matrix]]:
-    """Read counts a block of rows at a time.
+    """Read counts a block of rows at a time, the next one while the caller works on this one.
 
     Parameters
     ----------
@@ -114,17 +115,24 @@ def blocks(
     """
     columns = genes if genes is None or isinstance(genes, slice) else _columns(path, genes)
     with _open_csr(path) as (data, indices, indptr, shape):
-        start = 0
-        while start < shape[0]:
-            stop = int(np.searchsorted(indptr, indptr[start] + block_values, side="right")) - 1
-            stop = min(max(stop, start + 1), shape[0])
+
+        def read(rows: tuple[int, int]) -> tuple[int, int, sp.csr_matrix]:
+            start, stop = rows
             span = slice(indptr[start], indptr[stop])
-            block = sp.csr_matrix(
-                (data[span], indices[span], indptr[start : stop + 1] - indptr[start]),
-                shape=(stop - start, shape[1]),
-            )
+            arrays = data[span], indices[span], indptr[start : stop + 1] - indptr[start]
+            return start, stop, sp.csr_matrix(arrays, shape=(stop - start, shape[1]))
+
+        for start, stop, block in ahead(read, _split_rows(indptr, block_values)):
             yield start, stop, block if columns is None else block[:, columns]
-            start = stop
+
+
+def _split_rows(indptr: np.ndarray, block_values: int) -> Iterator[tuple[int, int]]:
+    start, n = 0, len(indptr) - 1
+    while start < n:
+        stop = int(np.searchsorted(indptr, indptr[start] + block_values, side="right")) - 1
+        stop = min(max(stop, start + 1), n)
+        yield start, stop
+        start = stop
 
 
 def read_genes(path: str | Path, genes: Sequence[str]) -> sp.csc_matrix:

@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
 from mscape import backend, neighbour_search
+from mscape.ahead import ahead
 from mscape.step import UserError
 from mscape.variable_genes import log_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from anndata import AnnData
 
+KEPT = 30_000_000  # values of variable genes that stay in memory between two passes: 240 MB with their columns
+
+
+class TwoPasses:
+    """Blocks to go through twice: kept the first time as long as they are small, else read again.
+
+    Parameters
+    ----------
+    read
+        Gives the blocks, in the same order each time.
+    kept
+        Values that may be kept.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[sp.csr_matrix]], kept: int) -> None:
+        self._read, self._limit, self._kept = read, kept, None
+
+    def __iter__(self) -> Iterator[sp.csr_matrix]:
+        """Yield the blocks."""
+        if self._kept:
+            yield from self._kept
+            return
+        kept, size = [], 0
+        for block in self._read():
+            size += block.nnz
+            if size <= self._limit:
+                kept.append(block)
+            else:
+                kept.clear()
+            yield block
+        self._kept = kept
+
 
 def principal_components(
-    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray, n_pcs: int = 30
+    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray, n_pcs: int = 30, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of log-normalised genes, from their covariance, which is summed over blocks of cells.
 
@@ -38,6 +72,8 @@ def principal_components(
         Total counts of these cells, shape (n_cells,).
     n_pcs
         Number of components.
+    threads
+        Of the covariance; the result does not depend on them.
 
     Returns
     -------
@@ -59,16 +95,16 @@ def principal_components(
             "cells, or look at accounting.tsv for where they were lost."
         )
         raise UserError(msg)
-    find = backend.active().pca or principal_axes
-    axes, mean, ratio = find(log_blocks(path, genes, cells=cells, totals=totals), n_genes, n_comps)
+    find = backend.active().pca or functools.partial(principal_axes, threads=threads)
+    blocks = TwoPasses(functools.partial(log_blocks, path, genes, cells=cells, totals=totals), KEPT)
+    axes, mean, ratio = find(iter(blocks), n_genes, n_comps)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
-    parts = [block @ axes for block in log_blocks(path, genes, cells=cells, totals=totals)]
-    scores = np.concatenate(parts) - mean @ axes
+    scores = np.concatenate([block @ axes for block in blocks]) - mean @ axes
     return np.round(scores, 4).astype(np.float32), ratio
 
 
 def principal_axes(
-    blocks: Iterable[sp.csr_matrix], n_genes: int, n_comps: int
+    blocks: Iterable[sp.csr_matrix], n_genes: int, n_comps: int, *, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Principal axes of cells that are seen block by block, largest first.
 
@@ -78,6 +114,8 @@ def principal_axes(
         Log-normalised values, CSR, shape (n_cells_of_the_block, n_genes).
     n_genes, n_comps
         Genes, and axes wanted.
+    threads
+        Blocks that are worked on at a time; they are summed up in their order.
 
     Returns
     -------
@@ -88,12 +126,16 @@ def principal_axes(
     variance_ratio
         Share of the variance that each axis holds, shape (n_comps,).
     """
+
+    def multiply(block: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, int]:
+        dense = block.toarray().astype(np.float64)  # much faster than the other way round
+        return dense.T @ dense, dense.sum(axis=0), len(dense)
+
     gram, sums, n = np.zeros((n_genes, n_genes)), np.zeros(n_genes), 0
-    for block in blocks:
-        dense = block.toarray().astype(np.float64)
-        gram += dense.T @ dense
-        sums += dense.sum(axis=0)
-        n += len(dense)
+    for products, total, size in ahead(multiply, blocks, threads=threads):
+        gram += products
+        sums += total
+        n += size
     covariance = gram - np.outer(sums, sums / n)
     values, axes = leading_vectors(covariance, n_comps)
     return axes, sums / n, values / np.trace(covariance)
