@@ -8,9 +8,8 @@ import urllib.parse
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
-from mscape import addresses, demand, formats, sniff, step, transfer
+from mscape import addresses, demand, formats, sniff, step, transfer, yaml_file
 from mscape.config import is_remote
 from mscape.findings import Finding, judge
 from mscape.orthologs import read_orthologs
@@ -205,7 +204,7 @@ def main(input, output, params):
     ``output.done`` is written only if there is no error.
     """
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
-    markers = yaml.safe_load(Path(input.markers).read_text(encoding="utf-8"))
+    markers = yaml_file.read(Path(input.markers))
     gate = markers["panels"][PANEL]
     panel = {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
     report = Path(str(params.report))

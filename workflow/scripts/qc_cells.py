@@ -7,9 +7,8 @@ import anndata
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-import yaml
 
-from mscape import ambient, counts, doublets, step
+from mscape import ambient, counts, doublets, step, yaml_file
 from mscape.low_quality import find_low_quality
 from mscape.sex import check_sex, sum_sex_genes
 
@@ -252,7 +251,7 @@ def measure_ambient(
     """Estimate the ambient share from the lineage panels of the marker file."""
     if organism != "human":
         return ambient.Ambient(fraction=np.nan, source="not assessable: lineage panels are for human cells")
-    all_lineages = yaml.safe_load(markers.read_text(encoding="utf-8"))["lineages"]
+    all_lineages = yaml_file.read(markers)["lineages"]
     there = set(counts.read_var(path).index)
     lineages = {
         name: [gene for gene in panel["genes"] if gene in there]

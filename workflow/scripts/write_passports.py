@@ -6,9 +6,8 @@ import math
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
-from mscape import contract, counts, passport, passport_gate, passport_quality, passport_scores, step
+from mscape import contract, counts, passport, passport_gate, passport_quality, passport_scores, step, yaml_file
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +141,7 @@ def validate(document: dict) -> None:
     """
     from mscape.config import list_faults
 
-    faults = list_faults(document, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    faults = list_faults(document, yaml_file.read(SCHEMA))
     if faults:
         msg = "the passports do not fit their schema: " + "; ".join(faults[:10])
         raise ValueError(msg)

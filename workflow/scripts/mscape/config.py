@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import yaml
 from jsonschema import Draft202012Validator
 
+from mscape import yaml_file
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def complete_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
 
 def load_schema(path: Path) -> dict:
     """Read a JSON Schema written as YAML."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml_file.read(path)
 
 
 def is_remote(path: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
+from mscape import yaml_file
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def read_markers(path: str | Path, extra: Iterable[str | Path] = ()) -> tuple[di
     panels, lineages = {}, {}
     for file in (path, *extra):
         try:
-            content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+            content = yaml_file.read(Path(file))
         except (OSError, yaml.YAMLError) as error:
             msg = f"Panel file {str(file)!r} cannot be read ({error}). Expected YAML with `panels:` or `lineages:`."
             raise UserError(msg) from None

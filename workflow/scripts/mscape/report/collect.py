@@ -12,10 +12,9 @@ import h5py
 import hdf5plugin  # noqa: F401  registers the zstd filter
 import numpy as np
 import pandas as pd
-import yaml
 from anndata.io import read_elem
 
-from mscape import counts
+from mscape import counts, yaml_file
 from mscape.step import UserError
 
 logger = logging.getLogger("mscape")
@@ -170,7 +169,7 @@ def read_dataset(input: object, *, name: str) -> Dataset:
         light=light,
         missing=missing,
         passports=json.loads(files["passports"][0].read_text(encoding="utf-8")),
-        config=yaml.safe_load(files["config"][0].read_text(encoding="utf-8")) if "config" in files else {},
+        config=yaml_file.read(files["config"][0]) if "config" in files else {},
         files=files,
     )
     if "run" in files:

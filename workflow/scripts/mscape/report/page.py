@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
-import yaml
 from markupsafe import Markup
 
+from mscape import yaml_file
 from mscape.report import colours
 from mscape.report.words import interval_text, number, percent, value_text
 
@@ -91,12 +91,12 @@ def version() -> str:
 
 def glossary() -> dict[str, dict]:
     """Definitions behind the question marks."""
-    return yaml.safe_load((TEMPLATES / "glossary.yaml").read_text(encoding="utf-8"))
+    return yaml_file.read(TEMPLATES / "glossary.yaml")
 
 
 def citations() -> dict[str, str]:
     """Works that the methods paragraph cites."""
-    return yaml.safe_load((TEMPLATES / "citations.yaml").read_text(encoding="utf-8"))
+    return yaml_file.read(TEMPLATES / "citations.yaml")
 
 
 def render(template: str, *, scripts: Sequence[str] = (), **context: object) -> str:
