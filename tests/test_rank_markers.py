@@ -114,8 +114,7 @@ def test_threads_do_not_change_the_table(clustered):
 
 
 def test_the_part_of_the_genes_that_is_held_does_not_change_the_table(clustered, monkeypatch):
-    tested = np.r_[0:40, 50:100, 150:200]  # some blocks have no cell that is tested
-    monkeypatch.setattr(rank_markers, "sample_cells", lambda *_, **__: tested)
+    monkeypatch.setattr(rank_markers, "HELD_PER_CELL", 1)
     whole, _ = run_markers(clustered)
     monkeypatch.setattr(marker_values, "BLOCK", 100)
     read, parts = marker_values.read_values, []
@@ -135,28 +134,6 @@ def test_one_cluster_gives_empty_tables_and_a_sentence(clustered, caplog):
     assert len(table) == len(surface) == 0
     assert table.columns.tolist()[:6] == ["cluster", "gene", "rank", "statistic", "log2_fold_change", "pvalue"]
     assert "nothing to set apart" in caplog.text
-
-
-def test_large_data_are_sampled_and_small_clusters_kept_whole():
-    clusters = pd.Series(["0"] * 9000 + ["1"] * 300)
-    kept = rank_markers.sample_cells(clusters, max_cells=2000, seed=1)
-    assert (kept >= 9000).sum() == 300
-    assert len(kept) < 2400
-    np.testing.assert_array_equal(kept, rank_markers.sample_cells(clusters, max_cells=2000, seed=1))
-
-
-def test_a_sample_is_tested_and_all_cells_are_summed(clustered, monkeypatch):
-    monkeypatch.setattr(marker_values, "BLOCK", 100)
-    whole, _ = run_markers(clustered)
-    monkeypatch.setattr(rank_markers, "sample_cells", lambda *_, **__: np.arange(0, 200, 2))
-    part, _ = run_markers(clustered)
-    assert whole["n_tested"].unique().tolist() == [200]
-    assert part["n_tested"].unique().tolist() == [100]
-    key = ["cluster", "gene"]
-    exact = ["log2_fold_change", "fraction_in", "fraction_out", "n_donors", "n_donors_up"]
-    sort = [table.sort_values(key, ignore_index=True) for table in (whole, part)]
-    pd.testing.assert_frame_equal(*(table[exact] for table in sort))
-    assert (sort[0]["statistic"].abs().max()) > sort[1]["statistic"].abs().max()
 
 
 def test_surface_proteins_come_before_those_of_the_membrane():

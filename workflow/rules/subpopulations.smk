@@ -55,7 +55,6 @@ rule rank_markers:
         runtime=minutes("rank_markers"),
     params:
         organism=names_of_genes,
-        seed=STUDY["seed"],
         code=code("rank_markers"),
     script:
         "../scripts/rank_markers.py"

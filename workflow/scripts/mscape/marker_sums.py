@@ -34,6 +34,10 @@ class Sums:
         for table, data in ((self.scaled, scaled), (self.seen, np.ones_like(scaled))):
             table += (member @ sp.csr_matrix((data, values.indices, values.indptr), shape=values.shape)).toarray()
 
+    def detected(self) -> np.ndarray:
+        """Count the cells in which each gene is seen, integers, shape (n_genes,)."""
+        return self.seen.sum(axis=0).astype(np.int64)
+
     def compare(self, cluster: str, donor: str | None = None) -> dict[str, np.ndarray]:
         """Compare the cells in a cluster with those outside it, of one donor or of all.
 

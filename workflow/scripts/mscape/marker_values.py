@@ -1,4 +1,4 @@
-"""Read what markers are ranked by: sums of all cells, and values of those tested, a part of the genes at a time."""
+"""Read what markers are ranked by: sums of all genes, and values, a part of the genes at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from mscape import counts, variable_genes
+from mscape import variable_genes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 BLOCK = 1_000_000  # values read at a time, beside those that are held
 
 
-def read_sums(path: str | Path, sums: Sums, *, cells: np.ndarray, tested: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Sum up all chosen cells in one pass, and count in how many of the tested ones each gene is seen.
+def read_sums(path: str | Path, sums: Sums, *, cells: np.ndarray, totals: np.ndarray) -> None:
+    """Sum up the chosen cells in one pass over the file.
 
     Parameters
     ----------
@@ -29,22 +29,13 @@ def read_sums(path: str | Path, sums: Sums, *, cells: np.ndarray, tested: np.nda
         Of the chosen cells; filled.
     cells
         Which cells of the file are chosen, bool, shape (n_cells_of_the_file,).
-    tested
-        Which of the chosen cells are tested, bool, shape (cells.sum(),).
     totals
         Total counts of the chosen cells.
-
-    Returns
-    -------
-    Integers, shape (n_genes,).
     """
-    seen, detected = 0, np.zeros(counts.read_shape(path)[1], dtype=np.int64)
+    seen = 0
     for values in variable_genes.log_blocks(path, None, cells=cells, totals=totals, block_values=BLOCK):
         sums.add(seen, values)
-        here = slice(seen, seen + values.shape[0])
-        detected += np.bincount(values[tested[here]].indices, minlength=len(detected))
-        seen = here.stop
-    return detected
+        seen += values.shape[0]
 
 
 def split_genes(detected: np.ndarray, held: int) -> list[slice]:
