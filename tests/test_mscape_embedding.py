@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scanpy as sc
-import scipy.sparse as sp
 from anndata import AnnData
 from cluster_cases import draw_counts, write_study
 
@@ -38,28 +37,6 @@ def test_components_do_not_depend_on_blocks(tmp_path, monkeypatch):
     blocks = counts.blocks
     monkeypatch.setattr(counts, "blocks", lambda path, **kw: blocks(path, block_values=900, **kw))
     np.testing.assert_allclose(components(study, 90, x, n_pcs=3)[0], whole, atol=1.01e-4)
-
-
-@pytest.mark.parametrize(("kept", "n_read"), [(12, 1), (11, 2), (0, 2)])
-def test_blocks_are_read_again_only_where_they_are_too_many_to_keep(kept, n_read):
-    blocks, read = [sp.csr_matrix(np.full((2, 3), i + 1)) for i in range(2)], []
-
-    def read_all():
-        read.append(1)
-        yield from blocks
-
-    both = embedding.TwoPasses(read_all, kept)
-    for _ in range(2):
-        assert [block.toarray()[0, 0] for block in both] == [1, 2]
-    assert len(read) == n_read
-
-
-def test_components_are_the_same_where_the_blocks_are_read_again(tmp_path, monkeypatch):
-    x, *_ = draw_counts(n=90, genes=60, shares=(0.6, 0.4))
-    study = write_study(tmp_path, x)
-    kept = components(study, 90, x, n_pcs=3)[0]
-    monkeypatch.setattr(embedding, "KEPT", 1)
-    assert np.array_equal(components(study, 90, x, n_pcs=3)[0], kept)
 
 
 def test_components_shrink_with_the_data(tmp_path):

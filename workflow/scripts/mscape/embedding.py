@@ -14,42 +14,10 @@ from mscape.step import UserError
 from mscape.variable_genes import log_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from anndata import AnnData
-
-KEPT = 30_000_000  # values of variable genes that stay in memory between two passes: 240 MB with their columns
-
-
-class TwoPasses:
-    """Blocks to go through twice: kept the first time as long as they are small, else read again.
-
-    Parameters
-    ----------
-    read
-        Gives the blocks, in the same order each time.
-    kept
-        Values that may be kept.
-    """
-
-    def __init__(self, read: Callable[[], Iterator[sp.csr_matrix]], kept: int) -> None:
-        self._read, self._limit, self._kept = read, kept, None
-
-    def __iter__(self) -> Iterator[sp.csr_matrix]:
-        """Yield the blocks."""
-        if self._kept:
-            yield from self._kept
-            return
-        kept, size = [], 0
-        for block in self._read():
-            size += block.nnz
-            if size <= self._limit:
-                kept.append(block)
-            else:
-                kept.clear()
-            yield block
-        self._kept = kept
 
 
 def principal_components(
@@ -96,10 +64,10 @@ def principal_components(
         )
         raise UserError(msg)
     find = backend.active().pca or functools.partial(principal_axes, threads=threads)
-    blocks = TwoPasses(functools.partial(log_blocks, path, genes, cells=cells, totals=totals), KEPT)
-    axes, mean, ratio = find(iter(blocks), n_genes, n_comps)
+    read = functools.partial(log_blocks, path, genes, cells=cells, totals=totals)
+    axes, mean, ratio = find(read(), n_genes, n_comps)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
-    scores = np.concatenate([block @ axes for block in blocks]) - mean @ axes
+    scores = np.concatenate([block @ axes for block in read()]) - mean @ axes
     return np.round(scores, 4).astype(np.float32), ratio
 
 
