@@ -5,22 +5,17 @@ import pytest
 from mscape.ahead import ahead
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_results_come_in_the_order_of_the_parts(threads):
-    first = threading.Event()
-
-    def wait(part):
-        if part == 0 and threads > 1:
-            assert first.wait(10)  # for a later part, which another thread works on
-        elif part == 1:
-            first.set()
-        return part * 10
-
-    assert list(ahead(wait, range(7), threads=threads)) == [0, 10, 20, 30, 40, 50, 60]
+def test_results_come_in_the_order_of_the_parts():
+    assert list(ahead(lambda part: part * 10, range(7))) == [0, 10, 20, 30, 40, 50, 60]
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_no_more_parts_are_taken_than_are_worked_on(threads):
+def test_the_next_part_is_worked_on_while_the_caller_has_one():
+    begun = [threading.Event() for _ in range(3)]
+    for part in ahead(lambda part: begun[part].set() or part, range(3)):
+        assert begun[min(part + 1, 2)].wait(10)
+
+
+def test_no_more_parts_are_taken_than_the_next_one():
     taken = []
 
     def parts():
@@ -28,8 +23,8 @@ def test_no_more_parts_are_taken_than_are_worked_on(threads):
             taken.append(part)
             yield part
 
-    for n, _ in enumerate(ahead(str, parts(), threads=threads), 1):
-        assert len(taken) <= n + threads
+    for n, _ in enumerate(ahead(str, parts()), 1):
+        assert len(taken) <= n + 1
     assert n == 9
 
 

@@ -154,7 +154,7 @@ def main(input, output, params):
         raise step.UserError(msg)
     hvg = names[chosen]
     components, variance_ratio = embedding.principal_components(
-        input.h5ad, hvg, cells=keep, totals=totals, n_pcs=settings.pop("n_pcs"), threads=threads
+        input.h5ad, hvg, cells=keep, totals=totals, n_pcs=settings.pop("n_pcs")
     )
     regress, shares = settings.pop("regress_cell_cycle"), (np.nan, np.nan)
     method = settings.pop("method")

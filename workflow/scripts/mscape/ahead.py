@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-def ahead[Part, Result](
-    function: Callable[[Part], Result], parts: Iterable[Part], *, threads: int = 1
-) -> Iterator[Result]:
-    """Apply a function to each part by threads that run ahead of the caller.
+def ahead[Part, Result](function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Apply a function to each part by a thread that is one part ahead of the caller.
 
     Gains where the function lets other Python code run: reading by HDF5, products by BLAS.
 
@@ -23,18 +20,17 @@ def ahead[Part, Result](
         Called once a part.
     parts
         Taken one by one, by the caller's thread.
-    threads
-        Parts that are worked on beside the one that the caller has.
 
     Yields
     ------
-    Results, in the order of the parts, whatever the number of threads.
+    Results, in the order of the parts.
     """
-    waiting = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(1) as pool:
+        this = None
         for part in parts:
-            waiting.append(pool.submit(function, part))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            following = pool.submit(function, part)
+            if this is not None:
+                yield this.result()
+            this = following
+        if this is not None:
+            yield this.result()

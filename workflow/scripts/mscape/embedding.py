@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def principal_components(
-    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray, n_pcs: int = 30, threads: int = 1
+    path: str | Path, genes: np.ndarray, *, cells: np.ndarray, totals: np.ndarray, n_pcs: int = 30
 ) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of log-normalised genes, from their covariance, which is summed over blocks of cells.
 
@@ -40,8 +40,6 @@ def principal_components(
         Total counts of these cells, shape (n_cells,).
     n_pcs
         Number of components.
-    threads
-        Of the covariance; the result does not depend on them.
 
     Returns
     -------
@@ -63,7 +61,7 @@ def principal_components(
             "cells, or look at accounting.tsv for where they were lost."
         )
         raise UserError(msg)
-    find = backend.active().pca or functools.partial(principal_axes, threads=threads)
+    find = backend.active().pca or principal_axes
     read = functools.partial(log_blocks, path, genes, cells=cells, totals=totals)
     axes, mean, ratio = find(read(), n_genes, n_comps)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_comps)])
@@ -72,7 +70,7 @@ def principal_components(
 
 
 def principal_axes(
-    blocks: Iterable[sp.csr_matrix], n_genes: int, n_comps: int, *, threads: int = 1
+    blocks: Iterable[sp.csr_matrix], n_genes: int, n_comps: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Principal axes of cells that are seen block by block, largest first.
 
@@ -82,8 +80,6 @@ def principal_axes(
         Log-normalised values, CSR, shape (n_cells_of_the_block, n_genes).
     n_genes, n_comps
         Genes, and axes wanted.
-    threads
-        Blocks that are worked on at a time; they are summed up in their order.
 
     Returns
     -------
@@ -100,7 +96,7 @@ def principal_axes(
         return dense.T @ dense, dense.sum(axis=0), len(dense)
 
     gram, sums, n = np.zeros((n_genes, n_genes)), np.zeros(n_genes), 0
-    for products, total, size in ahead(multiply, blocks, threads=threads):
+    for products, total, size in ahead(multiply, blocks):
         gram += products
         sums += total
         n += size
