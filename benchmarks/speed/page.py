@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 OURS, PLAIN = "mscape", "scanpy script"
 COLUMNS = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
 TO_RESULTS, SCARF = "mscape, to the script's results", "scarf"
+STOPPED = "scanpy script, stopped before its end"  # a row by hand
 NOTES = {
     TO_RESULTS: "\"To the script's results\" is the workflow up to the markers and the file with each cell's doublet "
     "score, cluster, map and scores; what these need in the workflow, gate and stability included, is in that time.",
     SCARF: "Scarf (0.32) has neither doublet scores nor gene-set scores.",
+    STOPPED: "The runs at 100,000 cells are of 2026-11-25, before counts were read ahead, so growth from "
+    "50,000 cells holds what that won; the script was stopped there before its end.",
 }
 SAID = ("wall", "CPU", "memory", "largest process")
 LARGE = 50_000  # cells from which on growth is fitted: below, starting up is most of it
