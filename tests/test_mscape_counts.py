@@ -26,14 +26,14 @@ def test_blocks_put_together_are_the_matrix(written):
 
 
 def test_one_block_is_read_ahead_and_no_more(written, monkeypatch):
-    started, split = [], counts._split_rows
+    started, split = [], counts.spans
 
-    def note(*given):
-        for rows in split(*given):
+    def note(*given, **how):
+        for rows in split(*given, **how):
             started.append(rows)
             yield rows
 
-    monkeypatch.setattr(counts, "_split_rows", note)
+    monkeypatch.setattr(counts, "spans", note)
     for n, _ in enumerate(counts.blocks(written[1], block_values=60), 1):
         assert len(started) <= n + 1
     assert len(started) == n > 3

@@ -122,15 +122,28 @@ def blocks(
             arrays = data[span], indices[span], indptr[start : stop + 1] - indptr[start]
             return start, stop, sp.csr_matrix(arrays, shape=(stop - start, shape[1]))
 
-        for start, stop, block in ahead(read, _split_rows(indptr, block_values)):
+        for start, stop, block in ahead(read, spans(indptr, values=block_values)):
             yield start, stop, block if columns is None else block[:, columns]
 
 
-def _split_rows(indptr: np.ndarray, block_values: int) -> Iterator[tuple[int, int]]:
-    start, n = 0, len(indptr) - 1
-    while start < n:
-        stop = int(np.searchsorted(indptr, indptr[start] + block_values, side="right")) - 1
-        stop = min(max(stop, start + 1), n)
+def spans(indptr: np.ndarray, *, values: int) -> Iterator[tuple[int, int]]:
+    """Split the rows of a CSR matrix, or the columns of a CSC one, into parts of at most so many values.
+
+    Parameters
+    ----------
+    indptr
+        Where each row begins and the last one ends, shape (n_rows + 1,).
+    values
+        Of a part; a single row may exceed it.
+
+    Yields
+    ------
+    First row of a part, and the row after its last.
+    """
+    start, n_rows = 0, len(indptr) - 1
+    while start < n_rows:
+        stop = int(np.searchsorted(indptr, indptr[start] + values, side="right")) - 1
+        stop = min(max(stop, start + 1), n_rows)
         yield start, stop
         start = stop
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
-from mscape import variable_genes
+from mscape import counts, variable_genes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +47,8 @@ def split_genes(detected: np.ndarray, held: int) -> list[slice]:
     held
         Values that are held at a time; a single gene may exceed it.
     """
-    before, edges = np.concatenate([[0], np.cumsum(detected)]), [0]
-    while edges[-1] < len(detected):
-        last = int(np.searchsorted(before, before[edges[-1]] + held, side="right")) - 1
-        edges.append(max(last, edges[-1] + 1))
-    return list(itertools.starmap(slice, itertools.pairwise(edges)))
+    indptr = np.concatenate([[0], np.cumsum(detected)])
+    return [slice(*span) for span in counts.spans(indptr, values=held)]
 
 
 def read_values(

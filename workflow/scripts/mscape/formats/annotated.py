@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from mscape.counts import spans
 from mscape.formats.sources import open_hdf5
-from mscape.formats.table import BLOCK_VALUES, CountTable, as_counts, decode, row_spans, slices, why_not_counts
+from mscape.formats.table import BLOCK_VALUES, CountTable, as_counts, decode, slices, why_not_counts
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _h5ad_rows(path: Path, place: str) -> Iterator[sp.csr_matrix]:
             whole = sp.csc_matrix((as_counts(matrix["data"][:], path), matrix["indices"][:], indptr), shape=shape)
             yield from slices(whole.tocsr())
             return
-        for start, stop in row_spans(indptr, values=BLOCK_VALUES):
+        for start, stop in spans(indptr, values=BLOCK_VALUES):
             span = slice(int(indptr[start]), int(indptr[stop]))
             block = sp.csr_matrix(
                 (

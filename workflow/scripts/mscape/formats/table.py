@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from mscape.counts import spans
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -139,23 +140,13 @@ def why_not_counts(values: np.ndarray) -> str:
 
 def slices(matrix: sp.csr_matrix, *, values: int = BLOCK_VALUES) -> Iterator[sp.csr_matrix]:
     """Cut a CSR matrix into blocks of rows that hold at most so many values, int32."""
-    for start, stop in row_spans(matrix.indptr, values=values):
+    for start, stop in spans(matrix.indptr, values=values):
         span = slice(matrix.indptr[start], matrix.indptr[stop])
         indptr = (matrix.indptr[start : stop + 1] - matrix.indptr[start]).astype(np.int32)
         yield sp.csr_matrix(
             (matrix.data[span].astype(np.int32), matrix.indices[span].astype(np.int32), indptr),
             shape=(stop - start, matrix.shape[1]),
         )
-
-
-def row_spans(indptr: np.ndarray, *, values: int = BLOCK_VALUES) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of row blocks with at most so many values each; one row may exceed it."""
-    start, n_rows = 0, len(indptr) - 1
-    while start < n_rows:
-        stop = int(np.searchsorted(indptr, indptr[start] + values, side="right")) - 1
-        stop = min(max(stop, start + 1), n_rows)
-        yield start, stop
-        start = stop
 
 
 def decode(values: Iterable) -> np.ndarray:

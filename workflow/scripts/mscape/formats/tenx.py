@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from mscape.counts import spans
 from mscape.formats import mtx
 from mscape.formats.sources import identify, open_hdf5, read_lines
-from mscape.formats.table import BLOCK_VALUES, CountTable, as_counts, decode, row_spans, slices
+from mscape.formats.table import BLOCK_VALUES, CountTable, as_counts, decode, slices
 from mscape.step import UserError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _h5_rows(path: Path, names: list[str]) -> Iterator[sp.csr_matrix]:
             if stored < indptr[-1] or len(indptr) != file[name]["shape"][1] + 1:
                 msg = f"{path} is damaged: {stored:,} of {indptr[-1]:,} values are stored in {name}. Copy it again."
                 raise UserError(msg)
-        for start, stop in row_spans(sum(pointers.values()), values=BLOCK_VALUES):
+        for start, stop in spans(sum(pointers.values()), values=BLOCK_VALUES):
             parts = [_h5_block(file[name], indptr[start : stop + 1], path) for name, indptr in pointers.items()]
             yield sp.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
 
