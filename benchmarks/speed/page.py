@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 OURS, PLAIN = "mscape", "scanpy script"
 COLUMNS = ["wall_s", "cpu_s", "tree_gb", "single_gb"]
 TO_RESULTS, SCARF = "mscape, to the script's results", "scarf"
-STOPPED = "scanpy script, stopped before its end"  # a row by hand
 NOTES = {
     TO_RESULTS: "\"To the script's results\" is the workflow up to the markers and the file with each cell's doublet "
     "score, cluster, map and scores; what these need in the workflow, gate and stability included, is in that time.",
     SCARF: "Scarf (0.32) has neither doublet scores nor gene-set scores.",
-    STOPPED: "The runs at 100,000 cells are of 2026-11-25, before counts were read ahead, so growth from "
-    "50,000 cells holds what that won; the script was stopped there before its end.",
 }
 SAID = ("wall", "CPU", "memory", "largest process")
 LARGE = 50_000  # cells from which on growth is fitted: below, starting up is most of it
@@ -70,6 +67,7 @@ def write_page(runs: pd.DataFrame, data: Path, out: Path, *, cores: int) -> None
         *agreements(data, sizes),
     ]
     for cells in sizes:
+        lines += script_table(runs[runs["cells"] == cells], data, cells)
         lines += ["", f"## Rules at {cells:,} cells (last run; jobs summed)", "", *stages_table(data, cells)]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -119,6 +117,28 @@ def agreements(data: Path, sizes: list[int]) -> list[str]:
         for row in pd.read_csv(file, sep="\t").itertuples() if file.exists() else ():
             rows.append(f"| {cells:,} | {row.what} | {row.clusters} | {row.ari:.3f} | {row.doublet_auprc:.3f} |")
     return [*lines, *rows] if rows else []
+
+
+def script_table(runs: pd.DataFrame, data: Path, cells: int) -> list[str]:
+    """Seconds of each stage of the script's last run, and the ratios that would be left without its clustering."""
+    file = data / f"{cells}/plain.tsv"
+    if not file.exists():
+        return []
+    seconds = pd.read_csv(file, sep="\t", index_col="stage")["wall_s"]
+    last = runs[runs["turn"] == runs.loc[runs["what"] == PLAIN, "turn"].max()].set_index("what")["wall_s"]
+    rest = last[PLAIN] - seconds["Leiden"]
+    ratios = " and ".join(f"{last[what] / rest:.2f} ({what})" for what in (OURS, TO_RESULTS) if what in last)
+    return [
+        "",
+        f"## The scanpy script at {cells:,} cells (last run)",
+        "",
+        f"Its Leiden, scanpy's default, goes on until it finds no better partition, and took {seconds['Leiden']:,.0f} "
+        f"of {last[PLAIN]:,.0f} s. Without that step, the ratio of wall time would be {ratios}.",
+        "",
+        "| stage | wall s |",
+        "|---|---|",
+        *(f"| {stage} | {spent:,.1f} |" for stage, spent in seconds.items()),
+    ]
 
 
 def stages_table(data: Path, cells: int) -> list[str]:
