@@ -78,8 +78,8 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         weak = stability.loc[~is_true(stability["stable"]), "cluster"].astype(str)
         if len(weak):
             title = f"{len(weak)} unstable sub-population{'s' if len(weak) > 1 else ''}: {', '.join(weak)}"
-            action = "Do not name or compare them; see their stability."
-            cause = "They do not come back when the cells are resampled."
+            action = "Do not name or compare what is not stable; see the stability."
+            cause = "Not found again when the cells are resampled."
             yield Alert("WARN", title, cause, action, target="subpopulations")
     remarks = [(sample, str(note)) for sample, part in dataset.qc.items() for note in _notes(part)]
     if remarks:
