@@ -1,6 +1,7 @@
-"""Read memory and time of every rule from finished runs of several sizes: resources/demand.tsv.
+r"""Read memory and time of every rule from finished runs of several sizes: resources/demand.tsv.
 
-uv run python benchmarks/speed/run.py --cells --alone 2000 10000 100000 250000 --repeats 1 --data speed --out speed/page.md
+uv run python benchmarks/speed/run.py --cells --alone 2000 10000 100000 250000 --repeats 1 --data speed \
+    --out speed/page.md
 uv run python benchmarks/speed/demands.py speed/2000 speed/10000 speed/100000 speed/250000
 """
 
