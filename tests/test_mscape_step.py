@@ -12,8 +12,10 @@ class Job(SimpleNamespace):
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, monkeypatch):
     handlers = list(logging.root.handlers)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # of the step; numba takes no other once it runs
+        monkeypatch.setenv(name, "2")
     yield Job(
         rule="gate_msc",
         log=[tmp_path / "logs/gate.log"],
