@@ -123,7 +123,7 @@ def agreements(data: Path, sizes: list[int]) -> list[str]:
 def script_table(runs: pd.DataFrame, data: Path, cells: int) -> list[str]:
     """Seconds of each stage of the script's last run, and the ratios that would be left without its clustering."""
     file = data / f"{cells}/plain.tsv"
-    if not file.exists():
+    if not file.exists() or PLAIN not in set(runs["what"]):  # its runs were dropped, or are from before it was timed
         return []
     seconds = pd.read_csv(file, sep="\t", index_col="stage")["wall_s"]
     last = runs.loc[runs["what"] == PLAIN, "wall_s"].iloc[-1]
