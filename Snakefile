@@ -19,18 +19,24 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/input.smk"
-include: "workflow/rules/gpu.smk"
-include: "workflow/rules/identity.smk"
-include: "workflow/rules/subpopulations.smk"
-include: "workflow/rules/programs.smk"
+include: "workflow/rules/simulation.smk"
+include: "workflow/rules/quality.smk"
+include: "workflow/rules/embedding.smk"
+include: "workflow/rules/gating.smk"
+include: "workflow/rules/clustering.smk"
+include: "workflow/rules/scoring.smk"
+include: "workflow/rules/comparison.smk"
+include: "workflow/rules/passports.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/backends.smk"
 
 
 rule all:
     """Everything: a report, a passport file and an AnnData file for each dataset, the index, and the study's metadata."""
     default_target: True
     input:
-        results_of_study(h5ad=True),
+        STUDY.results(h5ad=True),
         crate="results/ro-crate-metadata.json",
     localrule: True
 
@@ -38,7 +44,7 @@ rule all:
 rule cellxgene:
     """Write each dataset in the CELLxGENE schema: `snakemake cellxgene`."""
     input:
-        expand("results/{dataset}/{dataset}.cellxgene.h5ad", dataset=DATASETS),
+        expand("results/{dataset}/{dataset}.cellxgene.h5ad", dataset=STUDY.datasets),
     localrule: True
 
 

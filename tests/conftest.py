@@ -41,7 +41,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Counts are read a cell or a few at a time."""
-    from mscape import counts
+    from mscape.data import counts
 
     monkeypatch.setattr(counts.blocks, "__kwdefaults__", counts.blocks.__kwdefaults__ | {"block_values": 100})
 

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests" / "support")]
 
 from cluster_cases import draw_counts, find  # noqa: E402
 from sklearn.metrics import adjusted_rand_score  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
-from mscape import counts, stability  # noqa: E402
+from mscape.clustering import leiden_stability  # noqa: E402
+from mscape.data import counts  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results.tsv")
 PAGE = ROOT / "docs" / "clusters.md"
@@ -111,9 +112,11 @@ def measure(x: np.ndarray, truth: np.ndarray, batch: np.ndarray | None, seed: in
         clusters, overlap, record = find(x, batch=batch, seed=seed, path=folder)
         seconds = time.process_time() - start
         light = counts.read_light(Path(folder) / "embedding.msc.h5ad")
-    plain = stability.leiden(stability.make_graph(light.obsp["connectivities"]), resolution=1.0, engine="leidenalg")
+    plain = leiden_stability.leiden(
+        leiden_stability.make_graph(light.obsp["connectivities"]), resolution=1.0, engine="leidenalg"
+    )
     smallest = pd.Series(truth).value_counts().index[-1]
-    best = stability.jaccard((truth == smallest).astype(int), clusters)[1] if len(set(truth)) > 1 else np.nan
+    best = leiden_stability.jaccard((truth == smallest).astype(int), clusters)[1] if len(set(truth)) > 1 else np.nan
     without = {}
     if len(set(batch if batch is not None else ())) > 1:
         with tempfile.TemporaryDirectory() as folder:

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
 from cluster_cases import run_embed, write_study  # noqa: E402
 from run import SCMIX, read_lines  # noqa: E402
 
-from mscape import gaps, stability  # noqa: E402
-from mscape.modes import hump_pvalue  # noqa: E402
+from mscape.clustering import gap_test, leiden_stability  # noqa: E402
+from mscape.clustering.unimodality import hump_pvalue  # noqa: E402
 
 RESOLUTIONS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
 ARMS = ("8q", "6p")
@@ -31,10 +31,10 @@ def find_split(x: np.ndarray) -> np.ndarray | None:
     """Two clusters that a gap sets apart, at the first resolution that shows them; None if none does."""
     with tempfile.TemporaryDirectory() as folder:
         light = run_embed(write_study(folder, x[:, x.sum(0) > 0]))
-    data = gaps.make_data(light.obsm["X_pca"], np.zeros(len(x), dtype=int))
-    graph = stability.make_graph(light.obsp["connectivities"])
+    data = gap_test.make_data(light.obsm["X_pca"], np.zeros(len(x), dtype=int))
+    graph = leiden_stability.make_graph(light.obsp["connectivities"])
     for resolution in RESOLUTIONS:
-        clusters, _ = gaps.find_clusters(data, stability.leiden(graph, resolution=resolution))
+        clusters, _ = gap_test.find_clusters(data, leiden_stability.leiden(graph, resolution=resolution))
         if clusters.max() == 1:
             return clusters
     return None

@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from anndata import AnnData
 from simulate import NEGATIVE, POSITIVE, TAU, Cells
 
-import gate_msc
-from mscape import gate_groups, gate_panels
+from mscape.gating import gate as gating_gate
+from mscape.gating import panels as gate_panels
+from mscape.gating import pool_groups
 
 RANK_LIMIT = 1500
 
@@ -66,7 +67,7 @@ class Gate:
         where = {g: i for i, g in enumerate(cells.genes)}
         genes = [g for g in wanted if g in where]
         others = [i for i, g in enumerate(cells.genes) if g not in self.hidden_genes]
-        others = others[:: max(1, len(others) // gate_msc.N_REFERENCE)]
+        others = others[:: max(1, len(others) // gating_gate.N_REFERENCE)]
         counts = sp.csc_matrix(cells.X[:, [*(where[g] for g in genes), *others]])
         measured = np.ones((len(cells.truth), len(genes)), bool)
         features = gate_panels.make_features(self.panel, self.lineages, counts[:, : len(genes)], genes, measured)
@@ -77,8 +78,8 @@ class Gate:
 
     def judge_prepared(self, cells, Z, graph, adata, features, reference, *, known_rho=True, seed=0, threads=1):
         """Cluster and gate cells that are embedded and whose counts are picked: what is timed."""
-        clusters = gate_groups.pool_clusters(SimpleNamespace(obsp={"connectivities": graph}, n_obs=len(Z)), seed=seed)
-        result = gate_msc.gate_cells(
+        clusters = pool_groups.pool_clusters(SimpleNamespace(obsp={"connectivities": graph}, n_obs=len(Z)), seed=seed)
+        result = gating_gate.gate_cells(
             adata,
             features,
             self.panel,
@@ -86,7 +87,7 @@ class Gate:
             Z,
             clusters,
             ambient_fraction=cells.rho if known_rho else {},
-            membership=gate_groups.cluster_shares(graph, clusters),
+            membership=pool_groups.cluster_shares(graph, clusters),
             reference=reference,
             seed=seed,
             threads=threads,

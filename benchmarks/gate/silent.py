@@ -2,8 +2,8 @@
 
 1. How often a pure simulated lot has a bound of 20 % or less, by mean count of the marker and number of cells.
 2. How much the rates of genes vary in the single cells of three cell lines (sc_mixology, GSE118767, CEL-seq2 with UMI):
-   quantiles of the squared coefficient of variation beyond counting noise, by rate. ``mscape.gate_silent`` takes the
-   calmest tenth of the genes as the least that a marker varies.
+   quantiles of the squared coefficient of variation beyond counting noise, by rate.
+   ``mscape.gating.hidden_subset_bound`` takes the calmest tenth of the genes as the least that a marker varies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from run import shared_data
 
-from mscape.gate_silent import silent_bound
+from mscape.gating.hidden_subset_bound import non_expressing_upper_bound
 
 EDGES = [10, 20, 50, 100, 200, 500, 1000, 2000]
 LOTS = 40
@@ -28,7 +28,7 @@ def needed_cells() -> pd.DataFrame:
             rng = np.random.default_rng(seed)
             expected = mean * rng.lognormal(0, 0.4, n_cells)
             x = rng.poisson(expected * rng.gamma(1 / 0.3, 0.3, n_cells))
-            bounds.append(silent_bound(x, expected, 0.02 * expected, min_dispersion=0.2))
+            bounds.append(non_expressing_upper_bound(x, expected, 0.02 * expected, min_dispersion=0.2))
         rows.append({"mean count": mean, "cells": n_cells, "median bound": np.median(bounds)})
         rows[-1]["share up to 20 %"] = np.mean(np.array(bounds) <= 0.2)
     return pd.DataFrame(rows)

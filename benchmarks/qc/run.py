@@ -30,7 +30,8 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 import qc_cells  # noqa: E402
 import simulate_study  # noqa: E402
-from mscape import config, doublets  # noqa: E402
+from mscape.quality import doublets  # noqa: E402
+from mscape.run import config  # noqa: E402
 
 REAL = Path(os.environ.get("MSCAPE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 DOCUMENT = ROOT / "docs" / "input.md"

@@ -1,7 +1,8 @@
 """How large the report is and how fast it opens, for several studies; writes the table of docs/report.md.
 
-The studies are noise in the form of stage files (tests/report_fixture.py), which compresses worst. A page is opened
-five times in headless Chromium with an empty cache; it is interactive when the map is drawn and the controls answer.
+The studies are noise in the form of stage files (tests/support/report_fixture.py), which compresses worst. A page
+is opened five times in headless Chromium with an empty cache; it is interactive when the map is drawn and the
+controls answer.
 Run from the repository, on a machine that does nothing else:
 
     uv run python benchmarks/report/run.py --write
@@ -21,7 +22,7 @@ from types import SimpleNamespace
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests" / "support")]
 
 import report_fixture  # noqa: E402
 import report_fixture_cells as fixture  # noqa: E402

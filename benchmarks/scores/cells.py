@@ -9,7 +9,12 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from mscape import background, counts, markers, score_passes, scoring, simulation
+from mscape.data import counts
+from mscape.genes import names as gene_names
+from mscape.genes import registry
+from mscape.scoring import control_genes, methods
+from mscape.scoring import score as score_passes
+from mscape.simulation import model
 
 HELD_OUT = 3000  # genes that sets are drawn from; as signature genes, they are no background
 DISPERSION = 0.3  # variance of a gene's rate between cells of one kind, relative to its square
@@ -17,8 +22,8 @@ DISPERSION = 0.3  # variance of a gene's rate between cells of one kind, relativ
 
 def msc_rates(n_genes: int = 12_000) -> np.ndarray:
     """Rates of a resting MSC in the built-in simulator, summing to one; shuffled, so that the first are any genes."""
-    table = pd.read_csv(markers.GENES, sep="\t", dtype=str)
-    rates = simulation.draw_rates(markers.load_markers(), table, genes=n_genes)
+    table = pd.read_csv(gene_names.GENES, sep="\t", dtype=str)
+    rates = model.draw_rates(registry.load_markers(), table, genes=n_genes)
     cpm = np.exp(rates.log_cpm[0].astype(float))
     return np.random.default_rng(11).permutation(cpm / cpm.sum())
 
@@ -35,17 +40,17 @@ def draw_cells(
     return sp.vstack(parts, format="csr")
 
 
-def draw_sets(x: sp.csr_matrix, size: int, n: int, rng: np.random.Generator, *, but=()) -> list[scoring.GeneSet]:
+def draw_sets(x: sp.csr_matrix, size: int, n: int, rng: np.random.Generator, *, but=()) -> list[methods.GeneSet]:
     """Draw n sets of held-out genes that some cell shows, ``but`` some."""
     pool = np.setdiff1d(np.flatnonzero(x.getnnz(axis=0)[:HELD_OUT] > 0), but)
     none = np.empty(0, dtype=np.int64)
-    return [scoring.GeneSet(f"SET{size}_{i}", rng.choice(pool, size, replace=False), none) for i in range(n)]
+    return [methods.GeneSet(f"SET{size}_{i}", rng.choice(pool, size, replace=False), none) for i in range(n)]
 
 
 def score(
-    x: sp.csr_matrix, sets: list[scoring.GeneSet], *, lots: np.ndarray | None = None, seed: int = 0, adjust: bool = True
+    x: sp.csr_matrix, sets: list[methods.GeneSet], *, lots: np.ndarray | None = None, seed: int = 0, adjust: bool = True
 ) -> dict:
-    """Run the two passes of ``score_programs`` on cells of one or more lots."""
+    """Run the two passes of ``score_signatures`` on cells of one or more lots."""
     n_cells, n_genes = x.shape
     names = np.array([f"G{i:05}" for i in range(n_genes)])
     lots = np.zeros(n_cells, dtype=int) if lots is None else lots
@@ -59,7 +64,7 @@ def score(
         n_lots = lots.max() + 1
         genes = score_passes.measure_genes(path, lots, n_lots + 1)
         usable = np.arange(n_genes) >= HELD_OUT
-        reference = background.make_background(genes["mean"][:-1].mean(axis=0), usable, names)
+        reference = control_genes.make_background(genes["mean"][:-1].mean(axis=0), usable, names)
         return score_passes.score_dataset(path, sets, reference, genes, obs, table, settings=settings, seed=seed)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from cells import lognormal_adata
 
-from mscape.scoring import GeneSet
+from mscape.scoring.methods import GeneSet
 
 
 def version(package: str) -> str:

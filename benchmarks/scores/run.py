@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(Path(__file__).parent)]
 import cells  # noqa: E402
 import others  # noqa: E402
 
-from mscape import counts  # noqa: E402
+from mscape.data import counts  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "scores.md"
 MARK = "<!-- benchmarks/scores/run.py -->"

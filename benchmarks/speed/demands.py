@@ -1,4 +1,4 @@
-r"""Read memory and time of every rule from finished runs of several sizes: resources/demand.tsv.
+r"""Read memory and time of every rule from finished runs of several sizes: resources/rule_resources.tsv.
 
 uv run python benchmarks/speed/run.py --cells --alone 2000 10000 100000 250000 --repeats 1 --data speed \
     --out speed/page.md
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from run import workflow  # noqa: E402
 
-from mscape import demand  # noqa: E402
+from mscape.run import resources  # noqa: E402
 
 APART = 1.2  # sizes nearer than this factor count as one
 LEAST_MB = 200  # Python with pandas; the memory of a job of less than a second is read before it has that
@@ -55,9 +55,9 @@ def measure(folder: Path, summary: str) -> pd.DataFrame:
                 "rule": rule,
                 "per": "sample" if sample else "dataset" if dataset else "study",
                 "unit": f"{dataset}/{sample}",
-                "read_mb": demand.size_mb(folder / path for path in read),
-                "written_mb": demand.size_mb(folder / path for path in files["output_file"]),
-                "counts_mb": demand.size_mb(folder.glob(f"results/{dataset or '*'}/{counts}")),
+                "read_mb": resources.size_mb(folder / path for path in read),
+                "written_mb": resources.size_mb(folder / path for path in files["output_file"]),
+                "counts_mb": resources.size_mb(folder.glob(f"results/{dataset or '*'}/{counts}")),
                 "mb": max(job["max_rss"], LEAST_MB),
                 "seconds": job["s"],
             }
@@ -73,7 +73,7 @@ def points(jobs: pd.DataFrame) -> pd.DataFrame:
 
 
 def demands(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Make the table, a row a rule and size; its columns are those of ``mscape.demand.Demand``."""
+    """Make the table, a row a rule and size; its columns are those of ``mscape.run.resources.Demand``."""
     rows = []
     for rule, group in jobs.groupby("rule"):
         number = len(group) / group.groupby(["run", "unit"]).ngroups
@@ -98,7 +98,7 @@ def main() -> None:
     """Read the runs, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, each with its study.yaml")
-    parser.add_argument("--out", type=Path, default=ROOT / "resources/demand.tsv")
+    parser.add_argument("--out", type=Path, default=ROOT / "resources/rule_resources.tsv")
     options = parser.parse_args()
     jobs = []
     for folder in options.runs:

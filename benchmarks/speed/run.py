@@ -27,7 +27,7 @@ sys.path.append(str(ROOT / "workflow" / "scripts"))
 
 from page import COLUMNS, PLAIN, SCARF, TO_RESULTS, write_page  # noqa: E402
 
-from mscape import counts  # noqa: E402
+from mscape.data import counts  # noqa: E402
 
 LOT = 10_000  # cells of a sample
 SAME = ("results/speed/speed.h5ad", "results/speed/markers.tsv")  # what the script computes, and what that takes

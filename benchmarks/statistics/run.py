@@ -24,9 +24,11 @@ from threadpoolctl import threadpool_limits
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from mscape import composition, designs, linear, pseudobulk  # noqa: E402
-from mscape.contrasts import Contrast  # noqa: E402
-from mscape.designs import Design  # noqa: E402
+from mscape.comparison import composition, linear_model, pseudobulk  # noqa: E402
+from mscape.comparison import design as designs  # noqa: E402
+from mscape.comparison.contrasts import Contrast  # noqa: E402
+from mscape.comparison.design import Design  # noqa: E402
+from mscape.stats import adjust_pvalues  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "statistics.md"
 MARK = "<!-- benchmarks/statistics/run.py -->"
@@ -79,7 +81,7 @@ def judge_genes(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> di
     ]
     names = np.array([f"G{i}" for i in range(N_GENES)])
     quasi = pseudobulk.compare_genes(units, design, genes=names, totals=units.sum(axis=1))
-    logcpm = linear.fit_linear(pseudobulk.log_cpm(units, units.sum(axis=1)), design)
+    logcpm = linear_model.fit_linear(pseudobulk.log_cpm(units, units.sum(axis=1)), design)
     return {
         "genes, cells: Wilcoxon": (stats.mannwhitneyu(logs[side], logs[~side]).pvalue, raised),
         "genes, cells: t-test": (stats.ttest_ind(logs[side], logs[~side], equal_var=False).pvalue, raised),
@@ -109,7 +111,7 @@ def judge_scores(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> d
     means = np.array([v.mean(axis=0) for v in values])
     variance = np.array([v.var(axis=0, ddof=1) / len(v) for v in values])
     order = [design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))]
-    fit = linear.fit_linear(means[np.argsort(order)], design, variance=variance[np.argsort(order)])
+    fit = linear_model.fit_linear(means[np.argsort(order)], design, variance=variance[np.argsort(order)])
     one, other = (np.concatenate([v for v, side in zip(values, arm, strict=True) if side == s]) for s in (0, 1))
     return {
         "scores, cells: t-test": (stats.ttest_ind(other, one, equal_var=False).pvalue, raised),
@@ -128,7 +130,7 @@ def judge_shares(n_per_arm: int, donor_sd: float, rng: np.random.Generator) -> d
         table = np.array([rng.multinomial(CELLS * 4, row) for row in share])
         order = np.argsort([design.mix.index.get_loc(f"D{i:02d}") for i in range(len(arm))])
         values, variance = composition.centred_log_ratio(table[order]), composition.clr_variance(table[order])
-        parts.append(linear.fit_linear(values, design, variance=variance, relative=True)["pvalue"].to_numpy())
+        parts.append(linear_model.fit_linear(values, design, variance=variance, relative=True)["pvalue"].to_numpy())
         pooled = np.array([table[arm == s].sum(axis=0) for s in (0, 1)])
         rest = pooled.sum(axis=1, keepdims=True) - pooled
         cell_parts += [stats.chi2_contingency([pooled[:, j], rest[:, j]]).pvalue for j in range(8)]
@@ -146,7 +148,7 @@ def measure(runs: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> pd.DataFram
         for run in runs:
             p, raised = run[method]
             known = ~np.isnan(p)
-            found = np.nan_to_num(linear.adjust_pvalues(p), nan=1.0) < LEVEL
+            found = np.nan_to_num(adjust_pvalues(p), nan=1.0) < LEVEL
             null.append((p[known & ~raised] < LEVEL).mean())
             fdp.append((found & ~raised).sum() / max(found.sum(), 1))
             power.append(found[raised].mean())

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import contract, step
-from mscape.matrices import GZIP, write_matrices
+from mscape.data import contract
+from mscape.export.layers import GZIP, write_matrices
+from mscape.run import step
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def join_stages(stages: list[dict]) -> dict:
     joined = {}
     for stage in stages:
         for name, content in stage.get("mscape", {}).items():
-            if name in joined and name in ("embed_cells", "map_cells"):
+            if name in joined and name in ("embed_cells", "compute_umap"):
                 joined[name] = {"all": joined[name], "msc": content}
             else:
                 joined.setdefault(name, content)

@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-from mscape import backend_gpu, step
+from mscape.backends import gpu
+from mscape.run import step
 
 
 def main(input, output, params):
     """Load RAPIDS and write what the card is; a missing package or card stops the run in one sentence."""
-    backend_gpu.load()
-    Path(output.json).write_text(json.dumps(backend_gpu.card(), indent=1), encoding="utf-8")
+    gpu.load()
+    Path(output.json).write_text(json.dumps(gpu.card(), indent=1), encoding="utf-8")
 
 
 if "snakemake" in globals():

@@ -11,16 +11,21 @@ import pandas as pd
 
 import embed_cells
 import gate_msc
-import score_programs
-from mscape import backend, backend_gpu, counts, integration, parity, step, variable_genes
-from mscape.backend import Backend
+import score_signatures
+from mscape import parity
+from mscape.backends import active, gpu
+from mscape.backends.contract import Backend
+from mscape.data import counts
+from mscape.embedding import highly_variable_genes, integration
+from mscape.errors import UserError
+from mscape.run import step
 
 logger = logging.getLogger("mscape.check_parity")
 
 STEPS = {  # module -> section of its settings, and its outputs besides the h5ad
     embed_cells: ("embed", ()),
     gate_msc: ("gate", ("table", "contaminants", "hidden")),
-    score_programs: ("score", ("table", "summary", "confounders", "lots", "genes")),
+    score_signatures: ("score", ("table", "summary", "confounders", "lots", "genes")),
 }
 SCORES = ("score_matched", "score_scanpy", "score_rank", "score_z")
 RESOLUTIONS = (0.2, 1.0)  # of the communities that are compared
@@ -86,7 +91,7 @@ def compare(reference: Backend, candidate: Backend, source: Path, folder: Path, 
     light = counts.read_light(embedding_file)
     genes = np.asarray(light.uns["mscape"]["embed_cells"]["highly_variable_genes"]).astype(str)
     everything = np.ones(len(obs), dtype=bool)
-    X = variable_genes.log_columns(source, genes, cells=everything, totals=counts.row_sums(source))
+    X = highly_variable_genes.log_columns(source, genes, cells=everything, totals=counts.row_sums(source))
     key, _ = integration.choose_batch(obs, batch_key=params.embed["batch_key"])
     sample = parity.Sample(
         X=X,
@@ -100,7 +105,7 @@ def compare(reference: Backend, candidate: Backend, source: Path, folder: Path, 
     gates = [run(gate_msc, one, h5ad=source, embedding=embedding_file) for one in both]
     calls = [counts.read_obs(gate)["isct_call"] for gate in gates]
     tables.append(parity.rows("pooled", parity.compare_calls(*calls)))
-    scored = [counts.read_light(run(score_programs, one, h5ad=source, gate=gates[0])).obsm for one in both]
+    scored = [counts.read_light(run(score_signatures, one, h5ad=source, gate=gates[0])).obsm for one in both]
     for key in SCORES:
         expected, found = (frames[key].dropna(axis=1) for frames in scored)
         tables.append(parity.rows("scores", parity.compare_scores(expected, found), of=key))
@@ -113,7 +118,7 @@ def run_step(step_module: ModuleType, where: Backend, folder: Path, inputs: dict
     target = Path(tempfile.mkdtemp(prefix=f"{step_module.__name__}-", dir=folder))
     output = {"h5ad": target / "result.h5ad"} | {name: target / f"{name}.tsv" for name in tables}
     given = vars(params) | {"settings": getattr(params, section), "scope": "all"}
-    with backend.using(where):
+    with active.using(where):
         step_module.main(SimpleNamespace(**inputs), SimpleNamespace(**output), SimpleNamespace(**given))
     return output["h5ad"]
 
@@ -123,7 +128,7 @@ def decide(table: pd.DataFrame, on_mismatch: str) -> list[str]:
 
     Raises
     ------
-    mscape.step.UserError
+    mscape.errors.UserError
         With each measure that fails, if ``on_mismatch`` is ``stop``.
     """
     failed = table[~table["passed"]]
@@ -136,21 +141,21 @@ def decide(table: pd.DataFrame, on_mismatch: str) -> list[str]:
             f"the GPU does not compute what the CPU computes, in {len(failed)} of {len(table)} measures:\n{lines}\n"
             "Set gpu.on_mismatch: cpu to compute these functions on the CPU, or backend: cpu."
         )
-        raise step.UserError(msg)
+        raise UserError(msg)
     return sorted(set(failed["function"])) if on_mismatch == "cpu" else []
 
 
 def require_card(n_cells: int, settings: dict) -> float:
     """Refuse a dataset that the card cannot hold; gives the estimate of what it needs, in GB."""
     sizes = {"n_genes": settings["n_hvg"], "n_pcs": settings["n_pcs"], "k": settings["n_neighbors"]}
-    need = backend_gpu.needed_bytes(n_cells, **sizes)
-    backend_gpu.require_memory(need, backend_gpu.card()["free_gb"] * 1e9)
+    need = gpu.needed_bytes(n_cells, **sizes)
+    gpu.require_memory(need, gpu.card()["free_gb"] * 1e9)
     return round(need / 1e9, 2)
 
 
 def main(input, output, params):
     """Compare, write the table (kept when the run stops), decide what the CPU computes."""
-    candidate = backend.load("gpu")
+    candidate = active.load("gpu")
     obs = counts.read_obs(input.h5ad)
     need = require_card(len(obs), params.embed)
     cells = choose_cells(obs["sample_id"], params.gpu["parity_cells"], seed=params.seed)
@@ -159,7 +164,7 @@ def main(input, output, params):
     with tempfile.TemporaryDirectory(prefix=".parity-", dir=report.parent) as scratch:
         source = Path(scratch) / "counts.h5ad"
         write_sample(input.h5ad, source, cells)
-        table = compare(backend.load("cpu"), candidate, source, Path(scratch), files, params)
+        table = compare(active.load("cpu"), candidate, source, Path(scratch), files, params)
     table.to_csv(report, sep="\t", index=False, float_format="%.6g")
     for row in table[~table["passed"]].itertuples():
         logger.warning("%s: %s is %g, expected %s %g", row.function, row.measure, row.value, row.rule, row.limit)

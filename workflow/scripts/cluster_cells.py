@@ -5,185 +5,17 @@ import logging
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape import (
-    backend,
-    cluster_notes,
-    counts,
-    cycle,
-    gaps,
-    heterogeneity,
-    integration,
-    markers,
-    resampling,
-    stability,
-    step,
-    trajectory,
-    variable_genes,
-)
+from mscape.backends import active
+from mscape.clustering import annotations, gap_test, heterogeneity, leiden_stability, trajectory
+from mscape.clustering.cluster import MAX_VALUED, cluster_cells, read_values
+from mscape.data import counts
+from mscape.embedding import cell_cycle, integration
+from mscape.genes import registry as markers
+from mscape.run import step
 
 logger = logging.getLogger("mscape.cluster_cells")
-
-ENGINES = ("leidenalg", "igraph")
-MAX_VALUED = 50_000  # cells whose expression is read to count marker genes; the embedding of all cells is used
-TOLERANCE = 0.03  # resolutions that agree with their resamples within this of the best count as equally stable
-
-
-def choose_resolution(table: pd.DataFrame, *, min_agreement: float = 0.6) -> tuple[float, str]:
-    """Choose the resolution with the most clusters among those that resampling supports best.
-
-    Parameters
-    ----------
-    table
-        One row a resolution: ``resolution n_clusters n_resamples ari_mean``. Those with all resamples can be chosen.
-    min_agreement
-        Adjusted Rand index with the resamples below which a partition is chance.
-
-    Returns
-    -------
-    resolution
-        0 when there is one cluster.
-    reason
-        In words.
-    """
-    found = table[table["n_clusters"] > 1]
-    if not len(found):
-        return 0.0, (
-            "one cluster: at no resolution is any group of cells separated from the others by a gap on cells held out "
-            "when the boundary was drawn"
-        )
-    best = found["ari_mean"].max()
-    if best < min_agreement:
-        return 0.0, (
-            f"one cluster: splits were seen at {len(found)} of {len(table)} resolutions, but subsamples do not find "
-            f"them again (agreement at most {best:.2f}; {min_agreement:g} is asked)"
-        )
-    complete = found[found["n_resamples"] == found["n_resamples"].max()]
-    equal = complete[complete["ari_mean"] >= complete["ari_mean"].max() - TOLERANCE]
-    row = equal.sort_values(["n_clusters", "ari_mean", "resolution"], ascending=[False, False, True]).iloc[0]
-    return float(row["resolution"]), (
-        f"{int(row['n_clusters'])} clusters at resolution {row['resolution']:g}: each set apart by a gap on held-out "
-        f"cells, and subsamples of 80 % find them again (agreement {row['ari_mean']:.2f}; best of all resolutions "
-        f"{best:.2f}; among the equally stable the one with most clusters is taken)"
-    )
-
-
-def cluster_cells(
-    graph,
-    data: gaps.Data,
-    connect,
-    *,
-    engine: str = "igraph",
-    resolution: float | None = None,
-    resolutions: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5),
-    n_boot: int = 20,
-    max_boot_cells: int = 10_000,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, dict]:
-    """Cluster at each resolution, unite what no gap separates, resample, choose.
-
-    Parameters
-    ----------
-    graph
-        Of all cells, with weights.
-    data
-        In which gaps are looked for.
-    connect
-        See ``mscape.resampling.make_bases``.
-    engine
-        ``igraph`` or ``leidenalg``: which one's clusters are kept. The grid and the resamples are searched with igraph.
-    resolution
-        Fixed by the user: communities are then taken as they are, gaps or not.
-    resolutions
-        Grid of the automatic choice.
-    n_boot, max_boot_cells
-        Number and largest size of the subsamples. With more cells than these are drawn from, the resolution is chosen
-        on random sets of cells, and all cells are clustered at that one.
-    seed
-        Of everything.
-
-    Returns
-    -------
-    clusters
-        Integers by size, shape (n_cells,).
-    jaccard
-        Mean overlap of each cluster with its likeness in the subsamples.
-    table
-        ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high chosen``.
-    record
-        resolution, reason, engine, n_clusters, agreement of both engines on the first set of cells, cells that the
-        choice was made on, notes.
-    """
-    from sklearn.metrics import adjusted_rand_score
-
-    def partition(part, cells: gaps.Data, name: str) -> np.ndarray:
-        labels = stability.leiden(part, resolution=chosen, engine=name, seed=seed)
-        return labels if resolution is not None else gaps.find_clusters(cells, labels)[0]
-
-    grid = sorted(set(resolutions) | ({resolution} if resolution is not None else set()))
-    bases = resampling.make_bases(graph, data, connect, n_boot=n_boot, max_cells=max_boot_cells, seed=seed)
-    searches, table = resampling.search_grid(bases, grid, seed=seed)
-    chosen, reason = choose_resolution(table) if resolution is None else (resolution, "")
-    clusters, overlap, agreement = np.zeros(len(data.rep), dtype=int), np.ones(1), 1.0
-    if chosen:
-        both = {name: partition(bases[0].graph, bases[0].data, name) for name in ENGINES}
-        agreement = float(adjusted_rand_score(*both.values()))
-        clusters = both[engine] if len(bases) == 1 else partition(graph, data, engine)
-        samples = [base.cells[cells] for base in bases for cells in base.samples]
-        if resolution is None:
-            clusters = gaps.by_size(data.place(clusters))
-            again = [found for search in searches for found in search.again[chosen]]
-            again = [data.subset(cells).place(found) for cells, found in zip(samples, again, strict=True)]
-        else:
-            again = [found for base in bases for found in resampling.leiden_again(base, chosen, seed=seed)]
-            supported = int(table.loc[table["resolution"] == chosen, "n_clusters"].item())
-            reason = f"resolution {chosen:g} as configured: {clusters.max() + 1} clusters; gaps support {supported}"
-        overlap = stability.compare_samples(clusters, samples, again)[1]
-    n_searched = len(np.unique(np.concatenate([base.cells for base in bases])))
-    if len(bases) > 1:
-        reason += f"; chosen on {len(bases)} random sets of {len(bases[0].cells):,} of {len(clusters):,} cells"
-        if chosen and resolution is None:
-            reason += f", by which all cells fall into {clusters.max() + 1}"
-    table["chosen"] = table["resolution"] == chosen
-    ran = engine if backend.active().leiden is backend.load("cpu").leiden else "cugraph"
-    record = {"resolution": chosen, "reason": reason, "engine": ran, "n_clusters": int(clusters.max()) + 1}
-    record |= {"agreement": agreement, "n_searched": n_searched}
-    record["notes"] = "; ".join(sorted({note for search in searches for note in search.notes}))
-    return clusters, overlap, table, record
-
-
-def read_values(
-    path, hvg: np.ndarray, others: np.ndarray, *, cells: np.ndarray, valued: np.ndarray, totals: np.ndarray
-) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    """Read log-normalised values in one pass: the variable genes of some cells, a few other genes of all cells.
-
-    Parameters
-    ----------
-    path
-        A whole stage file.
-    hvg, others
-        Gene names.
-    cells
-        Which cells of the file count, bool.
-    valued
-        Of these, the cells whose variable genes are kept, bool, shape (cells.sum(),).
-    totals
-        Total counts of the cells that count.
-
-    Returns
-    -------
-    CSR, float32, of shapes (valued.sum(), len(hvg)) and (cells.sum(), len(others)).
-    """
-    parts, seen = [], 0
-    for logs in variable_genes.log_blocks(path, np.concatenate([hvg, others]), cells=cells, totals=totals):
-        here = slice(seen, seen + logs.shape[0])
-        parts.append((logs[valued[here], : len(hvg)], logs[:, len(hvg) :]))
-        seen = here.stop
-    own, few = (sp.vstack(column, format="csr") for column in zip(*parts, strict=True))
-    own.sort_indices()
-    return own, few
 
 
 def main(input, output, params):
@@ -200,15 +32,15 @@ def main(input, output, params):
 
     hvg = np.asarray(embedded["highly_variable_genes"]).astype(str)
     registry = markers.load_markers(input.markers).signatures
-    sets, members = cycle.find_sets(registry, var, organism=params.organism)
+    sets, members = cell_cycle.find_sets(registry, var, organism=params.organism)
     totals = obs["total_counts"].to_numpy(dtype=float)
     valued = np.zeros(len(obs), dtype=bool)
     valued[np.random.default_rng(seed).permutation(len(obs))[:MAX_VALUED]] = True
     values, cycle_values = read_values(input.h5ad, hvg, sets.astype(str), cells=keep, valued=valued, totals=totals)
-    scores = cycle.cycle_scores(cycle_values, members)
+    scores = cell_cycle.cycle_scores(cycle_values, members)
 
     use_rep = str(embedded["use_rep"])
-    data = gaps.make_data(
+    data = gap_test.make_data(
         light.obsm[use_rep],
         batch,
         values=values,
@@ -224,7 +56,7 @@ def main(input, output, params):
         seed=seed,
     )
     clusters, overlap, table, record = cluster_cells(
-        stability.make_graph(light.obsp["connectivities"]),
+        leiden_stability.make_graph(light.obsp["connectivities"]),
         data,
         connect,
         engine=settings["engine"],
@@ -234,8 +66,8 @@ def main(input, output, params):
         max_boot_cells=settings["max_boot_cells"],
         seed=seed,
     )
-    cycling = cluster_notes.find_cycling(data, clusters, scores)
-    described = cluster_notes.describe_clusters(
+    cycling = annotations.find_cycling(data, clusters, scores)
+    described = annotations.describe_clusters(
         clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=settings["min_jaccard"]
     )
     logger.info("%s", record["reason"])
@@ -264,4 +96,4 @@ def main(input, output, params):
 
 
 if "snakemake" in globals():
-    step.run(backend.steered(main), snakemake)
+    step.run(active.with_backend(main), snakemake)

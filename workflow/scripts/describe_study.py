@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
-from mscape import crate, step
+from mscape.export import ro_crate
 from mscape.report import page
+from mscape.run import step
 
 KEPT = ("Snakefile", "LICENSE", "CITATION.cff", "README.md", "pyproject.toml")
 FOLDERS = ("workflow", "resources", "profiles", "envs")
@@ -25,7 +26,7 @@ def copy_workflow(repository: Path, target: Path) -> None:
 def main(input, output, params):
     """Copy, digest, write."""
     copy_workflow(Path(params.repository), Path(output.source))
-    _, document = crate.describe_study(
+    _, document = ro_crate.describe_study(
         Path(output.json).parent,
         [*input.results, output.source],
         input.runs,
@@ -33,7 +34,7 @@ def main(input, output, params):
         licence=params.licence,
         version=page.version(),
     )
-    Path(output.json).write_text(crate.dump(document), encoding="utf-8")
+    Path(output.json).write_text(ro_crate.dump(document), encoding="utf-8")
 
 
 if "snakemake" in globals():

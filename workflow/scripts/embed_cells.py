@@ -6,123 +6,15 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape import backend, counts, cycle, embedding, integration, markers, step, variable_genes
+from mscape.backends import active
+from mscape.data import counts
+from mscape.embedding import cell_cycle, highly_variable_genes, integration, pca_neighbors
+from mscape.embedding.embed import allowed_genes, choose_cells, embed_cells, hvg_groups, named
+from mscape.errors import UserError
+from mscape.genes import registry
+from mscape.run import step
 
 logger = logging.getLogger("mscape.embed_cells")
-
-
-def choose_cells(calls: pd.Series | None, n_cells: int, *, cells: str = "msc", min_cells: int = 50) -> tuple:
-    """Say which cells are embedded for the clusters.
-
-    Parameters
-    ----------
-    calls
-        ``isct_call`` of every cell, or None before the gate.
-    n_cells
-        Cells in the dataset.
-    cells
-        ``msc``: those that pass the gate; ``all``: every cell.
-    min_cells
-        Fewer MSC than this are not embedded alone.
-
-    Returns
-    -------
-    keep
-        bool, shape (n_cells,).
-    which
-        ``msc`` or ``all``.
-    reason
-        In words.
-    """
-    everything = np.ones(n_cells, dtype=bool)
-    if calls is None:
-        return everything, "all", "before the gate: all cells"
-    if cells == "all":
-        return everything, "all", "cluster.cells is set to all"
-    keep = (calls == "pass").to_numpy()
-    if keep.sum() < min_cells:
-        said = f"only {keep.sum()} of {n_cells} cells pass the gate, fewer than {min_cells}: all cells are used"
-        return everything, "all", said
-    return keep, "msc", f"{keep.sum()} of {n_cells} cells pass the gate"
-
-
-def allowed_genes(var: pd.DataFrame, measured: pd.DataFrame | None, left_out: set[str]) -> tuple[np.ndarray, dict]:
-    """Genes that may be chosen: measured in every sample, and not among those the gate judges by.
-
-    Parameters
-    ----------
-    var
-        Genes of the dataset.
-    measured
-        ``varm["measured"]``: genes x samples, bool; None when unknown.
-    left_out
-        Gene symbols that must not be chosen.
-
-    Returns
-    -------
-    allowed
-        bool, shape (n_genes,).
-    numbers
-        How many genes each rule leaves out.
-    """
-    everywhere = np.ones(len(var), dtype=bool) if measured is None else measured.to_numpy(dtype=bool).all(1)
-    judged = var.index.isin(left_out)
-    return everywhere & ~judged, {
-        "n_not_measured_everywhere": int((~everywhere).sum()),
-        "n_gate_genes_left_out": int((judged & everywhere).sum()),
-    }
-
-
-def embed_cells(
-    adata: AnnData,
-    *,
-    method: str = "auto",
-    batch_key: str | None = None,
-    n_neighbors: int = 15,
-    min_mixing: float = 0.7,
-    max_exact_cells: int = 50_000,
-    seed: int = 0,
-    threads: int = 1,
-) -> dict:
-    """Integration and neighbour graph of cells with components.
-
-    Parameters
-    ----------
-    adata
-        ``obsm["X_pca"]``; ``obs`` with the batch column.
-    method, batch_key, min_mixing
-        See ``mscape.integration.integrate``.
-    n_neighbors, max_exact_cells
-        See ``mscape.embedding.add_neighbors``.
-    seed, threads
-        Of Harmony and of the search; the result does not depend on the threads.
-
-    Sets
-    ----
-    obsm["X_<method>"], obsp["distances"], obsp["connectivities"], uns["neighbors"].
-
-    Returns
-    -------
-    What was done and why, for ``uns``.
-    """
-    record = integration.integrate(
-        adata,
-        method=method,
-        batch_key=batch_key,
-        min_mixing=min_mixing,
-        n_neighbors=n_neighbors,
-        seed=seed,
-        threads=threads,
-    )
-    if record["method"] != "bbknn":
-        record["neighbor_search"] = embedding.add_neighbors(
-            adata,
-            use_rep=record["use_rep"],
-            n_neighbors=n_neighbors,
-            max_exact_cells=max_exact_cells,
-            threads=threads,
-        )
-    return record
 
 
 def main(input, output, params):
@@ -130,7 +22,7 @@ def main(input, output, params):
     settings, cluster = dict(params.settings), params.cluster
     scope, seed, threads = params.scope, params.seed, params.threads
     obs, shell = counts.read_obs(input.h5ad), counts.read_light(input.h5ad, obs=[])
-    genes = markers.load_markers(input.markers)
+    genes = registry.load_markers(input.markers)
     calls = None
     if scope == "msc":
         calls = counts.read_obs(input.gate)["isct_call"].reindex(obs.index)
@@ -138,22 +30,24 @@ def main(input, output, params):
     obs = obs[keep]
 
     batch_key, batch_reason = integration.choose_batch(obs, batch_key=settings.pop("batch_key"))
-    left_out = named(markers.all_marker_genes(genes), shell.var) if scope == "all" else set()
+    left_out = named(registry.all_marker_genes(genes), shell.var) if scope == "all" else set()
     allowed, numbers = allowed_genes(shell.var, shell.varm.get("measured"), left_out)
     groups = hvg_groups(obs, batch_key)
-    mean, variance, _, totals = variable_genes.gene_moments(input.h5ad, cells=keep, groups=groups)
+    mean, variance, _, totals = highly_variable_genes.gene_moments(input.h5ad, cells=keep, groups=groups)
     n_hvg = settings.pop("n_hvg")
     chosen = np.zeros(len(allowed), dtype=bool)
     names = shell.var_names.to_numpy().astype(str)
-    chosen[allowed] = variable_genes.variable_genes(mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=n_hvg)
+    chosen[allowed] = highly_variable_genes.variable_genes(
+        mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=n_hvg
+    )
     if chosen.sum() < 3:
         msg = (
             f"Only {chosen.sum()} genes vary among those that every sample measured ({allowed.sum()} of {len(names)} "
             "genes). Check that the samples use the same gene names."
         )
-        raise step.UserError(msg)
+        raise UserError(msg)
     hvg = names[chosen]
-    components, variance_ratio = embedding.principal_components(
+    components, variance_ratio = pca_neighbors.principal_components(
         input.h5ad, hvg, cells=keep, totals=totals, n_pcs=settings.pop("n_pcs")
     )
     regress, shares = settings.pop("regress_cell_cycle"), (np.nan, np.nan)
@@ -162,16 +56,16 @@ def main(input, output, params):
         method = "none"
         settings.pop("min_mixing")
     if regress:
-        columns, members = cycle.find_sets(genes.signatures, shell.var, organism=params.organism)
-        values = variable_genes.log_columns(input.h5ad, columns, cells=keep, totals=totals)
-        scores = cycle.cycle_scores(values, members)
-        before, components = components, np.round(cycle.without_cycle(components, scores), 4).astype(np.float32)
-        shares = [cycle.explained(rep, scores) for rep in (before, components)]
+        columns, members = cell_cycle.find_sets(genes.signatures, shell.var, organism=params.organism)
+        values = highly_variable_genes.log_columns(input.h5ad, columns, cells=keep, totals=totals)
+        scores = cell_cycle.cycle_scores(values, members)
+        before, components = components, np.round(cell_cycle.without_cycle(components, scores), 4).astype(np.float32)
+        shares = [cell_cycle.explained(rep, scores) for rep in (before, components)]
     adata = AnnData(obs=obs, obsm={"X_pca": components})
     if method == "scvi":
         raw = counts.read_genes(input.h5ad, list(hvg)).tocsr()[keep]
         adata = AnnData(obs=obs, var=pd.DataFrame(index=hvg), obsm=dict(adata.obsm), layers={"counts": raw})
-    for key in ("max_map_cells", "umap_epochs"):  # of map_cells
+    for key in ("max_map_cells", "umap_epochs"):  # of compute_umap
         settings.pop(key)
     record = embed_cells(adata, method=method, batch_key=batch_key, seed=seed, threads=threads, **settings)
     if scope == "all":
@@ -193,41 +87,5 @@ def main(input, output, params):
     counts.write(light, output.h5ad)
 
 
-def named(genes: set[str], var: pd.DataFrame) -> set[str]:
-    """Find the names that a dataset has for some genes, older symbols and Ensembl ids included.
-
-    Parameters
-    ----------
-    genes
-        Symbols.
-    var
-        Genes of the dataset, with ``gene_id`` where known.
-    """
-    ids = var["gene_id"].astype(str).tolist() if "gene_id" in var else None
-    found, _ = markers.resolve_genes(sorted(genes), var.index.tolist(), ids)
-    return genes | set(found.values())
-
-
-def hvg_groups(obs: pd.DataFrame, batch_key: str | None) -> np.ndarray:
-    """Group of each cell within which genes are ranked: its batch, batches under 20 cells together.
-
-    Parameters
-    ----------
-    obs
-        Cells.
-    batch_key
-        Column of the batches, or None.
-
-    Returns
-    -------
-    Integers from 0, shape (n_cells,).
-    """
-    if batch_key is None:
-        return np.zeros(len(obs), dtype=int)
-    batch = obs[batch_key].astype(str)
-    size = batch.map(batch.value_counts())
-    return pd.factorize(batch.where(size >= variable_genes.MIN_BATCH, "pooled"), sort=True)[0]
-
-
 if "snakemake" in globals():
-    step.run(backend.steered(main), snakemake)
+    step.run(active.with_backend(main), snakemake)

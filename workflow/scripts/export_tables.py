@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mscape import counts, step
-from mscape.report.collect import read_table
+from mscape.data import counts
+from mscape.report.dataset import read_table
+from mscape.run import step
 
 SHOWN = ("verdict", "value", "low", "high", "unit", "n", "threshold", "reason", "next_action", "weight")
 

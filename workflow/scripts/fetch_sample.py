@@ -5,10 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-from mscape import addresses, step
-from mscape.fetch import fetch
-from mscape.formats.sources import identify, open_binary, refuse
-from mscape.transfer import Patience
+from mscape.errors import UserError
+from mscape.io.download import urls
+from mscape.io.download.fetch import fetch
+from mscape.io.download.transfer import Patience
+from mscape.io.formats.detect import identify, open_binary, refuse
+from mscape.run import step
 
 logger = logging.getLogger("mscape")
 
@@ -20,7 +22,7 @@ def check_whole(path: Path) -> None:
 
     Raises
     ------
-    mscape.step.UserError
+    mscape.errors.UserError
         If it is damaged, empty, or a web page in place of data.
     """
     kind = identify(path)
@@ -46,7 +48,7 @@ def download_sample(
     *,
     cache: Path,
     lock: Path,
-    geo: str = addresses.GEO,
+    geo: str = urls.GEO,
     patience: Patience | None = None,
 ) -> None:
     """Download the files of one sample into a folder.
@@ -68,19 +70,19 @@ def download_sample(
 
     Raises
     ------
-    mscape.step.UserError
+    mscape.errors.UserError
         If a file cannot be had or is not what was expected.
     """
-    given = addresses.split_paths(str(row["path"]))
+    given = urls.split_paths(str(row["path"]))
     sha256 = str(row.get("sha256", "") or "")
     sha256 = "" if sha256 == "unknown" else sha256
     if sha256 and len(given) > 1:
         msg = f"one sha256 is given for {len(given)} files. Leave it empty: digests are kept in {lock}."
-        raise step.UserError(msg)
+        raise UserError(msg)
     files = []
     for address in given:
-        url = addresses.resolve(address, geo=geo)
-        place = cache / addresses.place_of(url)
+        url = urls.resolve(address, geo=geo)
+        place = cache / urls.place_of(url)
         found = fetch(url, place, sha256=sha256, lock=lock, patience=patience, check=check_whole)
         logger.info("%s: sha256 %s", url, found)
         files.append(place)

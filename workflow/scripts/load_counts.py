@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mscape import counts, formats, sniff
-from mscape.digest import MatrixDigest
-from mscape.formats import features
-from mscape.orthologs import read_orthologs
-from mscape.step import UserError, run
+from mscape.checks import inspect
+from mscape.data import counts
+from mscape.data.fingerprint import MatrixDigest
+from mscape.errors import UserError
+from mscape.genes.orthologs import read_orthologs
+from mscape.io import formats
+from mscape.io.formats import features
+from mscape.run.step import run
 
 logger = logging.getLogger("mscape")
 
@@ -42,10 +45,10 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
 
     Raises
     ------
-    mscape.step.UserError
+    mscape.errors.UserError
         If there are more barcodes than a run can have cells and most hold hardly a count.
     """
-    if sniff.looks_unfiltered(totals, len(totals)):
+    if inspect.looks_unfiltered(totals, len(totals)):
         msg = (
             f"{path} holds {len(totals):,} barcodes, {np.mean(totals < 100):.0%} of them with fewer than 100 counts: "
             "an unfiltered matrix with empty droplets. Give the filtered one (filtered_feature_bc_matrix), or call "

@@ -3,8 +3,9 @@
 import zipfile
 from pathlib import Path
 
-from mscape import crate, step
+from mscape.export import ro_crate
 from mscape.report import page
+from mscape.run import step
 
 STAMP = (1980, 1, 1, 0, 0, 0)  # the same files give the same zip
 PACKED = {
@@ -73,7 +74,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def main(input, output, params):
     """Describe and pack what the study hands on."""
     root = Path(output.zip).parent
-    files, document = crate.describe_study(
+    files, document = ro_crate.describe_study(
         root,
         [*input.results, input.source],
         input.runs,
@@ -83,7 +84,10 @@ def main(input, output, params):
     )
     names = ", ".join(params.simulated)
     note = f"SIMULATED DATA: {names}. Nothing there describes a real product.\n" if names else ""
-    texts = {crate.METADATA: crate.dump(document), "README.txt": README.format(title=params.title, simulated=note)}
+    texts = {
+        ro_crate.METADATA: ro_crate.dump(document),
+        "README.txt": README.format(title=params.title, simulated=note),
+    }
     write_zip(Path(output.zip), root, files, texts)
 
 

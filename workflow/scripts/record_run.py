@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from mscape import counts, step
+from mscape.data import counts
+from mscape.run import step
 
 PACKAGES = (
     "anndata",

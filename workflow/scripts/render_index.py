@@ -4,10 +4,11 @@ import json
 import os
 from pathlib import Path
 
-from mscape import step
-from mscape.report import answers, page
-from mscape.report.alerts import ORDER
+from mscape.report import page
+from mscape.report.sections import summary
+from mscape.report.sections.alerts import ORDER
 from mscape.report.tables import Cell, Table
+from mscape.run import step
 
 VERDICTS = ("PASS", "WARN", "FAIL", "NOT ASSESSABLE")
 
@@ -24,7 +25,7 @@ def tabulate_datasets(passports: list[dict], links: list[str]) -> Table:
     """
     rows = []
     for document, link in zip(passports, links, strict=True):
-        counts = answers.verdict_counts(document)
+        counts = summary.verdict_counts(document)
         note = f"run {document.get('run_id', 'not recorded')}" + (" · simulated" if document.get("simulated") else "")
         row = [Cell(document["dataset"], link=link, note=note), Cell(str(len(document["lots"])), len(document["lots"]))]
         row += [Cell(str(counts[verdict]), counts[verdict]) for verdict in VERDICTS]
@@ -72,7 +73,7 @@ def main(input, output, params):
         "title": params.title,
         "datasets": tabulate_datasets(passports, links),
         "lots": tabulate_lots(passports, links),
-        "counts": {v: sum(answers.verdict_counts(p)[v] for p in passports) for v in VERDICTS},
+        "counts": {v: sum(summary.verdict_counts(p)[v] for p in passports) for v in VERDICTS},
         "total": sum(len(p["lots"]) for p in passports),
         "simulated": [p["dataset"] for p in passports if p.get("simulated")],
         "number": len(passports),

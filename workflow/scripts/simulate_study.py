@@ -5,11 +5,13 @@ import logging
 import numpy as np
 import pandas as pd
 
-from mscape import counts, step
-from mscape.markers import load_markers
-from mscape.simulated_cells import draw_cells
-from mscape.simulated_counts import draw_counts
-from mscape.simulation import draw_rates
+from mscape.data import counts
+from mscape.errors import UserError
+from mscape.genes.registry import load_markers
+from mscape.run import step
+from mscape.simulation.cells import draw_cells
+from mscape.simulation.counts import draw_counts
+from mscape.simulation.model import draw_rates
 
 logger = logging.getLogger(__name__)
 SENTENCE = "Simulated: these counts were drawn from a model, they were not measured on cells."
@@ -41,7 +43,7 @@ def choose_lot(settings: dict, sample: str) -> dict:
 
     Raises
     ------
-    mscape.step.UserError
+    mscape.errors.UserError
         If the lot is not in the list, or is in it twice.
     """
     names = [str(lot["sample_id"]) for lot in settings["lots"]]
@@ -49,7 +51,7 @@ def choose_lot(settings: dict, sample: str) -> dict:
         msg = (
             f"simulate.lots has {names.count(sample)} lots with sample_id {sample!r}, expected one; there are {names}."
         )
-        raise step.UserError(msg)
+        raise UserError(msg)
     return {
         "donor_id": sample,
         "tissue": "unknown",

@@ -2,149 +2,17 @@
 
 import json
 import logging
-import math
 from pathlib import Path
 
 import pandas as pd
 
-from mscape import contract, counts, passport, passport_gate, passport_quality, passport_scores, step, yaml_file
+from mscape.data import contract, counts
+from mscape.passports import rules as passport
+from mscape.passports.passport import SCHEMA_VERSION, STATEMENT, find_limits, validate, write_lot
+from mscape.passports.reporting_items import REPORTING, describe_lot, report_items
+from mscape.run import step
 
 logger = logging.getLogger(__name__)
-
-SCHEMA = Path(__file__).parents[1] / "schemas" / "passport.schema.yaml"
-SCHEMA_VERSION = "1.0"
-STATEMENT = (
-    "Transcript-level concordance with the ISCT phenotype, and signature scores. RNA is not flow cytometry and a score "
-    "is no potency assay. For research; not for the release of a product."
-)
-SHOWN_METADATA = ("donor_id", "tissue", "passage", "condition", "sex", "disease", "batch", "assay", "suspension_type")
-UNSAID = ("", "unknown", "nan")
-REPORTED = {  # theme -> columns of the sample sheet that answer it, and their name
-    "provenance": {
-        "tissue": "tissue",
-        "donor_id": "donor",
-        "sex": "sex",
-        "disease": "disease",
-        "donor_age": "donor age",
-        "donor_relation": "autologous or allogeneic",
-    },
-    "culture": {
-        "passage": "passage",
-        "condition": "condition",
-        "medium": "culture medium",
-        "oxygen": "oxygen",
-        "population_doublings": "population doublings",
-        "cryopreservation": "cryopreservation",
-    },
-    "fitness": {"viability": "viability"},
-}
-REPORTING = {  # themes of the reporting items of the 2024 Delphi consensus on MSC, and where the passport answers them
-    "terminology": "mesenchymal stromal cells",
-    "not_covered": [
-        "viability",
-        "potency assay",
-        "protein phenotype",
-        "trilineage differentiation",
-        "population doublings",
-        "culture medium",
-        "cryopreservation",
-        "sterility",
-        "dose and administration",
-    ],
-}
-
-
-def describe_lot(cells: pd.DataFrame, *, culture: str) -> dict:
-    """Say what the sheet gives for a lot; "unknown" where it does not."""
-    given = {name: _join(cells[name]) if name in cells else "unknown" for name in SHOWN_METADATA}
-    name = passport.name_tissue(given["tissue"], culture)
-    return given | {"isbt_tissue": name, "culture": culture, "samples": sorted(cells["sample_id"].astype(str).unique())}
-
-
-def report_items(cells: pd.DataFrame, attributes: list[dict], *, culture: str) -> list[dict]:
-    """Answer the themes of the reporting items that the sheet and the run know; what is not known is left out.
-
-    Parameters
-    ----------
-    cells
-        ``obs`` of the lot, with the columns of the sample sheet.
-    attributes
-        Of the lot's record.
-    culture
-        Of the dataset.
-
-    Returns
-    -------
-    Records of ``theme``, ``item``, ``value`` and ``source``.
-    """
-    items = [("terminology", "name", REPORTING["terminology"], "this workflow")]
-    for theme, columns in REPORTED.items():
-        known = {item: _join(cells[column]) for column, item in columns.items() if column in cells}
-        items += [(theme, item, value, "sample sheet") for item, value in known.items() if value not in UNSAID]
-        if theme == "provenance" and (name := passport.name_tissue(known.get("tissue", ""), culture)):
-            items.append((theme, "ISBT 128 name", name, "sample sheet"))
-        if theme == "culture" and culture != "unknown":
-            items.append((theme, "culture", culture, "config"))
-    for a in attributes:
-        theme = {"criterion_HLA-DR": "immune compatibility", "purity": "purity"}.get(a["name"], "marker expression")
-        if a["group"] == "identity" and a["value"] is not None and a["name"] != "hidden_mixture":
-            share = passport.say_share(*(math.nan if a[k] is None else a[k] for k in ("value", "low", "high")))
-            items.append((theme, f"{a['title']}, by RNA", f"{share} of cells: {a['verdict']}", "this run"))
-    return [dict(zip(("theme", "item", "value", "source"), item, strict=True)) for item in items]
-
-
-def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
-    """Judge all attributes of a lot and combine them.
-
-    Parameters
-    ----------
-    evidence
-        What was found.
-    settings
-        Thresholds.
-
-    Returns
-    -------
-    The lot's record without its given metadata.
-    """
-    rules = [*passport_gate.gate_rules(evidence.gate), *passport_quality.QUALITY_RULES, *passport_scores.SCORE_RULES]
-    attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
-    verdict, reason = passport.judge_lot(attributes)
-    return {
-        "lot_id": evidence.lot_id,
-        "verdict": verdict,
-        "verdict_reason": reason,
-        "n_loaded": evidence.loaded,
-        "n_cells": len(evidence.cells),
-        "n_msc": len(evidence.msc),
-        "attributes": attributes,
-        "contaminants": _records(evidence.contaminants, ["identity", "n_cells", "fraction", "low", "high"]),
-        "composition": _records(evidence.composition, ["cluster", "n_cells", "fraction", "low", "high"]),
-    }
-
-
-def find_limits(gate: dict) -> dict[str, float]:
-    """Find the limits of the panel that the gate used: as it says, else from the registry, else those of ISCT 2006."""
-    from mscape.markers import load_markers
-
-    panel = load_markers().panels.get(str(gate.get("panel")), {})
-    return {key: float(gate.get(key, panel.get(key, limit))) for key, limit in passport.PANEL_LIMITS.items()}
-
-
-def validate(document: dict) -> None:
-    """Check the passports against their schema.
-
-    Raises
-    ------
-    ValueError
-        With each place that does not fit; this is a fault of the program, not of the data.
-    """
-    from mscape.config import list_faults
-
-    faults = list_faults(document, yaml_file.read(SCHEMA))
-    if faults:
-        msg = "the passports do not fit their schema: " + "; ".join(faults[:10])
-        raise ValueError(msg)
 
 
 def main(input, output, params):
@@ -154,7 +22,7 @@ def main(input, output, params):
         for name in ("gate_table", "contaminants", "hidden", "accounting", "composition")
     }
     stability = _read(input.stability).set_index("cluster")
-    scores, signatures = _read(input.score_summary), _read(input.signatures).set_index("id")
+    scores, signatures = _read(input.signature_scores), _read(input.signatures).set_index("id")
     cells = counts.read_obs(input.counts)
     cells = cells.join(counts.read_obs(input.gate)[["isct_call"]]).join(_states(input.scores))
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
@@ -233,24 +101,6 @@ def _states(path: str) -> pd.DataFrame:
 def _sample(light, path: str) -> str:
     """Sample of a quality file: the folder that holds it."""
     return Path(path).parent.name
-
-
-def _join(values: pd.Series) -> str:
-    return "+".join(sorted(values.astype(str).unique())) or "unknown"
-
-
-def _records(table: pd.DataFrame, columns: list[str]) -> list[dict]:
-    rows = table.reindex(columns=columns).to_dict("records")
-    return [{key: _plain(value) for key, value in row.items()} for row in rows]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return None
-    number = float(value)
-    return int(number) if number.is_integer() and abs(number) > 1 else float(f"{number:.6g}")
 
 
 if "snakemake" in globals():

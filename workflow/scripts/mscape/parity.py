@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape import alignment, embedding, neighbour_search, stability
-from mscape.step import UserError
+from mscape.clustering import leiden_stability
+from mscape.embedding import batch_mixing, neighbor_search, pca_neighbors
+from mscape.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
     from anndata import AnnData
 
-    from mscape.backend import Backend
+    from mscape.backends.contract import Backend
 
 COLUMNS = ["function", "measure", "value", "limit", "rule", "passed", "meaning"]
 SEED_RUNS = 3  # runs with one seed, which must agree
@@ -129,7 +130,7 @@ def _pca(reference: Backend, candidate: Backend, sample: Sample, seed: int) -> I
     found = []
     for backend in (reference, candidate):
         blocks = (sample.X[start : start + size] for start in range(0, sample.X.shape[0], size))
-        axes, mean, _ = (backend.pca or embedding.principal_axes)(blocks, sample.X.shape[1], n)
+        axes, mean, _ = (backend.pca or pca_neighbors.principal_axes)(blocks, sample.X.shape[1], n)
         found.append(sample.X @ axes - mean @ axes)
     one, other = found
     leading = slice(0, min(LEADING, n))
@@ -154,7 +155,7 @@ def _knn(reference: Backend, candidate: Backend, sample: Sample, seed: int) -> I
 
 
 def _nearest(backend: Backend, points: np.ndarray, sample: Sample) -> tuple[np.ndarray, np.ndarray, str]:
-    find = backend.knn or neighbour_search.nearest
+    find = backend.knn or neighbor_search.nearest
     return find(points, sample.n_neighbors - 1, max_exact_cells=len(points), threads=1)
 
 
@@ -165,14 +166,14 @@ def _harmony(reference: Backend, candidate: Backend, sample: Sample, seed: int) 
     one, other = (np.asarray(b.harmony(rep, sample.batch, seed=seed, threads=1)) for b in (reference, candidate))
     r = [abs(np.corrcoef(a, b)[0, 1]) for a, b in zip(one.T, other.T, strict=True)]
     yield "correlation", np.median(r), AT_LEAST, 0.95, "median correlation of the corrected components"
-    apart = abs(alignment.mixing(one, labels, seed=seed) - alignment.mixing(other, labels, seed=seed))
+    apart = abs(batch_mixing.mixing(one, labels, seed=seed) - batch_mixing.mixing(other, labels, seed=seed))
     yield "mixing", apart, AT_MOST, 0.05, "difference of the mixing of batches, of the possible"
 
 
 def _leiden(reference: Backend, candidate: Backend, sample: Sample, seed: int) -> Iterator[tuple]:
     from sklearn.metrics import adjusted_rand_score
 
-    graph = stability.make_graph(sample.embedded.obsp["connectivities"])
+    graph = leiden_stability.make_graph(sample.embedded.obsp["connectivities"])
     n_cells = graph.vcount()
     for resolution in sample.resolutions:
 

@@ -6,20 +6,19 @@ import base64
 import hashlib
 import json
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup
 
-from mscape import yaml_file
-from mscape.report import colours
-from mscape.report.words import interval_text, number, percent, value_text
+from mscape.data import yaml_file
+from mscape.report.charts import colours
+from mscape.report.numbers import interval_text, number, percent, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "report"
+from mscape.paths import TEMPLATES
 
 
 class Absent(jinja2.StrictUndefined):

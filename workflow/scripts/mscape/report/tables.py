@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mscape.report.words import finite, number, percent
+from mscape.report.numbers import finite, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,341 @@
+import pandas as pd
+import pytest
+from toy_study import default_settings
+
+from mscape.gating.reasons import Reason
+from mscape.passports import identity_rules, quality_rules, score_rules
+from mscape.passports import rules as passport
+from mscape.passports.rules import DECIDES, DESCRIBES, FAIL, NOT_ASSESSABLE, PASS, WARN, WARNS
+
+
+@pytest.fixture
+def settings():
+    return default_settings("passport")
+
+
+def evidence(n=200, **given):
+    cells = pd.DataFrame(
+        {
+            "total_counts": 8000.0,
+            "pct_counts_mt": 5.0,
+            "isct_call": "pass",
+            "phase": ["S" if i % 4 == 0 else "G1" for i in range(n)],
+            "condition": "control",
+        },
+        index=[f"c{i}" for i in range(n)],
+    )
+    empty = {
+        "gate": pd.DataFrame(columns=["criterion", "kind"]),
+        "contaminants": pd.DataFrame(columns=["identity", "n_cells", "fraction", "low", "high", "call"]),
+        "hidden": pd.DataFrame(columns=["cluster", "gene", "hidden_fraction", "finding"]),
+        "composition": pd.DataFrame({"cluster": ["0"], "n_cells": [n]}),
+        "stability": pd.DataFrame({"stable": [True]}, index=["0"]),
+        "scores": pd.DataFrame(columns=["lot_id", "signature", "n_cells", "z"]),
+        "signatures": pd.DataFrame(columns=["axis", "direction", "reason"]),
+    }
+    rest = {"lot_id": "L1", "cells": cells, "loaded": n + 20, "doublets": 5, "ambient": [0.02], "culture": "expanded"}
+    return passport.Evidence(**(empty | rest | given))
+
+
+def row(kind, verdict, reason="", estimate=0.97, hidden=float("nan")):
+    return pd.Series(
+        {"criterion": "CD73", "kind": kind, "verdict": verdict, "reason": reason, "estimate": estimate}
+        | {"max_hidden_fraction": hidden}
+        | {"low": estimate - 0.01, "high": estimate + 0.01, "n_cells": 100}
+    )
+
+
+def attribute(verdict, weight):
+    return {"title": "T", "reason": "R.", "verdict": verdict, "weight": weight}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ([(PASS, DECIDES), (PASS, DECIDES)], PASS),
+        ([(PASS, DECIDES), (FAIL, DECIDES)], FAIL),
+        ([(NOT_ASSESSABLE, DECIDES), (FAIL, DECIDES)], FAIL),
+        ([(NOT_ASSESSABLE, DECIDES), (WARN, DECIDES)], NOT_ASSESSABLE),
+        ([(WARN, DECIDES), (PASS, WARNS)], WARN),
+        ([(PASS, DECIDES), (WARN, WARNS)], WARN),
+        ([(PASS, DECIDES), (NOT_ASSESSABLE, WARNS)], PASS),
+        ([(PASS, DECIDES), (WARN, DESCRIBES)], PASS),
+        ([(PASS, DECIDES), (FAIL, DESCRIBES)], PASS),
+        ([(PASS, WARNS)], NOT_ASSESSABLE),
+    ],
+)
+def test_the_verdict_is_the_worst_of_what_decides_and_scores_never_do(attributes, expected):
+    verdict, reason = passport.judge_lot([attribute(*pair) for pair in attributes])
+    assert verdict == expected
+    assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("meets", PASS), ("fails", FAIL), ("inconclusive", WARN), ("not_assessable", NOT_ASSESSABLE)],
+)
+def test_the_gate_s_verdicts_are_translated(given, expected):
+    found = identity_rules.judge_criterion(
+        row("positive", given, "" if given == "meets" else "LOW_EXPOSURE"), passport.PANEL_LIMITS
+    )
+    assert found.verdict == expected
+    assert (found.next_action == "") == (expected == PASS)
+
+
+def test_what_fails_is_blamed_on_contaminants_only_if_they_account_for_it():
+    lost = row("positive", "fails", "MISSING_CD73", 0.8)
+    assert "CD73 is missing" in identity_rules.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.05).reason
+    assert "Cells of other lineages" in identity_rules.judge_criterion(lost, passport.PANEL_LIMITS, foreign=0.15).reason
+    near = row("positive", "inconclusive", "AMBIGUOUS", 0.93)
+    assert "Cells of other lineages" in identity_rules.judge_criterion(near, passport.PANEL_LIMITS, foreign=0.06).reason
+    assert "close to the threshold" in identity_rules.judge_criterion(near, passport.PANEL_LIMITS).reason
+
+
+def test_a_group_of_markers_is_named_in_words():
+    group = row("negative", "inconclusive", "AMBIGUOUS", 0.02)
+    group["criterion"] = "CD14|CD11b"
+    assert "of cells carry CD14 or CD11b:" in identity_rules.judge_criterion(group, passport.PANEL_LIMITS).reason
+
+
+def test_a_criterion_met_on_an_assumption_says_so_and_how_far_the_counts_go():
+    met = row("positive", "meets", "HOMOGENEITY_ASSUMED", hidden=0.14)
+    found = identity_rules.judge_criterion(met, passport.PANEL_LIMITS)
+    assert found.verdict == PASS
+    assert "if the cells of a neighbourhood are alike; the counts of single cells alone" in found.reason
+    assert "up to 14% without CD73" in found.reason
+    open_ = row("positive", "inconclusive", "HOMOGENEITY_ASSUMED", hidden=0.41)
+    found = identity_rules.judge_criterion(open_, passport.PANEL_LIMITS)
+    assert found.verdict == WARN
+    assert "within the limit by pooled counts, but not settled" in found.reason
+    assert "up to 41% without CD73" in found.reason
+    assert "flow cytometry" in found.next_action
+    overall = row("overall", "inconclusive", "HOMOGENEITY_ASSUMED", hidden=0.41)
+    assert "without a positive marker" in identity_rules.judge_criterion(overall, passport.PANEL_LIMITS).reason
+
+
+def test_the_phenotype_names_the_marker_that_single_cells_show_least():
+    rows = [
+        row("positive", "meets", "HOMOGENEITY_ASSUMED", hidden=0.1),
+        row("overall", "inconclusive", "HOMOGENEITY_ASSUMED", 0.99, 0.4),
+    ]
+    rows.append(pd.Series({**rows[0], "criterion": "CD105", "verdict": "inconclusive", "max_hidden_fraction": 0.4}))
+    own = evidence(gate=pd.DataFrame(rows))
+    phenotype = identity_rules.gate_rules(own.gate)[0].judge(own, {})
+    assert phenotype.verdict == WARN
+    assert "up to 40% without CD105" in phenotype.reason
+
+
+def test_licensing_turns_a_failed_hla_dr_into_a_warning():
+    found = identity_rules.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), passport.PANEL_LIMITS)
+    assert found.verdict == WARN
+    assert "interferon" in found.reason
+
+
+def test_a_mouse_is_not_assessable():
+    found = identity_rules.judge_criterion(
+        row("overall", "not_assessable", "SPECIES_NOT_COVERED"), passport.PANEL_LIMITS
+    )
+    assert found.verdict == NOT_ASSESSABLE
+    assert found.reason == "The ISCT phenotype is defined for human cells."
+
+
+def test_every_code_of_the_gate_has_a_sentence_and_an_action():
+    for code in Reason:
+        said, action = identity_rules._explain(f"{code}_CD45" if code.named else code)
+        assert said.endswith(".")
+        assert action.endswith(".")
+
+
+def test_purity_follows_the_interval(settings):
+    def judge(k, n):
+        table = pd.DataFrame({"identity": ["T cell", "unresolved", "osteoblast"], "n_cells": [k, 50, 50]})
+        table["call"] = ["fail", "fail", "pass"]
+        return quality_rules.judge_purity(evidence(n, contaminants=table), settings).verdict
+
+    assert judge(0, 200) == PASS
+    assert judge(6, 200) == WARN  # 3 %
+    assert judge(40, 200) == FAIL  # 20 %
+    assert judge(14, 200) == WARN  # 7 %, interval from 4.2 %
+    assert judge(0, 20) == WARN  # none of 20 leaves room for 16 %
+
+
+def test_depth_has_three_answers(settings):
+    for depth, expected in ((8000, PASS), (3000, WARN), (500, NOT_ASSESSABLE)):
+        own = evidence()
+        own.cells["total_counts"] = float(depth)
+        assert quality_rules.judge_depth(own, settings).verdict == expected
+
+
+def test_a_lot_without_cells_is_never_an_exception(settings):
+    own = evidence(0, gate=pd.DataFrame(columns=["criterion", "kind"]), loaded=0, doublets=0, ambient=[])
+    rules = [*identity_rules.gate_rules(own.gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]
+    attributes = [passport.write_attribute(rule, own, settings) for rule in rules]
+    assert passport.judge_lot(attributes)[0] == NOT_ASSESSABLE
+    assert {a["verdict"] for a in attributes} <= {NOT_ASSESSABLE, WARN}
+
+
+def test_cycling_is_counted_in_msc(settings):
+    found = quality_rules.judge_cycling(evidence(), settings)
+    assert found.value == pytest.approx(0.25)
+    assert found.verdict == PASS
+    resting = evidence()
+    resting.cells["phase"] = "G1"
+    assert quality_rules.judge_cycling(resting, settings).verdict == WARN
+
+
+def test_missing_mitochondrial_genes_are_not_zero(settings):
+    own = evidence()
+    own.cells["pct_counts_mt"] = float("nan")
+    assert quality_rules.judge_mitochondria(own, settings).verdict == NOT_ASSESSABLE
+
+
+def test_isbt_names_are_for_culture_adapted_cells():
+    assert passport.name_tissue("Bone marrow", "expanded") == "MSC(M)"
+    assert passport.name_tissue("Wharton's jelly", "expanded") == "MSC(WJ)"
+    assert passport.name_tissue("bone marrow", "fresh") == ""
+    assert passport.name_tissue("umbilical cord", "expanded") == ""  # which part of it is not said
+
+
+def scored(z, lots=4, **given):
+    """Lots L1 to L4; L1 has the z given, the others have none that stands out."""
+    rows = [
+        {"lot_id": f"L{i + 1}", "signature": name, "n_cells": 100, "z": value if i == 0 else 0.1, "cells": "MSC"}
+        | {"z_low": value - 0.2, "z_high": value + 0.3}
+        for name, value in z.items()
+        for i in range(lots)
+    ]
+    signatures = pd.DataFrame({"axis": "x", "direction": "up", "reason": ""}, index=list(z))
+    return evidence(scores=pd.DataFrame(rows), signatures=signatures, **given)
+
+
+SENESCENCE = {"MSC_SENESCENCE_ARREST": 4.0, "SENMAYO__DEPLETED": 3.5, "FRIDMAN_SENESCENCE_UP__DEPLETED": 0.5}
+IMMUNE = {"MSC_IMMUNOREG_CONSTITUTIVE": 0.0, "MSC_IMMUNOREG_LICENSED": 0.2, "MSC_SASP_INFLAMMATORY": 4.0}
+
+
+def test_senescence_needs_the_arrest_core_and_one_more(settings):
+    found = score_rules.judge_senescence(scored(SENESCENCE), settings)
+    assert found.verdict == WARN
+    assert (found.value, found.low, found.high) == (3.5, 0.5, 4.0)
+    assert "arrest and secretome stand out" in found.reason
+    rest = score_rules.judge_senescence(scored(SENESCENCE | {"SENMAYO__DEPLETED": 1.0}), settings)
+    assert rest.verdict == PASS
+    assert "Only the arrest core" in rest.reason
+    inflamed = score_rules.judge_senescence(scored(SENESCENCE | {"MSC_SENESCENCE_ARREST": 0.0}), settings)
+    assert inflamed.verdict == PASS
+    assert "without arrest" in inflamed.reason
+
+
+def test_senescent_cells_warn_when_the_whole_interval_is_above(settings):
+    own = evidence(200)
+    for share, expected in ((0.1, PASS), (0.22, PASS), (0.4, WARN)):
+        state = ["senescence-like" if i < 200 * share else "quiescent" for i in range(200)]
+        own.cells["senescence_state"] = state
+        found = score_rules.judge_senescent_cells(own, settings)
+        assert found.value == pytest.approx(share)
+        assert found.verdict == expected
+    own.cells["senescence_state"] = "unresolved"
+    assert score_rules.judge_senescent_cells(own, settings).verdict == NOT_ASSESSABLE
+
+
+def test_an_inflamed_senescent_lot_does_not_look_licensed(settings):
+    found = score_rules.judge_licensing(scored(SENESCENCE | IMMUNE), settings)
+    assert found.verdict == WARN
+    assert "together with senescence" in found.reason
+    assert "not licensing" in found.reason
+
+
+def test_licensing_that_the_sheet_does_not_explain_warns(settings):
+    own = scored(IMMUNE | {"MSC_IMMUNOREG_LICENSED": 6.0})
+    assert score_rules.judge_licensing(own, settings).verdict == WARN
+    own.cells["condition"] = "IFNg + TNF 24 h"
+    assert score_rules.judge_licensing(own, settings).verdict == PASS
+
+
+def test_the_lineages_are_compared(settings):
+    z = {
+        "MSC_OSTEOGENIC_EARLY": 0.3,
+        "MSC_OSTEOGENIC_LATE": 4.5,
+        "MSC_ADIPOGENIC_CORE": 0.0,
+        "MSC_CHONDROGENIC_CORE": 1.0,
+    }
+    assert "leans osteogenic" in score_rules.judge_trilineage(scored(z), settings).reason
+    late = score_rules.judge_osteogenic(scored(z), settings)
+    assert (late.verdict, late.value) == (WARN, 4.5)
+    assert "late osteogenic genes" in late.reason
+    assert score_rules.judge_trilineage(scored(z | {"MSC_OSTEOGENIC_LATE": 0.1}), settings).verdict == PASS
+    primed = z | {"MSC_OSTEOGENIC_LATE": 0.1, "MSC_ADIPOGENIC_CORE": 3.6}  # as priming alone does, see consensus
+    assert score_rules.judge_trilineage(scored(primed), settings).verdict == PASS
+
+
+def test_low_resting_immunoregulation_and_high_stress_warn(settings):
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": -3.5, "MSC_DISSOCIATION_STRESS": 3.5})
+    assert score_rules.judge_constitutive(own, settings).verdict == WARN
+    assert score_rules.judge_stress(own, settings).verdict == WARN
+    own = scored({"MSC_IMMUNOREG_CONSTITUTIVE": 3.5, "MSC_DISSOCIATION_STRESS": -3.5})
+    assert score_rules.judge_constitutive(own, settings).verdict == PASS
+    assert score_rules.judge_stress(own, settings).verdict == PASS
+
+
+def test_one_lot_has_nothing_to_be_compared_with(settings):
+    found = score_rules.judge_senescence(scored(dict.fromkeys(SENESCENCE, float("nan")), lots=1), settings)
+    assert found.verdict == NOT_ASSESSABLE
+    assert found.reason == "There is no second lot to compare with."
+
+
+def test_missing_genes_give_the_scorer_s_reason(settings):
+    own = scored(dict.fromkeys(SENESCENCE, float("nan")))
+    own.signatures["reason"] = "4 of 125 genes found"
+    found = score_rules.judge_senescence(own, settings)
+    assert found.verdict == NOT_ASSESSABLE
+    assert found.reason == "It could not be scored: 4 of 125 genes found."
+
+
+def test_scores_of_other_cells_than_msc_are_named(settings):
+    own = scored(IMMUNE)
+    own.scores["cells"] = "not failing"
+    assert "Scored were not failing cells" in score_rules.judge_licensing(own, settings).reason
+
+
+def test_a_hidden_subset_warns(settings):
+    rows = pd.DataFrame(
+        {"cluster": "0", "gene": ["THY1", "ENG"], "hidden_fraction": [0.2, 0.0], "finding": ["hidden_mixture", "none"]}
+    )
+    found = quality_rules.judge_hidden(evidence(hidden=rows), settings)
+    assert found.verdict == WARN
+    assert found.reason.startswith("THY1 in cluster 0: about 20% of cells")
+    assert quality_rules.judge_hidden(evidence(hidden=rows.iloc[1:]), settings).verdict == PASS
+    assert (
+        quality_rules.judge_hidden(evidence(hidden=rows.assign(finding="not_assessable")), settings).verdict
+        == NOT_ASSESSABLE
+    )
+
+
+def rule_table():
+    """Write the rules as the table of docs/passport.md."""
+    gate = pd.DataFrame({"criterion": ["phenotype", "CD73", "CD45"], "kind": ["overall", "positive", "negative"]})
+    lines = ["| attribute | section | weight | value | definition |", "|---|---|---|---|---|"]
+    for rule in [*identity_rules.gate_rules(gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]:
+        title = rule.title.replace("CD73", "CD73, CD90, ...").replace("CD45", "CD45, CD34, ...")
+        lines.append(f"| {title} | {rule.group} | {rule.weight} | {rule.unit} | {rule.definition} |")
+    return "\n".join(lines)
+
+
+def test_the_document_lists_every_rule(request, root):
+    path = root / "docs/passport.md"
+    before, rest = path.read_text(encoding="utf-8").split("<!-- rules -->\n")
+    after = rest.split("<!-- end of rules -->")[1]
+    expected = f"{before}<!-- rules -->\n{rule_table()}\n<!-- end of rules -->{after}"
+    if request.config.getoption("--fix"):
+        path.write_text(expected, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == expected, "pytest tests/passports/test_rules.py --fix writes it anew"
+
+
+@pytest.mark.parametrize("rule", score_rules.SCORE_RULES, ids=lambda rule: rule.name)
+def test_each_score_in_a_passport_has_n_interval_and_definition(rule, settings):
+    names = [*SENESCENCE, *IMMUNE, score_rules.STRESS, "MSC_OSTEOGENIC_EARLY", "MSC_OSTEOGENIC_LATE"]
+    own = scored(dict.fromkeys([*names, "MSC_ADIPOGENIC_CORE"], 1.0) | SENESCENCE | {"MSC_OSTEOGENIC_EARLY": 2.0})
+    own.cells["senescence_state"] = ["senescence-like"] * 20 + ["quiescent"] * 180
+    found = rule.judge(own, settings)
+    assert found.low < found.value < found.high
+    assert found.n >= 100
+    assert "interval" in rule.definition or "with their range" in rule.definition

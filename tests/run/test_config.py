@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+
+from mscape.errors import UserError
+from mscape.run import config
+
+FOLDER = Path("/study")
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["datasets"],
+    "properties": {
+        "datasets": {"type": "object", "additionalProperties": {"$ref": "#/$defs/dataset"}},
+        "backend": {"enum": ["cpu"], "default": "cpu"},
+        **{name: {"$ref": f"#/$defs/{name}", "default": {}} for name in config.SECTIONS},
+    },
+    "$defs": {
+        "dataset": {
+            "type": "object",
+            "additionalProperties": False,
+            "oneOf": [{"required": ["samples"]}, {"required": ["simulate"]}],
+            "properties": {
+                "samples": {"type": "string"},
+                "simulate": {"type": "object", "properties": {"seed": {"default": 1}}},
+                **{name: {"$ref": f"#/$defs/{name}"} for name in config.SECTIONS},
+            },
+        },
+        **{name: {"type": "object", "additionalProperties": False, "properties": {}} for name in config.SECTIONS},
+        "gate": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "min_probability": {"type": "number", "maximum": 1, "default": 0.9},
+                "panel_files": {"type": "array", "items": {"type": "string"}, "default": []},
+                "panel": {"enum": ["isct2006", "isct_core"], "default": "isct2006"},
+            },
+        },
+    },
+}
+
+
+def test_defaults_are_filled_and_a_dataset_overlays_the_study():
+    given = {
+        "gate": {"min_probability": 0.8},
+        "datasets": {"a": {"simulate": {}}, "b": {"samples": "b.tsv", "gate": {"panel": "isct_core"}}},
+    }
+    resolved = config.resolve(given, SCHEMA, folder=FOLDER)
+    gates = {name: one["gate"] for name, one in resolved["datasets"].items()}
+    assert gates["a"] == {"min_probability": 0.8, "panel": "isct2006", "panel_files": []}
+    assert gates["b"] == {"min_probability": 0.8, "panel": "isct_core", "panel_files": []}
+    assert resolved["datasets"]["a"]["simulate"] == {"seed": 1}
+    assert given["datasets"]["a"] == {"simulate": {}}
+
+
+def test_files_are_relative_to_the_config_file():
+    given = {"datasets": {"a": {"simulate": {}, "gate": {"panel_files": ["mine.yaml", "/else/where.yaml"]}}}}
+    gate = config.resolve(given, SCHEMA, folder=FOLDER)["datasets"]["a"]["gate"]
+    assert gate["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
+
+
+def test_all_faults_are_listed_with_what_was_meant():
+    given = {
+        "gate": {"min_probabilty": 0.8, "panel": "isct206"},
+        "datasets": {"a": {"simulate": {}, "samples": "x.tsv"}},
+        "gates": {},
+    }
+    with pytest.raises(UserError) as error:
+        config.resolve(given, SCHEMA, folder=FOLDER)
+    text = str(error.value)
+    assert "has 4 faults" in text
+    assert "gate: unknown key 'min_probabilty'; did you mean 'min_probability'?" in text
+    assert "gate.panel: 'isct206'; expected one of isct2006, isct_core; did you mean 'isct2006'?" in text
+    assert "top level: unknown key 'gates'; did you mean 'gate'?" in text
+    assert "datasets.a: expected exactly one of 'samples' or 'simulate'" in text
+
+
+@pytest.fixture
+def sheet_schema(root):
+    return config.load_schema(root / "workflow/schemas/samples.schema.yaml")
+
+
+def test_a_sheet_is_completed(tmp_path, sheet_schema):
+    path = tmp_path / "samples.tsv"
+    path.write_text(
+        "sample_id\tpath\tdonor_id\tmedium\na\tsub/a.h5ad\tD1\tDMEM\nb\tgeo:GSM1:b.h5\t\t\n", encoding="utf-8"
+    )
+    sheet = config.read_sheet(path, schema=sheet_schema)
+    assert sheet.loc["a", "path"] == str(tmp_path / "sub/a.h5ad")
+    assert sheet.loc["b", "path"] == "geo:GSM1:b.h5"
+    assert sheet.loc["a", "lot_id"] == "a"
+    assert sheet.loc["b", ["donor_id", "tissue", "format"]].tolist() == ["unknown", "unknown", "auto"]
+    assert sheet.loc["a", "medium"] == "DMEM"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("sample_id\tfile\na\tx\n", "column 'path' is missing"),
+        ("sample_id\tpath\tdonor\na\tx\tD\n", None),
+        ("sample_id\tpath\ttisue\na\tx\tD\n", "unknown column 'tisue': did you mean 'tissue'?"),
+        ("sample_id\tpath\na\tx\na\ty\n", "'a' stands in more than one row"),
+        ("sample_id\tpath\n../a\tx\n", "line 2: sample_id"),
+        ("sample_id\tpath\na\t\n", "line 2: top level: 'path' is missing"),
+        ("sample_id\tpath\n", "no samples"),
+        ("", "not a tab-separated text table"),
+    ],
+)
+def test_faults_of_a_sheet(tmp_path, sheet_schema, text, fault):
+    path = tmp_path / "samples.tsv"
+    path.write_text(text, encoding="utf-8")
+    if fault is None:
+        assert "donor" in config.read_sheet(path, schema=sheet_schema)
+    else:
+        with pytest.raises(UserError, match=fault.replace("?", r"\?")):
+            config.read_sheet(path, schema=sheet_schema)
+
+
+def test_a_missing_sheet_is_named(tmp_path, sheet_schema):
+    with pytest.raises(UserError, match=r"no sample sheet at .*none\.tsv"):
+        config.read_sheet(tmp_path / "none.tsv", schema=sheet_schema)
+
+
+def test_the_lots_of_a_simulation_become_a_sheet():
+    sheet = config.simulated_sheet(
+        [{"sample_id": "a", "donor_id": "D1", "senescent": 0.1}, {"sample_id": "b"}], dataset="demo"
+    )
+    assert sheet.loc["a", "path"] == "data/demo/a/simulated.h5ad"
+    assert sheet["donor_id"].tolist() == ["D1", "unknown"]
+    assert "senescent" not in sheet

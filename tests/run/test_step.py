@@ -1,0 +1,104 @@
+import logging
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from mscape.errors import UserError, explain_files
+from mscape.run import step
+
+
+class Job(SimpleNamespace):
+    """Stand-in for the object that Snakemake gives to a script."""
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    handlers = list(logging.root.handlers)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # of the step; numba takes no other once it runs
+        monkeypatch.setenv(name, "2")
+    yield Job(
+        rule="gate_msc",
+        log=[tmp_path / "logs/gate.log"],
+        params={"seed": 1},
+        threads=2,
+        input=[],
+        output=[tmp_path / "out.tsv"],
+    )
+    logging.captureWarnings(capture=False)
+    for handler in set(logging.root.handlers) - set(handlers):
+        logging.root.removeHandler(handler)
+        handler.close()
+
+
+def test_main_gets_params_and_threads(job):
+    seen = []
+    step.run(lambda input, output, params: seen.append((params.seed, params.threads)), job)
+    assert seen == [(1, 2)]
+
+
+def test_a_fault_is_one_line_and_leaves_nothing_half_written(job, capsys):
+    def main(input, output, params):
+        output[0].write_text("half")
+        raise UserError("x.h5ad has no cells; expected at least one. Check the path.")
+
+    with pytest.raises(SystemExit):
+        step.run(main, job)
+    message = capsys.readouterr().err
+    assert "mscape gate_msc: x.h5ad has no cells" in message
+    assert "Traceback" not in message
+    assert "Traceback" in job.log[0].read_text()
+    assert not job.output[0].exists()
+
+
+def test_an_unforeseen_error_is_named_and_logged(job, capsys):
+    with pytest.raises(SystemExit):
+        step.run(lambda input, output, params: 1 / 0, job)
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+    assert "ZeroDivisionError" in job.log[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(28, "No space left on device", "results/a.tsv"),
+            "results/a.tsv could not be written: the disk is full",
+        ),
+        (
+            RuntimeError(
+                "failed (file write failed: time = now\n, filename = 'r.h5ad', file descriptor = 4, errno = 27"
+            ),
+            "r.h5ad could not be written: it would exceed the largest size",
+        ),
+        (PermissionError(13, "Permission denied", "results/x"), "results/x may not be touched: Permission denied"),
+        (OSError(30, "Read-only file system", "results/x"), "results/x may not be touched: Read-only file system"),
+    ],
+)
+def test_full_disks_and_closed_folders_are_said_in_one_sentence(error, sentence, job, capsys):
+    def main(input, output, params):
+        output[0].write_text("half")
+        raise ValueError("writing failed") from error
+
+    with pytest.raises(SystemExit):
+        step.run(main, job)
+    message = capsys.readouterr().err
+    assert f"mscape gate_msc: {sentence}" in message
+    assert message.count("\n") <= 3
+    assert not job.output[0].exists()
+    assert "writing failed" in job.log[0].read_text()
+
+
+def test_other_errors_are_not_taken_for_a_full_disk():
+    assert explain_files(ValueError("errno = many")) == ""
+    assert explain_files(OSError(2, "No such file or directory", "a")) == ""
+
+
+def test_warnings_go_to_the_log(job):
+    def main(input, output, params):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("look here", UserWarning, stacklevel=1)
+
+    step.run(main, job)
+    assert "look here" in job.log[0].read_text()

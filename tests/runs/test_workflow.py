@@ -1,0 +1,252 @@
+"""Whole runs through Snakemake, as a user starts them."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+
+def snakemake(root, folder, *arguments, config=None):
+    """Run Snakemake as a user would, from a folder of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(root / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--cores",
+        "2",
+    ]
+    if config is not None:
+        command += ["--configfile", str(config)]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder, check=False)
+
+
+# Doublets of two alike cells cannot be told, and those of unlike cells are few in a nearly pure culture: docs/input.md.
+KNOWN_SHORTFALLS = {"doublet_auprc_heterotypic"}
+TINY = {
+    "title": "Tiny study (simulated)",
+    "datasets": {
+        "tiny": {
+            "culture": "expanded",
+            "simulate": {
+                "seed": 7,
+                "cells": 350,
+                "lots": [
+                    {"sample_id": "A", "donor_id": "D1", "tissue": "bone marrow", "passage": 3, "sex": "female"},
+                    {
+                        "sample_id": "B",
+                        "donor_id": "D2",
+                        "tissue": "umbilical cord",
+                        "passage": 8,
+                        "sex": "male",
+                        "contamination": {"T cell": 0.08, "endothelial": 0.06},
+                    },
+                ],
+            },
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(root, tmp_path_factory):
+    """A finished run of two small simulated lots."""
+    folder = tmp_path_factory.mktemp("tiny")
+    config = folder / "study.yaml"
+    config.write_text(yaml.safe_dump(TINY))
+    run = snakemake(root, folder, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    (folder / "terminal.txt").write_text(run.stderr)
+    return folder, config
+
+
+def test_the_terminal_shows_one_line_a_step_and_ends_with_the_report(tiny):
+    folder, _ = tiny
+    lines = (folder / "terminal.txt").read_text().splitlines()
+    steps = int(next(line for line in lines if line.startswith("mscape: ")).split()[1])
+    done = [line for line in lines if re.match(r"\[ +\d+:\d\d\] +\d+/\d+ done ", line)]
+    assert len(done) == steps > 15
+    assert any("left" in line for line in done)
+    assert not any(line.startswith(("rule ", "localrule ", "    input:")) for line in lines)
+    assert lines[-1] == f"mscape: open {folder / 'results/index.html'}"
+
+
+def test_the_study_can_be_sent(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "--", "package_study", config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert f"to send: {folder / 'results/study.zip'}" in run.stderr.splitlines()[-1]
+    with zipfile.ZipFile(folder / "results/study.zip") as archive:
+        names = set(archive.namelist())
+        described = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+    assert {"index.html", "tiny/report.html", "tiny/tables/cells.parquet", "tiny/tables/gate.csv"} <= names
+    assert "tiny/tiny.h5ad" not in names
+    run_id = json.loads((folder / "results/tiny/passports.json").read_text())["run_id"]
+    (action,) = [entity for entity in described if entity["@type"] == "CreateAction"]
+    assert action["@id"] == f"#run-{run_id}"
+    assert "simulated cells of 2 samples" in action["description"]
+
+
+def test_what_the_cellxgene_schema_asks_for_is_named_not_invented(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "--", "cellxgene", config=config)
+    assert run.returncode != 0
+    assert "assay_ontology_term_id of A, B is not known" in run.stderr
+    assert not (folder / "results/tiny/tiny.cellxgene.h5ad").exists()
+
+
+def test_the_report_goes_into_snakemake_s_own(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, "--report", "snakemake.html", config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    page = (folder / "snakemake.html").read_text(encoding="utf-8")
+    assert "report.html" in page
+    assert len(page) > (folder / "results/tiny/report.html").stat().st_size  # it is in there
+
+
+def test_every_stage_holds_what_the_contract_says(tiny):
+    from mscape.data import contract
+
+    folder, _ = tiny
+    for name, stage in contract.STAGES.items():
+        for sample in "AB" if "{sample}" in stage.path else " ":
+            for scope in ("all", "msc") if "{scope}" in stage.path else ("",):
+                contract.check(folder / stage.path.format(dataset="tiny", sample=sample, scope=scope), name)
+
+
+def test_a_second_run_does_nothing(root, tiny):
+    folder, config = tiny
+    run = snakemake(root, folder, config=config)
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stderr
+
+
+def test_a_changed_setting_reruns_only_what_uses_it(root, tiny):
+    folder, config = tiny
+    changed = folder / "changed.yaml"
+    study = yaml.safe_load(config.read_text())
+    study["gate"] = {"panel": "isct_core"}
+    changed.write_text(yaml.safe_dump(study))
+    plan = snakemake(root, folder, "--dry-run", config=changed).stdout
+    assert "rule gate_msc:" in plan
+    assert "rule load_counts:" not in plan
+    assert "rule qc_cells:" not in plan
+
+
+@pytest.mark.parametrize(("memory_gb", "threads"), [(40, 1), (0.6, 2)])
+def test_a_heavy_step_takes_all_cores_where_memory_has_no_place_for_two(root, tiny, memory_gb, threads):
+    folder, config = tiny
+    options = ["--dry-run", "--forcerun", "rank_markers", "--config", f"memory_gb={memory_gb}"]
+    plan = snakemake(root, folder, *options, "--", "results/tiny/markers.tsv", config=config).stdout
+    said = re.search(r"threads: (\d+)", plan[plan.index("rule rank_markers:") :].split("\n\n")[0])
+    assert (int(said[1]) if said else 1) == threads
+
+
+def test_a_mistyped_key_stops_the_run_and_is_named(root, tmp_path):
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({**TINY, "gate": {"panle": "isct2006"}}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "gate: unknown key 'panle'; did you mean 'panel'?" in run.stdout + run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_wrong_path_is_named_before_any_work(root, tmp_path):
+    (tmp_path / "samples.tsv").write_text("sample_id\tpath\none\tnowhere.h5ad\n")
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({"datasets": {"mine": {"samples": "samples.tsv"}}}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "nowhere.h5ad" in run.stdout + run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_gpu_stops_the_run_before_any_work(root, tmp_path):
+    if importlib.util.find_spec("rapids_singlecell"):
+        pytest.skip("RAPIDS is installed here")
+    config = tmp_path / "study.yaml"
+    config.write_text(yaml.safe_dump({**TINY, "backend": "gpu"}))
+    run = snakemake(root, tmp_path, config=config)
+    assert run.returncode != 0
+    assert "mscape check_backend: backend: gpu needs packages that are not installed here: cupy" in run.stderr
+    assert not list(tmp_path.rglob("*.h5ad"))
+
+
+def test_the_simulation_is_found_again(tiny):
+    folder, _ = tiny
+    truth = pd.read_csv(folder / "results/tiny/truth.tsv", sep="\t")
+    judged = truth[truth["target"].notna() & ~truth["metric"].isin(KNOWN_SHORTFALLS)]
+    assert len(judged) == 7  # gate, contaminants, five states
+    assert (judged["value"] >= judged["target"]).all(), judged.to_string()
+
+
+def test_the_report_is_one_offline_file(tiny):
+    folder, _ = tiny
+    page = (folder / "results/tiny/report.html").read_text(encoding="utf-8")
+    assert "imulated" in page
+    assert 'src="http' not in page
+    assert "ISCT compliant" not in page
+    passports = json.loads((folder / "results/tiny/passports.json").read_text())
+    assert {lot["lot_id"] for lot in passports["lots"]} == {"A", "B"}
+    assert passports["run_id"] in page
+
+
+@pytest.fixture(scope="module")
+def real(root, shared_data, tmp_path_factory):
+    """A finished run of three real datasets: lung, blood, cell lines."""
+    folder = tmp_path_factory.mktemp("real")
+    shutil.copytree(root / "tests/studies/real", folder, dirs_exist_ok=True)
+    for sheet in folder.glob("*.tsv"):
+        sheet.write_text(sheet.read_text().replace("SHARED", str(shared_data)))
+    run = snakemake(root, folder, config=folder / "real.yaml")
+    assert run.returncode == 0, run.stderr[-4000:]
+    return folder / "results"
+
+
+def labels(shared_data: Path, name: str, column: str) -> pd.Series:
+    """Given cell types of a real dataset, indexed by barcode."""
+    from mscape.data import counts
+
+    return counts.read_obs(next((shared_data / name).glob("*.h5ad")))[column].astype(str)
+
+
+@pytest.mark.real
+def test_blood_fails_on_its_own_lineage(real, shared_data):
+    from mscape.data import counts
+
+    cells = counts.read_obs(real / "pbmc3k/gate.h5ad")
+    assert (cells["isct_call"] == "pass").sum() == 0
+    assert (cells["isct_call"] == "fail").mean() > 0.95
+    table = pd.read_csv(real / "pbmc3k/gate.tsv", sep="\t").set_index("criterion")
+    assert table.loc["CD90", "verdict"] == "not_assessable"
+    assert table.loc["CD34", "verdict"] == "not_assessable"
+    assert table.loc["CD45", "verdict"] == "fails"
+
+
+@pytest.mark.real
+def test_shallow_fibroblasts_are_indeterminate(real, shared_data):
+    from mscape.data import counts
+
+    cells = counts.read_obs(real / "zilionis/gate.h5ad")
+    assert (cells["isct_call"] == "pass").sum() == 0
+
+
+@pytest.mark.real
+def test_reports_of_real_data_do_not_say_simulated(real):
+    for name in ("pbmc3k", "zilionis", "pollen"):
+        page = (real / name / "report.html").read_text(encoding="utf-8")
+        assert (real / name / "report.html").stat().st_size < 15e6
+        assert 'class="banner' not in page or "imulated" not in page.split('class="banner', 1)[1][:200]

@@ -1,0 +1,49 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from mscape.data import counts
+from record_run import identify_run, main
+
+
+def test_the_run_id_follows_every_part():
+    parts = {"config": {"gate": {"min_probability": 0.9}}, "seed": 0}
+    assert identify_run(parts) == identify_run(dict(reversed(parts.items())))
+    assert identify_run(parts) != identify_run({**parts, "seed": 1})
+    assert len(identify_run(parts)) == 12
+
+
+@pytest.fixture
+def recorded(tmp_path, toy_counts):
+    adata = toy_counts(5, 4)
+    adata.uns["mscape"] = {"load_counts": {"digest": "ab" * 32}}
+    counts.write(adata, tmp_path / "raw.h5ad")
+
+    def record(path="/somewhere/a.h5ad", **config):
+        params = SimpleNamespace(
+            dataset="d", title="T", seed=3, resolved={"organism": "human", **config}, steps={"gate_msc": "abc"},
+            rows=[{"sample_id": "a", "path": path}],
+        )  # fmt: skip
+        output = SimpleNamespace(json=tmp_path / "run.json", config=tmp_path / "config.yaml")
+        main(SimpleNamespace(raw=[tmp_path / "raw.h5ad"]), output, params)
+        return json.loads(output.json.read_text()), yaml.safe_load(output.config.read_text())
+
+    return record
+
+
+def test_the_place_of_the_files_is_noted_and_does_not_name_the_run(recorded):
+    here, _ = recorded()
+    there, _ = recorded(path="/elsewhere/a.h5ad")
+    assert here["run_id"] == there["run_id"]
+    assert there["paths"] == {"a": "/elsewhere/a.h5ad"}
+    assert here["inputs"] == {"a": "ab" * 32}
+
+
+def test_another_setting_is_another_run(recorded):
+    assert recorded()[0]["run_id"] != recorded(culture="fresh")[0]["run_id"]
+
+
+def test_the_resolved_config_is_saved(recorded):
+    assert recorded(culture="fresh")[1] == {"seed": 3, "organism": "human", "culture": "fresh"}

@@ -1,0 +1,126 @@
+"""Derived documents: what each is made from. `pytest tests/house/test_documents.py --fix` writes them anew."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from mscape.data import contract
+from mscape.run import config
+
+ROOT = Path(__file__).parents[2]
+BEGIN, END = "<!-- generated: {} -->", "<!-- end of {} -->"
+
+
+def pins() -> list[str]:
+    """Exact versions of the whole tree, from pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["constraint-dependencies"]
+
+
+def pin_table(project: str, exported: str) -> str:
+    """Put the output of ``uv export --no-hashes --no-header --no-annotate --no-emit-project`` into pyproject.toml."""
+    lines = [line.strip().replace('"', "'") for line in exported.splitlines() if line.strip()]
+    table = "".join(f'    "{line}",\n' for line in lines)
+    return re.sub(r"(constraint-dependencies = \[\n).*?(^\]$)", rf"\g<1>{table}\g<2>", project, flags=re.M | re.S)
+
+
+def conda_env() -> str:
+    """envs/cpu.yaml: the pins of what runs the workflow, for conda users."""
+    own = re.findall(
+        r'^    "([a-z0-9-]+)[><=]', (ROOT / "pyproject.toml").read_text().split("[dependency-groups]")[0], re.M
+    )
+    exact = {pin.split("==")[0]: pin.split(" ;")[0] for pin in pins()}
+    packages = "\n".join(f"      - {exact[name]}" for name in own)
+    return (
+        "# Generated from pyproject.toml by: pytest tests/house/test_documents.py --fix\n"
+        "channels: [conda-forge, nodefaults]\n"
+        f"dependencies:\n  - python=3.12\n  - pip\n  - pip:\n{packages}\n"
+    )
+
+
+def gpu_pins(cuda: int) -> list[str]:
+    """Exact versions of the GPU's whole tree for one version of CUDA; the file's first line says how they are found."""
+    lines = (ROOT / f"envs/gpu.cuda{cuda}.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def gpu_env() -> str:
+    """envs/gpu.yaml: the pins for CUDA 13, for conda users."""
+    packages = "\n".join(f"      - {pin}" for pin in gpu_pins(13))
+    return (
+        "# Generated from envs/gpu.cuda13.txt by: pytest tests/house/test_documents.py --fix\n"
+        "channels: [conda-forge, nodefaults]\n"
+        f"dependencies:\n  - python=3.12\n  - pip\n  - pip:\n{packages}\n"
+    )
+
+
+def config_docs() -> str:
+    """config/README.md: every key, its default and meaning."""
+    schema = config.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    samples = config.load_schema(ROOT / "workflow/schemas/samples.schema.yaml")
+    parts = [
+        "# Configuration",
+        "<!-- Generated from workflow/schemas by: pytest tests/house/test_documents.py --fix -->",
+        "A study is one YAML file, given with `--configfile`; without one, the simulated demonstration of "
+        "`config/config.yaml` runs. Unknown keys are refused. A section set at the top holds for all datasets; the "
+        "same section inside a dataset changes single keys there.",
+        "## Study",
+        _table(schema["properties"], schema),
+        "## `datasets.<name>`",
+        _table(schema["$defs"]["dataset"]["properties"], schema),
+    ]
+    gpu = schema["properties"]["gpu"]
+    parts += ["## `gpu`", gpu["description"], _table(gpu["properties"], schema)]
+    for section in config.SECTIONS:
+        definition = schema["$defs"][section]
+        parts += [f"## `{section}`", definition.get("description", ""), _table(definition["properties"], schema)]
+    parts += ["## `simulate`", schema["$defs"]["simulate"].get("description", "")]
+    parts += [_table(schema["$defs"]["simulate"]["properties"], schema)]
+    lot = schema["$defs"]["simulate"]["properties"]["lots"].get("items", {})
+    if "properties" in lot:
+        parts += ["### `simulate.lots[]`", _table(lot["properties"], schema)]
+    parts += [
+        "## Sample sheet",
+        samples["description"] + " Tab-separated, UTF-8.",
+        _table(samples["properties"], samples),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def readme(text: str) -> str:
+    """README.md with the generated parts put in."""
+    start, end = BEGIN.format("files"), END.format("files")
+    return re.sub(f"{start}.*?{end}", f"{start}\n{contract.table()}\n{end}", text, flags=re.DOTALL)
+
+
+def _table(properties: dict, root: dict) -> str:
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for key, value in properties.items():
+        value = _follow(value, root)
+        if value.get("type") == "object" and "default" in value and not value["default"]:
+            default = "see below"
+        else:
+            default = (
+                f"`{yaml.safe_dump(value['default'], default_flow_style=True, width=10**6).splitlines()[0]}`"
+                if ("default" in value)
+                else ""
+            )
+        options = f" One of {', '.join(f'`{option}`' for option in value['enum'])}." if "enum" in value else ""
+        rows.append(f"| `{key}` | {default} | {value.get('description', '').strip()}{options} |".replace("\n", " "))
+    return "\n".join(rows)
+
+
+def _follow(value: dict, root: dict) -> dict:
+    name = value.get("$ref", "").rpartition("/")[2]
+    return {**root["$defs"][name], **value} if name else value
+
+
+def project(text: str) -> str:
+    """pyproject.toml with the versions of the lock file, which is not committed because it names addresses."""
+    command = "uv export --no-hashes --no-header --no-annotate --no-emit-project --quiet --frozen"
+    exported = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return pin_table(text, exported)

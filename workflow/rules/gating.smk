@@ -1,0 +1,36 @@
+# counts.h5ad, embedding of all cells -> which cells are MSC, and each lot's answer.
+
+
+rule gate_msc:
+    """Call each cell against the ISCT markers by the expression rate of its neighbourhood, and judge each lot."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.all.h5ad",
+        markers=resource("markers.yaml"),
+        panel_files=STUDY.files_of_setting("gate", "panel_files"),
+        parity=STUDY.parity,
+    output:
+        h5ad="results/{dataset}/gate.h5ad",
+        table="results/{dataset}/gate.tsv",
+        contaminants="results/{dataset}/contaminants.tsv",
+        hidden="results/{dataset}/hidden_mixture.tsv",
+    log:
+        "logs/gate_msc/{dataset}.log",
+    benchmark:
+        "logs/gate_msc/{dataset}.tsv"
+    priority: 2  # most steps wait for it
+    conda:
+        HEAVY_ENV
+    resources:
+        mem_mb=STUDY.memory("gate_msc"),
+        runtime=STUDY.minutes("gate_msc"),
+        gpu=int(STUDY.gpu),
+    params:
+        backend=STUDY["backend"],
+        settings=STUDY.section("gate"),
+        organism=STUDY.setting("organism"),
+        culture=STUDY.setting("culture"),
+        seed=STUDY["seed"],
+        code=code("gate_msc"),
+    script:
+        "../scripts/gate_msc.py"

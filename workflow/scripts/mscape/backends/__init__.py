@@ -1,0 +1,1 @@
+"""Heavy functions on the CPU or the GPU."""

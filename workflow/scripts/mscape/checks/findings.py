@@ -1,0 +1,258 @@
+"""Say what is wrong or remarkable with a sample that was looked at, with the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mscape.checks.chemistry import name_family
+from mscape.checks.inspect import looks_like_reads, looks_unfiltered
+from mscape.quality.sex import check_sex, sum_sex_genes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mscape.checks.inspect import Facts
+
+FEW_CELLS, TINY = 50, 10
+FEW_GENES = 8_000
+FEW_ORTHOLOGS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing to know of a sample.
+
+    Parameters
+    ----------
+    check
+        Name of the check.
+    level
+        ``error`` (the run would stop or its results would mislead), ``warning`` (look at it) or ``note``.
+    found, expected, next_step
+        One clause each.
+    """
+
+    check: str
+    level: str
+    found: str
+    expected: str = ""
+    next_step: str = ""
+
+
+def judge(facts: Facts, row: Mapping[str, str], *, organism: str, panel: Collection[str]) -> list[Finding]:
+    """List what is wrong or remarkable with a sample.
+
+    Parameters
+    ----------
+    facts
+        What ``look`` saw.
+    row
+        The sample's row of the sheet: ``sex`` and ``assay`` are compared with the counts.
+    organism
+        As the config says.
+    panel
+        Genes that the gate asks for.
+    """
+    found = [
+        Finding(
+            check="format",
+            level="note",
+            found=f"{facts.format}, {len(facts.barcodes):,} cells, {len(facts.genes):,} genes named by {facts.ids}"
+            + (f", median {np.median(facts.totals):,.0f} counts" if facts.totals.size else ""),
+        )
+    ]
+    found += _judge_cells(facts)
+    found += _judge_genes(facts, organism, panel)
+    found += _judge_counts(facts)
+    found += _judge_chemistry(facts, str(row.get("assay", "")))
+    found += _judge_sex(facts, str(row.get("sex", ""))) if organism == "human" else []
+    found += [Finding(check="reading", level="note", found=note) for note in facts.notes]
+    return found
+
+
+def _judge_cells(facts: Facts) -> list[Finding]:
+    n_cells = len(facts.barcodes)
+    found = []
+    if n_cells < TINY:
+        found.append(
+            Finding(
+                check="cells",
+                level="error" if n_cells == 0 else "warning",
+                found=f"{n_cells} cells",
+                expected=f"at least {FEW_CELLS}",
+                next_step="check that the whole matrix was given; no fraction of so few cells means anything",
+            )
+        )
+    elif n_cells < FEW_CELLS:
+        found.append(
+            Finding(
+                check="cells",
+                level="warning",
+                found=f"{n_cells} cells",
+                expected=f"at least {FEW_CELLS}",
+                next_step="read the intervals of the report: they will be wide; doublets are not scored",
+            )
+        )
+    if facts.totals.size and not facts.totals.any():
+        found.append(
+            Finding(
+                check="counts", level="error", found="not one count", expected="counts", next_step="give the matrix"
+            )
+        )
+    elif looks_unfiltered(facts.totals, n_cells):
+        found.append(
+            Finding(
+                check="droplets",
+                level="error",
+                found=f"{n_cells:,} barcodes, {np.mean(facts.totals < 100):.0%} with fewer than 100 counts",
+                expected="cells, not empty droplets",
+                next_step="give filtered_feature_bc_matrix, or call cells with CellBender or emptyDrops",
+            )
+        )
+    if facts.repeated:
+        found.append(
+            Finding(
+                check="barcodes",
+                level="warning",
+                found=f"{facts.repeated:,} barcodes occur again in the same file",
+                expected="each barcode once",
+                next_step="if several samples were put into one file, give each its own row",
+            )
+        )
+    return found
+
+
+def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Finding]:
+    found = []
+    if facts.ids in {"numbers", "a mixture"}:
+        found.append(
+            Finding(
+                check="ids",
+                level="warning",
+                found=f"genes are named by {facts.ids}",
+                expected="gene symbols or Ensembl ids",
+                next_step="give a file with symbols or Ensembl ids; genes that are not recognised are not used",
+            )
+        )
+    wrong = facts.species != "unknown" and (
+        facts.species != organism
+        if organism in {"human", "mouse"}
+        else facts.sure_species and facts.species in {"human", "mouse"}
+    )
+    if wrong:
+        found.append(
+            Finding(
+                check="species",
+                level="error",
+                found=f"genes of {facts.species}",
+                expected=f"genes of {organism}, as the config says",
+                next_step=f"set organism: {facts.species if facts.species in {'human', 'mouse'} else 'other'}",
+            )
+        )
+    elif panel and (organism == "human" or facts.orthologs >= 0):
+        missing = sorted(set(panel) - set(facts.genes))
+        if missing:
+            found.append(
+                Finding(
+                    check="panel",
+                    level="error" if len(missing) == len(set(panel)) else "warning",
+                    found=f"not in the feature table: {', '.join(missing)}",
+                    expected="every gene of the gate, with or without counts",
+                    next_step="give the unfiltered feature table; criteria on these genes will not be assessable"
+                    if organism == "human"
+                    else "nothing if they have no ortholog: the gate says nothing of them; else complete the table",
+                )
+            )
+    if organism == "other":
+        found.append(_judge_orthologs(facts))
+    if not facts.genes.str.upper().str.startswith("MT-").any():
+        found.append(
+            Finding(
+                check="mitochondria",
+                level="warning",
+                found="no gene named MT-...",
+                expected="13 mitochondrial genes",
+                next_step="damaged cells cannot be told by them; nothing to do if the authors left them out",
+            )
+        )
+    if len(facts.genes) < FEW_GENES:
+        found.append(
+            Finding(
+                check="genes",
+                level="warning",
+                found=f"{len(facts.genes):,} genes",
+                expected="the whole transcriptome",
+                next_step="if genes were filtered before, give the unfiltered matrix: scores and the gate need them",
+            )
+        )
+    return found
+
+
+def _judge_orthologs(facts: Facts) -> Finding:
+    if facts.orthologs < 0:
+        return Finding(
+            check="orthologs",
+            level="warning",
+            found="no table of orthologs",
+            expected="human names of the genes",
+            next_step="give one in the dataset's 'orthologs'; without it there are no signature scores",
+        )
+    few = facts.orthologs < FEW_ORTHOLOGS
+    return Finding(
+        check="orthologs",
+        level="error" if few else "note",
+        found=f"{facts.orthologs:,} genes have a human ortholog in the table",
+        expected=f"at least {FEW_ORTHOLOGS:,}",
+        next_step="check that the table's column 'gene' has the symbols or ids of this file" if few else "",
+    )
+
+
+def _judge_counts(facts: Facts) -> list[Finding]:
+    if not looks_like_reads(facts.totals, facts.share_of_ones):
+        return []
+    return [
+        Finding(
+            check="umi",
+            level="warning",
+            found=f"median {np.median(facts.totals):,.0f} counts a cell, {facts.share_of_ones:.0%} of the values are 1",
+            expected="molecules (UMI), of which most genes have one or two",
+            next_step="these seem to be reads of a full-length protocol: thresholds of the gate are for UMI, read its "
+            "verdicts with care",
+        )
+    ]
+
+
+def _judge_chemistry(facts: Facts, assay: str) -> list[Finding]:
+    seen, stated = facts.chemistry, name_family(assay)
+    genes = f", median {np.median(facts.detected):,.0f} genes a cell" if facts.detected.size else ""
+    found = f"{seen.sure}{': ' + seen.name if seen.name else ''} ({seen.why}{genes})"
+    if stated and seen.family and stated != seen.family and seen.sure in {"stated", "likely"}:
+        return [
+            Finding(
+                check="chemistry",
+                level="warning",
+                found=found,
+                expected=f"{assay}, as the sheet's assay says",
+                next_step="correct the column 'assay', or check that this is the right file",
+            )
+        ]
+    return [Finding(check="chemistry", level="note", found=found)]
+
+
+def _judge_sex(facts: Facts, stated: str) -> list[Finding]:
+    sex = check_sex(sum_sex_genes(facts.of_gene, facts.genes), stated)
+    found = f"{sex['found'].replace('_', ' ')} (XIST {sex['xist_cpm']:.0f}, Y {sex['y_cpm']:.0f} counts per million)"
+    if sex["agrees"] == "no":
+        return [
+            Finding(
+                check="sex",
+                level="warning",
+                found=found,
+                expected=f"{sex['stated']}, as the sheet says",
+                next_step="check that samples were not swapped; cells long in culture may lose XIST or Y",
+            )
+        ]
+    return [Finding(check="sex", level="note", found=found)] if sex["found"] != "not_assessable" else []

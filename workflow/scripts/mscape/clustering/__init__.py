@@ -1,0 +1,1 @@
+"""Stable clusters, the genes that separate them, and their courses."""

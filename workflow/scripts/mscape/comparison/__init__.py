@@ -1,0 +1,1 @@
+"""Contrasts between lots with the donor as the unit."""

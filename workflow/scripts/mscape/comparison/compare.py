@@ -1,0 +1,222 @@
+"""Compare lots by condition, tissue, passage and sex, with the donor as the unit."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
+
+from mscape.comparison import composition, contrasts, linear_model, pseudobulk
+from mscape.comparison.contrasts import Contrast
+from mscape.comparison.design import Design
+from mscape.data import counts
+from mscape.stats import adjust_pvalues
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ["contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"]
+SHORT = "Effect only: see the note of this contrast's design row."
+
+
+def average_scores(lot: pd.Series, scores: pd.DataFrame, lots: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Average scores over the cells of each lot.
+
+    Parameters
+    ----------
+    lot
+        Lot of each cell.
+    scores
+        One column a signature, same index.
+    lots
+        Order of the result's rows.
+
+    Returns
+    -------
+    Means and the means' sampling variances (variance of cells / n), each of shape (n_lots, n_signatures).
+    """
+    grouped = scores.astype(float).groupby(lot.to_numpy())
+    mean, spread, n = grouped.mean(), grouped.var(ddof=1), grouped.count()
+    return mean.reindex(lots).to_numpy(), (spread / n).reindex(lots).to_numpy()
+
+
+def compare_scores(
+    means: np.ndarray, variances: np.ndarray, names: list[str], design: Design, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Compare mean scores between groups of donors by a weighted linear model.
+
+    Parameters
+    ----------
+    means, variances
+        From :func:`average_scores`.
+    names
+        Signatures.
+    design
+        From :func:`mscape.comparison.design.build_design`.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a signature.
+    """
+    values, spread = design.average(means, variances)
+    table = linear_model.fit_linear(values, design, variance=spread, confidence=confidence)
+    return table.assign(feature=names, unit="score")
+
+
+def compare_expression(
+    bulk: sp.csr_matrix,
+    genes: pd.Index,
+    measured: np.ndarray,
+    design: Design,
+    *,
+    min_cpm: float = 5.0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare genes between groups of donors on summed counts.
+
+    Parameters
+    ----------
+    bulk
+        Counts of lots, shape (n_lots, n_genes), in the order of the design's lots.
+    genes
+        Names.
+    measured
+        Whether a gene is in a lot's feature table, bool, shape (n_lots, n_genes). Absent is not zero.
+    design
+        From :func:`mscape.comparison.design.build_design`.
+    min_cpm
+        Genes below this in too many units are left out.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    One row a gene that is measured in every lot of the contrast.
+    """
+    lots_used = design.mix.to_numpy() > 0
+    everywhere = measured[lots_used.any(axis=0)].all(axis=0)
+    units = np.asarray((sp.csr_matrix(lots_used.astype(np.int64)) @ bulk).todense())
+    keep = everywhere & pseudobulk.select_genes(units, design, min_cpm=min_cpm)
+    if not keep.any():
+        return pd.DataFrame()
+    table = pseudobulk.compare_genes(
+        units[:, keep], design, genes=genes[keep].to_numpy(), totals=units.sum(axis=1), confidence=confidence
+    )
+    unit = "log2 ratio (PyDESeq2)" if design.testable else "log2 ratio of CPM + 0.5"
+    return table.assign(unit=unit)
+
+
+def label_rows(table: pd.DataFrame, kind: str, design: Design) -> pd.DataFrame:
+    """Give rows their contrast, donors, adjusted p-values and note."""
+    if table.empty:
+        return table
+    missing = table["estimate"].isna()
+    note = np.where(missing, "Not measured in every lot of this contrast.", "" if design.testable else SHORT)
+    if not design.estimable:
+        note[:] = "Not estimable: see the note of this contrast's design row."
+    return table.assign(
+        contrast=design.contrast.name,
+        kind=kind,
+        n_reference=design.n_reference,
+        n_other=design.n_other,
+        pvalue_adj=adjust_pvalues(table["pvalue"].to_numpy()),
+        note=note,
+    )
+
+
+def describe_design(contrast: Contrast, design: Design | None) -> pd.DataFrame:
+    """Say in one row what a contrast rests on and what was refused."""
+    row = dict.fromkeys(COLUMNS, np.nan) | {"contrast": contrast.name, "kind": "design", "feature": contrast.factor}
+    row |= {
+        "unit": "",
+        "note": "One arm has no lot with enough cells: nothing to compare.",
+        "n_reference": 0,
+        "n_other": 0,
+    }
+    if design is not None:
+        row |= {"n_reference": design.n_reference, "n_other": design.n_other, "note": design.note}
+    return pd.DataFrame([row])
+
+
+def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.DataFrame) -> AnnData:
+    """Sum raw counts over each lot and cluster.
+
+    Parameters
+    ----------
+    path
+        counts.h5ad.
+    obs
+        Its ``obs``.
+    leiden
+        Cluster of each of its cells, "" where a cell was not clustered.
+    var
+        Its ``var``, with ``measured``: whether a gene is in the feature table of every sample.
+
+    Returns
+    -------
+    X = int64 CSR sums; ``obs``: ``lot_id donor_id cluster n_cells``; rows are sorted by lot and cluster. Sums over the
+    clusters of a lot are the lot's MSC.
+    """
+    key = pd.MultiIndex.from_arrays([obs["lot_id"].astype(str), leiden])
+    used = (leiden != "").to_numpy()
+    levels = key[used].unique()
+    levels = levels[sorted(range(len(levels)), key=lambda row: (levels[row][0], *composition.order(levels[row][1])))]
+    groups = np.where(used, levels.get_indexer(key), -1)
+    sums = pseudobulk.sum_groups(path, groups, len(levels))
+    donor = obs.groupby(obs["lot_id"].astype(str), observed=True)["donor_id"].first().astype(str)
+    rows = pd.DataFrame(
+        {
+            "lot_id": levels.get_level_values(0),
+            "donor_id": donor.reindex(levels.get_level_values(0)).to_numpy(),
+            "cluster": levels.get_level_values(1),
+            "n_cells": np.bincount(groups[used], minlength=len(levels)),
+        },
+        index=[f"{lot}|{cluster}" for lot, cluster in levels],
+    )
+    return AnnData(X=sums, obs=rows, var=var)
+
+
+def step_table(table: pd.DataFrame, path: str) -> None:
+    """Write a table for people: tabs, a header, six digits."""
+    table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+
+
+def choose_contrasts(lots: pd.DataFrame, settings: dict) -> list[Contrast]:
+    """Take the contrasts that the config asks for, or those that the lots' metadata allow."""
+    if settings["contrasts"]:
+        return contrasts.check_contrasts(lots, settings["contrasts"])
+    known = {factor: level for factor, level in settings["reference"].items() if level in set(lots.get(factor, []))}
+    return contrasts.find_contrasts(lots, factors=settings["factors"], reference=known)
+
+
+def clusters_of(obs: pd.DataFrame, cells: pd.Index) -> pd.Series:
+    """Cluster of every cell as text, "" where it was not clustered."""
+    return obs["leiden"].astype(object).reindex(cells).fillna("").astype(str)
+
+
+def sum_lots(bulk: AnnData, lots: pd.Index) -> sp.csr_matrix:
+    """Sum pseudobulk rows over the clusters of each lot, shape (n_lots, n_genes)."""
+    rows = lots.get_indexer(bulk.obs["lot_id"])
+    pick = sp.csr_matrix((np.ones(len(rows), np.int64), (rows, np.arange(len(rows)))), shape=(len(lots), len(rows)))
+    return sp.csr_matrix(pick @ bulk.X)
+
+
+def measured_in_lots(path: str, obs: pd.DataFrame, lots: pd.Index, n_genes: int) -> np.ndarray:
+    """Whether each gene is in the feature table of every sample of a lot; all are where the file does not say."""
+    varm = counts.read_light(path, obs=[]).varm
+    if "measured" not in varm:
+        return np.ones((len(lots), n_genes), dtype=bool)
+    measured = varm["measured"]
+    samples = obs[["lot_id", "sample_id"]].astype(str).drop_duplicates()
+    by_lot = samples.groupby("lot_id")["sample_id"].agg(list)
+    return np.array([measured[by_lot[lot]].to_numpy().all(axis=1) for lot in lots])
+
+
+def describe_cells(calls: pd.Series) -> str:
+    """Say so where the compared cells are not those that pass the gate."""
+    other = (calls.astype(str) != "pass").sum()
+    return f"Compared are all clustered cells; {other} of {len(calls)} did not pass the MSC gate." if other else ""

@@ -1,0 +1,1 @@
+"""Variable genes, principal components, neighbor graph, integration, UMAP."""

@@ -1,0 +1,201 @@
+"""From probabilities to a call, a reason and a name for each cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mscape.gating.lineages import MIN_EXPECTED, Lineages
+from mscape.gating.panels import POSITIVE
+from mscape.gating.posterior import marker_probabilities
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from mscape.gating.panels import Features, Lineage, Panel
+    from mscape.gating.pooling import Pools
+
+MIN_OWN_SHARE = 0.8
+MIN_CLUSTER = 20
+CALLS = ("pass", "fail", "indeterminate")
+
+
+@dataclass
+class Evidence:
+    """Everything that a call is made from; arrays of shape (n_cells, n_features) unless stated.
+
+    ``rho`` (n_cells,) is the ambient fraction of the cell's library, ``ambient`` its rate per feature; ``doublet`` and
+    ``deep_enough`` (is the cell's lot deep enough to be judged?), ``lots`` and ``clusters`` (codes) are of shape
+    (n_cells,); ``membership`` is the share of a cell's graph neighbours in each cluster, ``p_expressing`` the
+    result of :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`.
+    """
+
+    panel: Panel
+    lineages: list[Lineage]
+    features: Features
+    totals: np.ndarray
+    pools: Pools
+    rho: np.ndarray
+    ambient: np.ndarray
+    dispersion: np.ndarray
+    doublet: np.ndarray
+    deep_enough: np.ndarray
+    lots: np.ndarray
+    clusters: np.ndarray
+    membership: sp.csr_matrix | None = None
+    p_expressing: np.ndarray | None = None
+
+
+def probabilities(evidence: Evidence, *, rho_scale: float = 1.0) -> np.ndarray:
+    """Probability per cell and feature at a multiple of the ambient fraction, shape (n_cells, n_features)."""
+    rho = np.minimum(evidence.rho * rho_scale, 0.9)
+    e = evidence
+    p = marker_probabilities(e.features, e.totals, e.pools, rho, e.ambient, e.dispersion)
+    if e.membership is not None:
+        for f in np.flatnonzero(e.features.kind == POSITIVE):
+            p[:, f] = smooth_over_clusters(p[:, f], e.membership, e.lots, e.clusters)
+    return p if e.p_expressing is None else p * e.p_expressing
+
+
+def smooth_over_clusters(
+    p: np.ndarray, membership: sp.csr_matrix, lots: np.ndarray, clusters: np.ndarray
+) -> np.ndarray:
+    """Mix a probability over the clusters that a cell may belong to.
+
+    Clusters are cut hard, and in shallow data some cells end on the wrong side. A cell less than four fifths of whose
+    graph neighbours are in its own cluster gets the mean of the clusters around it (of its own lot), by their share.
+
+    Parameters
+    ----------
+    p
+        Probability by the cell's own pool, shape (n_cells,).
+    membership
+        Share of each cell's graph neighbours in each cluster, shape (n_cells, n_clusters).
+    lots, clusters
+        Codes from 0, shape (n_cells,).
+    """
+    n_clusters = membership.shape[1]
+    key = lots * n_clusters + clusters
+    known = ~np.isnan(p)
+    total = np.bincount(key[known], p[known], (lots.max() + 1) * n_clusters)
+    number = np.bincount(key[known], minlength=len(total))
+    mean = np.where(number >= MIN_CLUSTER, total / np.maximum(number, 1), np.nan)
+    edges = membership.tocoo()
+    own = np.bincount(edges.row, edges.data * (edges.col == clusters[edges.row]), len(p))
+    other = (edges.col != clusters[edges.row]) & (own[edges.row] < MIN_OWN_SHARE)
+    row, col, share = edges.row[other], edges.col[other], edges.data[other]
+    step = mean[lots[row] * n_clusters + col] - p[row]
+    return p + np.bincount(row, share * np.nan_to_num(step), len(p)).astype(p.dtype)
+
+
+def group_probabilities(p: np.ndarray, evidence: Evidence) -> pd.DataFrame:
+    """Probability that each negative (or allowed) group is present: the larger one of its measured genes, else NaN.
+
+    ISCT names CD14 *or* CD11b and CD79a *or* CD19: one of the two is enough to judge the group.
+    """
+    columns = {}
+    for name, genes in evidence.panel.groups.items():
+        values = p[:, evidence.features.columns(genes)]
+        columns[name] = np.where(np.isnan(values).all(axis=1), np.nan, np.nan_to_num(values, nan=-1).max(axis=1))
+    return pd.DataFrame(columns)
+
+
+def call_cells(
+    evidence: Evidence, *, min_probability: float = 0.9, ambient_sweep: tuple[float, ...] = (0.2, 2.0)
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Call every cell.
+
+    Parameters
+    ----------
+    evidence
+        Counts, pools, ambient.
+    min_probability
+        A marker is present at this probability and absent at one minus it.
+    ambient_sweep
+        Multiples of the ambient fraction at which a call must not change.
+
+    Returns
+    -------
+    calls
+        Columns ``call`` (pass, fail, indeterminate), ``reason`` (a code of ``REASONS``) and ``identity``.
+    p
+        Probabilities, shape (n_cells, n_features).
+    """
+    p = probabilities(evidence)
+    calls = _call(evidence, p, min_probability)
+    swept = [_call(evidence, probabilities(evidence, rho_scale=s), min_probability)["call"] for s in ambient_sweep]
+    call = calls["call"]
+    for other in swept:
+        flips = ((call == "pass") & (other == "fail")) | ((call == "fail") & (other == "pass"))
+        shaky = (call == "pass") & (other != "pass") & (calls["reason"] == "")
+        calls.loc[shaky | flips, "reason"] = "AMBIENT_RISK"
+        calls.loc[flips, ["call", "identity"]] = ["indeterminate", "unresolved"]
+    return calls, p
+
+
+def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataFrame:
+    """Call the cells at one ambient fraction."""
+    panel, features, n_cells = evidence.panel, evidence.features, len(evidence.totals)
+    low = 1 - min_probability
+    groups = group_probabilities(p, evidence)
+    negative = groups[list(panel.negative)].to_numpy()
+    positive = p[:, features.columns(panel.positive)]
+    expected = (evidence.pools.exposure * features.tau)[:, features.columns(panel.positive)]
+    lineage = Lineages(evidence, p, min_probability)
+
+    absent = (positive <= low) & (expected >= MIN_EXPECTED)
+    present = negative >= min_probability
+    supported = np.column_stack([lineage.supports(name) for name in panel.negative])
+    complete = ~np.isnan(positive).any(axis=1) & ~np.isnan(negative).any(axis=1)
+    clear = (positive >= min_probability).all(axis=1) & (negative <= low).all(axis=1)
+    foreign = lineage.foreign()
+
+    fails = lineage.any_fails | ((absent.any(axis=1) | (present & supported).any(axis=1)) & ~lineage.mixed & ~foreign)
+    passes = complete & clear & ~fails & ~foreign & evidence.deep_enough
+    call = np.select([fails, passes], ["fail", "pass"], "indeterminate").astype(object)
+
+    reason = np.full(n_cells, "AMBIGUOUS", dtype=object)
+    starved = (positive < min_probability) & (expected < MIN_EXPECTED)
+    reason[starved.any(axis=1) | lineage.starved(negative, panel) | ~evidence.deep_enough] = "LOW_EXPOSURE"
+    if evidence.p_expressing is not None:
+        hidden = (evidence.p_expressing < min_probability) & (p < min_probability)
+        reason[hidden.any(axis=1)] = "HIDDEN_MIXTURE"
+    reason[foreign] = "CELL_UNRESOLVED"
+    unsupported = present & ~supported
+    reason[unsupported.any(axis=1)] = "LINEAGE_UNSUPPORTED"
+    if "HLA-DR" in panel.negative:
+        induced = unsupported[:, list(panel.negative).index("HLA-DR")] & lineage.has("INTERFERON_RESPONSE")
+        reason[induced] = "HLADR_INDUCED"
+    reason[lineage.mixed & (unsupported.any(axis=1) | absent.any(axis=1) | ~clear)] = "POOL_MIXED"
+    reason[clear_of_missing(positive, negative, min_probability) & ~complete & ~foreign] = "GENE_NOT_IN_REFERENCE"
+
+    for i, gene in reversed(list(enumerate(panel.positive))):
+        reason[fails & absent[:, i]] = f"MISSING_{panel.proteins[gene]}"
+    reason[lineage.any_fails] = ["LINEAGE_" + i for i in lineage.best_id[lineage.any_fails]]
+    backed = present & (lineage.best_supports(list(panel.negative)) | (supported & ~lineage.any_fails[:, None]))
+    for i, name in reversed(list(enumerate(panel.negative))):
+        reason[fails & backed[:, i]] = f"NEG_{name}"
+    reason[lineage.any_fails & lineage.ambiguous] = "POOL_MIXED"
+    remark = np.full(n_cells, "", dtype=object)
+    if panel.allowed:
+        allowed = (groups[list(panel.allowed)] >= min_probability).any(axis=1).to_numpy()
+        remark[allowed & ~lineage.any_fails] = "CD34_ALLOWED_SVF"
+    kin = lineage.stromal_type != ""
+    remark[kin] = ["LINEAGE_" + i for i in lineage.stromal_type[kin]]
+    remark[evidence.doublet] = "DOUBLET_SUSPECT"
+    reason = np.where(call == "pass", remark, reason)
+    identity = np.where((call == "pass") & ~kin, "MSC-like", lineage.name())
+    if not panel.verdict:
+        open_ = ~lineage.any_fails
+        call[open_], reason[open_] = "indeterminate", "SPECIES_NOT_COVERED"
+        identity = np.where(open_, lineage.name(), identity)
+    return pd.DataFrame({"call": call, "reason": reason, "identity": identity})
+
+
+def clear_of_missing(positive: np.ndarray, negative: np.ndarray, min_probability: float) -> np.ndarray:
+    """Tell the cells that would pass by the markers that are measured."""
+    fine = np.isnan(positive) | (positive >= min_probability)
+    return fine.all(axis=1) & (np.isnan(negative) | (negative <= 1 - min_probability)).all(axis=1)

@@ -1,0 +1,330 @@
+"""Call cells against the ISCT markers by the rates of their neighborhoods, and judge each lot."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mscape.gating import calibration, hidden_subset_bound, hidden_subset_test, intervals, pool_groups, posterior
+from mscape.gating.calls import CALLS, Evidence, call_cells
+from mscape.gating.lots import CRITERIA_COLUMNS, contaminant_table, judge_lot
+from mscape.gating.options import GateOptions
+from mscape.gating.panels import (
+    Features,
+    Lineage,
+    Panel,
+    choose_panel,
+    make_features,
+    make_lineages,
+    make_panel,
+    read_markers,
+)
+from mscape.gating.pooling import pool
+from mscape.genes.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import scipy.sparse as sp
+    from anndata import AnnData
+
+logger = logging.getLogger(__name__)
+
+N_REFERENCE = 600  # genes, evenly spaced in the feature table, by which the variability of one population is judged
+RULE_VERSION = "rate-gate 1.1"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What the gate found.
+
+    Attributes
+    ----------
+    calls
+        Columns ``call`` (pass, fail, indeterminate), ``reason`` and ``identity``, one row a cell.
+    p
+        Probability that each feature's rate is above its threshold, shape (n_cells, n_features).
+    table, contaminants, hidden
+        Criteria of each lot, what it holds besides MSC-like cells, tests for hidden subsets.
+    evidence, panel
+        What the calls are made from.
+    clusters
+        Clusters inside which cells were pooled, shape (n_cells,).
+    options
+        Settings.
+    calibrated
+        Thresholds that control samples set, CPM by gene.
+    """
+
+    calls: pd.DataFrame
+    p: np.ndarray
+    table: pd.DataFrame
+    contaminants: pd.DataFrame
+    hidden: pd.DataFrame
+    evidence: Evidence
+    panel: Panel
+    clusters: np.ndarray
+    options: GateOptions
+    calibrated: dict[str, float] = field(default_factory=dict)
+
+    def obs(self, index: pd.Index) -> pd.DataFrame:
+        """Give the columns of ``obs``: call, reason, identity; of each marker probability, pool size and exposure."""
+        evidence = self.evidence
+        obs = pd.DataFrame(index=index)
+        obs["isct_call"] = pd.Categorical(self.calls["call"], categories=list(CALLS))
+        obs["isct_reason"] = pd.Categorical(self.calls["reason"])
+        obs["isct_identity"] = pd.Categorical(self.calls["identity"])
+        for gene in self.panel.thresholds:
+            column = evidence.features.names.index(gene)
+            obs[f"isct_p_{gene}"] = self.p[:, column]
+            obs[f"isct_k_{gene}"] = evidence.pools.size[:, column].astype(np.int32)
+            obs[f"isct_exposure_{gene}"] = evidence.pools.exposure[:, column]
+        obs["isct_pool"] = pd.Categorical(self.clusters.astype(str))
+        return obs
+
+    def record(self, samples: pd.Series) -> dict:
+        """Give what was judged by, for ``uns``; ``samples`` is the sample of each cell."""
+        panel = self.panel
+        settings = vars(self.options)
+        return {
+            "rule_version": RULE_VERSION,
+            "panel": panel.id,
+            "panel_title": panel.title,
+            "panel_note": panel.note,
+            "panel_basis": panel.basis,
+            "panel_doi": panel.doi,
+            "verdict": panel.verdict,
+            "min_positive": panel.min_positive,
+            "max_negative": panel.max_negative,
+            "thresholds_cpm": panel.thresholds,
+            "positive": panel.proteins,
+            "negative": {name: ";".join(genes) for name, genes in panel.negative.items()},
+            "thresholds_from": "control samples" if self.calibrated else "panel, uncalibrated against protein",
+            "calibrated_cpm": self.calibrated,
+            "parameters": {k: v for k, v in settings.items() if isinstance(v, (int, float, str)) and v is not None},
+            "ambient_fraction": {str(s): float(r) for s, r in zip(samples, self.evidence.rho, strict=True)},
+            "hidden_mixture": int((self.hidden["finding"] == "hidden_mixture").sum()),
+            "n_pools": int(self.clusters.max()) + 1,
+        }
+
+
+def gate_dataset(
+    cells: AnnData,
+    embedding: AnnData,
+    read_genes: Callable[[list[str]], sp.csc_matrix],
+    *,
+    markers: str | Path = REGISTRY,
+    options: GateOptions | None = None,
+    organism: str = "human",
+    culture: str = "unknown",
+    ambient_fraction: dict | None = None,
+    seed: int = 0,
+    threads: int = 1,
+) -> GateResult:
+    """Choose the panel, read its genes, call the cells and judge the lots.
+
+    Parameters
+    ----------
+    cells
+        ``obs`` with ``sample_id lot_id total_counts`` and, where known, ``tissue predicted_doublet``; ``var_names``;
+        ``varm["measured"]`` where samples differ in their genes. Counts are not read from it.
+    embedding
+        The same cells: ``obsm["X_pca"]`` and ``obsp["connectivities"]`` without gate and lineage genes.
+    read_genes
+        Gives the counts of genes by name, shape (n_cells, n_genes).
+    markers
+        Registry of panels and lineages.
+    options
+        Settings of the gate; the defaults if not given.
+    organism, culture
+        Species of the cells; ``expanded``, ``fresh`` or ``unknown``.
+    ambient_fraction
+        Sample id -> ambient fraction or NaN.
+    seed, threads
+        Of clusters, bootstrap and tests; of the neighbour search, on which no result depends.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If the panel or a file of panels is not usable.
+    """
+    options = options or GateOptions()
+    panels, entries = read_markers(markers, options.panel_files)
+    tissues = cells.obs["tissue"].astype(str).unique() if "tissue" in cells.obs else []
+    panel_id = choose_panel(panels, options.panel, organism=organism, culture=culture, tissues=tissues)
+    panel = make_panel(panel_id, panels[panel_id])
+    if panel.organism != organism:
+        logger.warning("Panel %s is for %s, the data are %s: no verdict is given.", panel_id, panel.organism, organism)
+        panel = replace(panel, verdict=False)
+    lineages = make_lineages(entries, organism=organism)
+    wanted = dict.fromkeys([*panel.thresholds, *(g for lineage in lineages for g in lineage.genes)])
+    genes = [gene for gene in wanted if gene in cells.var_names]
+    others = cells.var_names.difference(genes)
+    others = others[:: max(1, len(others) // N_REFERENCE)]
+    matrix = read_genes([*genes, *others])
+    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) :].tocsr()
+    measured = measured_genes(cells, genes)
+    calibrated = {}
+    if options.calibrate_from:
+        panel, calibrated = calibrate_panel(panel, options.calibrate_from, matrix, genes, measured, cells)
+    clusters = pool_groups.pool_clusters(embedding, resolution=options.resolution, seed=seed)
+    result = gate_cells(
+        cells,
+        make_features(panel, lineages, matrix, genes, measured),
+        panel,
+        lineages,
+        np.asarray(embedding.obsm["X_pca"]),
+        clusters,
+        options=options,
+        ambient_fraction=ambient_fraction,
+        membership=pool_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
+        reference=reference,
+        seed=seed,
+        threads=threads,
+    )
+    return replace(result, calibrated=calibrated)
+
+
+def gate_cells(
+    adata: AnnData,
+    features: Features,
+    panel: Panel,
+    lineages: list[Lineage],
+    points: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    options: GateOptions | None = None,
+    ambient_fraction: dict | None = None,
+    membership=None,
+    reference=None,
+    seed: int = 0,
+    threads: int = 1,
+) -> GateResult:
+    """Call the cells and judge the lots.
+
+    Parameters
+    ----------
+    adata
+        ``obs`` with ``sample_id lot_id total_counts`` and, where known, ``predicted_doublet``. Left as it is.
+    features, panel, lineages
+        What to judge by.
+    points, clusters
+        Embedding without gate and lineage genes (n_cells, n_dims) and clusters on it (n_cells,). Cells pool inside
+        their cluster and lot, so that a lot's answer does not depend on which other lots are in the study.
+    ambient_fraction
+        Sample id -> ambient fraction or NaN.
+    membership
+        Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
+    reference
+        Counts of other genes, CSR (n_cells, n_genes), which tell how much the rates of one population vary.
+    options
+        Settings of the gate; the defaults if not given.
+    seed
+        Of the bootstrap and of the tests for hidden subsets.
+    threads
+        Of the neighbour search; no result depends on it.
+    """
+    options = options or GateOptions()
+    obs = adata.obs
+    totals = np.maximum(obs["total_counts"].to_numpy(float), 1)
+    lots, libraries = obs["lot_id"].astype(str).to_numpy(), obs["sample_id"].astype(str).to_numpy()
+    groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
+    rho = pool_groups.ambient_fractions(libraries, ambient_fraction or {}, options.default_ambient)
+    ambient = pool_groups.ambient_rates(features, totals, libraries)
+    thresholds = posterior.background(features.tau, ambient, rho[:, None])
+    pooling = {
+        "max_neighbors": options.max_neighbors,
+        "min_neighbors": options.min_neighbors,
+        "exposure_positive": options.exposure_positive,
+        "exposure_negative": options.exposure_negative,
+        "exposure_lineage": options.exposure_lineage,
+        "threads": threads,
+    }
+    pools, _ = pool(points, groups, totals, features, thresholds, **pooling)
+    median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
+    doublet = obs["predicted_doublet"].to_numpy(bool) if "predicted_doublet" in obs else np.zeros(len(obs), bool)
+    evidence = Evidence(
+        panel=panel,
+        lineages=lineages,
+        features=features,
+        totals=totals,
+        pools=pools,
+        rho=rho,
+        ambient=ambient,
+        dispersion=posterior.dispersion_within(features, totals, groups, default=options.dispersion)[groups],
+        doublet=doublet,
+        deep_enough=median >= options.min_depth,
+        lots=pd.factorize(lots)[0],
+        clusters=clusters,
+        membership=membership,
+    )
+    groups = pool_groups.split_pools_by_lineage(
+        evidence,
+        points,
+        groups,
+        thresholds,
+        min_probability=options.min_probability,
+        dispersion=options.dispersion,
+        **pooling,
+    )
+    calls, p = call_cells(evidence, min_probability=options.min_probability)
+    lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
+    hidden, p_expressing = hidden_subset_test.find_hidden_mixtures(
+        evidence, lots, clusters, exclude=lineage_fail, min_mean_count=options.hidden_min_mean_count, seed=seed
+    )
+    if (hidden["finding"] == "hidden_mixture").any():
+        evidence.p_expressing = p_expressing
+        calls, p = call_cells(evidence, min_probability=options.min_probability)
+    rows = []
+    for lot in pd.unique(lots):
+        cells = np.flatnonzero(lots == lot)
+        found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
+        rows += judge_lot(
+            lot,
+            cells,
+            evidence,
+            p,
+            calls,
+            *intervals.blocks_of(points, groups, cells),
+            hidden=set(found["gene"]),
+            bounds=hidden_subset_bound.lot_bounds(cells[~lineage_fail[cells]], evidence, p, groups, reference),
+            min_probability=options.min_probability,
+            min_determinate=options.min_determinate,
+            min_depth=options.min_depth,
+            max_hidden=options.max_hidden,
+            n_bootstrap=options.n_bootstrap,
+            seed=seed,
+        )
+    table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
+    contaminants = contaminant_table(pd.Series(lots), calls)
+    return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options)
+
+
+def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
+    """Is each gene in the feature table of each cell's sample? Shape (n_cells, n_genes)."""
+    if "measured" not in cells.varm:
+        return np.ones((cells.n_obs, len(genes)), bool)
+    table = pd.DataFrame(cells.varm["measured"], index=cells.var_names)
+    table = table.loc[genes].astype(bool)
+    samples = cells.obs["sample_id"].astype(str)
+    return table.T.reindex(samples.unique()).fillna(True).astype(bool).loc[samples].to_numpy()
+
+
+def calibrate_panel(panel, calibrate_from, matrix, genes, measured, cells):
+    """Replace the panel's thresholds by those of the control samples."""
+    samples = cells.obs["sample_id"].astype(str).to_numpy()
+    controls = np.isin(samples, [*calibrate_from.get("positive", []), *calibrate_from.get("negative", [])])
+    columns = {g: matrix[:, [i]].toarray().ravel() for i, g in enumerate(genes) if measured[controls, i].all()}
+    return calibration.calibrate(
+        panel,
+        {g: columns[g] for g in panel.thresholds if g in columns},
+        cells.obs["total_counts"].to_numpy(float),
+        samples,
+        positive=calibrate_from.get("positive", []),
+        negative=calibrate_from.get("negative", []),
+    )

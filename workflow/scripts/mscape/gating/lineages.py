@@ -1,0 +1,130 @@
+"""What the lineage panels say about each cell, and which cells are foreign to their pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mscape.gating.panels import LINEAGE
+from mscape.gating.pooling import MIXED_SHARE
+from mscape.gating.posterior import background, own_too_few, rate_above
+
+if TYPE_CHECKING:
+    from mscape.gating.calls import Evidence
+    from mscape.gating.panels import Panel
+
+MAX_ISOLATION = 3.0  # fewer than one in a thousand cells of a homogeneous culture lie farther from their neighbours
+MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
+STROMAL_TYPE_FOLD = 4.0  # times the rate of the lot's median cell from which a stromal kind is apart from the lot
+MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
+
+
+class Lineages:
+    """What the lineage panels say about each cell."""
+
+    def __init__(self, evidence: Evidence, p: np.ndarray, min_probability: float):
+        self.evidence, self.min_probability = evidence, min_probability
+        self.columns = np.flatnonzero(evidence.features.kind == LINEAGE)
+        self.lineages = evidence.lineages
+        self.p = np.nan_to_num(p[:, self.columns], nan=0.0)
+        self.ids = np.array([x.id for x in self.lineages], dtype=object)
+        self.fails = np.array([x.fails for x in self.lineages], bool)
+        hit = (self.p >= min_probability) & self.fails
+        pools, features = evidence.pools, evidence.features
+        near = pools.local_count[:, self.columns] / pools.local_exposure[:, None]
+        near = near + features.x[:, self.columns] / evidence.totals[:, None]
+        near = near - 2 * evidence.rho[:, None] * evidence.ambient[:, self.columns]
+        strength = np.where(hit, np.maximum(near, 1e-9) / features.tau[self.columns], 0)
+        self.hit, self.any_fails = hit, hit.any(axis=1)
+        self.best = strength.argmax(axis=1) if len(self.lineages) else np.zeros(len(p), int)
+        self.best_id = np.where(self.any_fails, self.ids[self.best], "")
+        group = np.array([x.group for x in self.lineages], dtype=object)
+        other = np.where(group[None] != group[self.best][:, None], strength, 0).max(axis=1)
+        self.ambiguous = self.any_fails & (other > strength.max(axis=1) / 3)
+        shared = (pools.carrier_fraction[:, self.columns] < MIXED_SHARE) & self.fails
+        rows, i = np.nonzero(shared)
+        shared[rows, i] = self._pooled(rows, self.columns[i]) >= min_probability
+        self.mixed = shared.any(axis=1) & ~self.any_fails & (self._stromal() >= 0.5)
+        self.stromal_type = self._kin()
+        self.backing = np.where((self._stromal() < 0.5)[:, None], shared | hit, hit)
+
+    def has(self, lineage_id: str) -> np.ndarray:
+        """Cells in which a lineage (or state) is present."""
+        hit = self.p[:, self.ids == lineage_id]
+        return (hit >= self.min_probability).any(axis=1)
+
+    def _pooled(self, rows: np.ndarray, f: np.ndarray | int, least: np.ndarray | float = 0.0) -> np.ndarray:
+        """Probability by the pool alone that the rate of lineages is above their threshold, and above ``least``."""
+        e = self.evidence
+        threshold = np.maximum(least, background(e.features.tau[f], e.ambient[rows, f], e.rho[rows]))
+        return rate_above(e.pools.count[rows, f], e.pools.exposure[rows, f], e.pools.size[rows, f], threshold)
+
+    def _kin(self) -> np.ndarray:
+        """Name the stromal kind of each cell: present, and at several times the rate of the lot's median cell; else "".
+
+        MSC of some tissues and media express these genes themselves. That is the lot's nature and no contaminant.
+        """
+        e = self.evidence
+        out = np.full(len(self.p), "", dtype=object)
+        for i, x in enumerate(self.lineages):
+            if x.fails or x.group != "stromal" or x.id == "STROMAL":
+                continue
+            f, rows = self.columns[i], np.flatnonzero(self.p[:, i] >= self.min_probability)
+            rate = pd.Series(e.pools.raw_count[:, f] / e.pools.exposure[:, f])
+            usual = rate.where(~self.any_fails).groupby(e.lots).transform("median").to_numpy()[rows]
+            out[rows[self._pooled(rows, f, STROMAL_TYPE_FOLD * usual) >= self.min_probability]] = x.id
+        return out
+
+    def supports(self, group: str) -> np.ndarray:
+        """Cells, or pools without stroma, in which a lineage is present that can rightly break a negative criterion."""
+        able = np.array([group in x.supports and x.fails for x in self.lineages], bool)
+        return self.backing[:, able].any(axis=1)
+
+    def _stromal(self) -> np.ndarray:
+        column = self.p[:, self.ids == "STROMAL"]
+        return column[:, 0] if column.shape[1] else np.ones(len(self.p))
+
+    def best_supports(self, groups: list[str]) -> np.ndarray:
+        """Can the lineage that a cell is named after break the criterion? Shape (n_cells, n_groups)."""
+        able = np.array([[group in x.supports for group in groups] for x in self.lineages], bool)
+        return able[self.best] & self.any_fails[:, None]
+
+    def foreign(self) -> np.ndarray:
+        """Find cells that are not like their pool: far from their neighbours, or poor in the stroma's RNA among stroma.
+
+        Both say that the neighbours' counts are no evidence about this cell. Stromal genes have rates at which a single
+        cell can be judged; a kind of cell that has no panel is found by what it lacks.
+        """
+        e = self.evidence
+        isolated = e.pools.isolation > MAX_ISOLATION
+        if "STROMAL" not in self.ids:
+            return isolated
+        f = e.features.names.index("STROMAL")
+        x, n = e.features.x[:, f], e.totals.astype(float)
+        rate = (e.pools.raw_count[:, f] - x) / np.maximum(e.pools.exposure[:, f] - n, 1)
+        poor = own_too_few(x, n, rate, e.dispersion[:, f]) < MAX_POOR
+        return isolated | (poor & (rate > 2 * e.features.tau[f]))
+
+    def starved(self, negative: np.ndarray, panel: Panel) -> np.ndarray:
+        """Cells with a negative group left open because the pooled exposure is too small."""
+        e = self.evidence
+        expected = e.pools.exposure * e.features.tau
+        least = np.column_stack([expected[:, e.features.columns(g)].min(axis=1) for g in panel.negative.values()])
+        is_open = (negative > 1 - self.min_probability) & (negative < self.min_probability)
+        return (is_open & (least < MIN_EXPECTED)).any(axis=1)
+
+    def name(self) -> np.ndarray:
+        """Name of each cell that is not called MSC-like."""
+        names = np.array([x.name for x in self.lineages], dtype=object)
+        out = np.full(len(self.p), "unresolved", dtype=object)
+        out[self.has("STROMAL")] = "stromal"
+        kinds = [x for x in self.lineages if not x.fails and x.group == "stromal" and x.id != "STROMAL"]
+        for x in kinds:
+            out[self.has(x.id)] = x.name
+        for x in kinds:
+            out[self.stromal_type == x.id] = x.name
+        out[self.any_fails] = names[self.best][self.any_fails]
+        out[self.ambiguous] = "unresolved"
+        return out

@@ -1,0 +1,252 @@
+"""Pool each cell with its nearest neighbours until the counts can tell the rate of a marker from its threshold."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mscape.backends import active
+from mscape.gating.panels import LINEAGE, NEGATIVE, POSITIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mscape.gating.panels import Features
+
+MAX_LEAF = 4_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
+MIXED_SHARE = 0.85  # a pool in which fewer cells carry a lineage is mixed
+N_NEAR = 8  # neighbours by which a cell's isolation is judged
+CHUNK_VALUES = 12_000_000  # distances held at a time (float32)
+
+
+@dataclass
+class Pools:
+    """Sufficient statistics of the pools, each of shape (n_cells, n_features), the cell itself included.
+
+    Attributes
+    ----------
+    count
+        Pooled count. No cell speaks for its pool: a cell counts at most
+        ``max(2, 4 n tau)`` (tau with the ambient rate), so that one macrophage among ten MSC does not make them
+        all HLA-DR positive, and one doublet does not make a T cell CD90 positive.
+    exposure
+        Pooled total counts.
+    size
+        Number of cells.
+    raw_count
+        Pooled count without the bound.
+    carrier_fraction
+        Estimated share of the pool's cells that carry the marker (1 where it cannot be told); lineages only.
+    local_count
+        Pooled raw count of the cell and its four nearest neighbours, ``local_exposure`` (n_cells,) their total.
+    isolation
+        Distance to the eighth neighbour over the median of that distance among these neighbours, shape (n_cells,);
+        1 for a cell in the midst of its like.
+    """
+
+    count: np.ndarray
+    exposure: np.ndarray
+    size: np.ndarray
+    raw_count: np.ndarray
+    carrier_fraction: np.ndarray
+    local_count: np.ndarray
+    local_exposure: np.ndarray
+    isolation: np.ndarray
+
+
+def split(points: np.ndarray, members: np.ndarray, max_size: int) -> list[np.ndarray]:
+    """Cut a set of cells at the median of its widest axis until no part is larger than ``max_size``.
+
+    Parameters
+    ----------
+    points
+        Coordinates of all cells, shape (n_cells, n_dims).
+    members
+        Rows to cut.
+    max_size
+        Largest part.
+
+    Returns
+    -------
+    The parts, in a fixed order; each keeps the order of ``members``.
+    """
+    if len(members) <= max_size:
+        return [members]
+    part = points[members]
+    axis = int(np.argmax(part.var(axis=0)))
+    order = np.argsort(part[:, axis], kind="stable")
+    low = np.zeros(len(members), bool)
+    low[order[: len(members) // 2]] = True
+    return [*split(points, members[low], max_size), *split(points, members[~low], max_size)]
+
+
+def neighbours(points: np.ndarray, k: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Exact nearest neighbours, a chunk of rows at a time.
+
+    Parameters
+    ----------
+    points
+        Coordinates, shape (n, n_dims).
+    k
+        Neighbours wanted besides the point itself.
+
+    Yields
+    ------
+    rows
+        The rows of the chunk.
+    index
+        Shape (n_rows, 1 + min(k, n - 1)): the point itself, then its neighbours by distance.
+    """
+    n = len(points)
+    width = min(k + 1, n)
+    points = np.ascontiguousarray(points - points.mean(axis=0), dtype=np.float32)
+    norm = np.einsum("ij,ij->i", points, points)
+    step = max(1, CHUNK_VALUES // n)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        distance = points[rows] @ points.T
+        distance *= -2
+        distance += norm
+        distance[np.arange(rows.stop - start), np.arange(start, rows.stop)] = -np.inf
+        if width < n:
+            index = np.argpartition(distance, width - 1, axis=1)[:, :width]
+        else:
+            index = np.broadcast_to(np.arange(n), distance.shape)
+        order = np.argsort(np.take_along_axis(distance, index, axis=1), axis=1)
+        yield rows, np.take_along_axis(index, order, axis=1)
+
+
+def pool(
+    points: np.ndarray,
+    groups: np.ndarray,
+    totals: np.ndarray,
+    features: Features,
+    thresholds: np.ndarray,
+    *,
+    max_neighbors: int = 300,
+    min_neighbors: int = 8,
+    exposure_positive: float = 20.0,
+    exposure_negative: float = 12.0,
+    exposure_lineage: float = 6.0,
+    threads: int = 1,
+) -> tuple[Pools, np.ndarray]:
+    """Grow the pool of each cell and feature until its exposure is enough, inside the cell's group.
+
+    Parameters
+    ----------
+    points
+        Embedding made without gate and lineage genes, shape (n_cells, n_dims).
+    groups
+        Cells pool only inside their group (cluster and lot), shape (n_cells,), integers from 0.
+    totals
+        Total counts, shape (n_cells,).
+    features
+        Markers and lineages.
+    thresholds
+        Observed rate at the threshold, ambient RNA included, shape (n_cells, n_features).
+    max_neighbors, min_neighbors
+        Bounds of the number of neighbours.
+    exposure_positive, exposure_negative, exposure_lineage
+        Wanted exposure times threshold, that is the count expected at the threshold. Positives need 20 to tell twice
+        the threshold from the threshold. Zero counts at 3 already exclude it, but ambient RNA may add a fifth of the
+        threshold to a negative marker, which 12 can still tell.
+    threads
+        Parts of the cells that are searched at a time; the result does not depend on it.
+
+    Returns
+    -------
+    pools
+        The sufficient statistics.
+    leaf
+        The part of its group in which a cell's neighbours were searched, shape (n_cells,).
+    """
+    n_cells, n_features = features.x.shape
+    totals = totals.astype(float)
+    cap = np.maximum(2, np.ceil(4 * totals[:, None] * np.maximum(thresholds, features.tau))).astype(np.int32)
+    capped = np.minimum(features.x, cap).T.copy()
+    plain = features.x.T.copy()
+    wanted = {POSITIVE: exposure_positive, NEGATIVE: exposure_negative, LINEAGE: exposure_lineage}
+    need = np.array([wanted[kind] for kind in features.kind]) / features.tau
+    out = {
+        name: np.zeros((n_cells, n_features), np.float32)
+        for name in ("count", "exposure", "size", "raw_count", "local_count")
+    }
+    out["carrier_fraction"] = np.ones((n_cells, n_features), np.float32)
+    local_exposure = np.zeros(n_cells)
+    reach = np.zeros(n_cells)
+    nearest = np.tile(np.arange(n_cells)[:, None], (1, N_NEAR))
+    leaf = np.zeros(n_cells, np.int64)
+    find = active.active().pooled or neighbours
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    leaves = [members for group in parts for members in split(points, group, MAX_LEAF)]
+
+    def fill(number: int) -> None:
+        members = leaves[number]
+        leaf[members] = number
+        for rows, local in find(points[members], max_neighbors):
+            cells = members[rows]
+            index = members[local]
+            local_exposure[cells] = totals[index[:, :5]].sum(axis=1)
+            close = index[:, 1 : N_NEAR + 1]
+            nearest[cells, : close.shape[1]] = close
+            reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
+            _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbors, out)
+
+    with ThreadPoolExecutor(threads) as pool_of_threads:  # each leaf fills rows of its own
+        list(pool_of_threads.map(fill, range(len(leaves))))
+    isolation = reach / np.maximum(np.median(reach[nearest], axis=1), 1e-12)
+    return Pools(**out, local_exposure=local_exposure, isolation=isolation), leaf
+
+
+def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbors, out) -> None:
+    """Fill the statistics of some cells from their sorted neighbours ``index`` (the cell itself first)."""
+    reach = np.cumsum(totals[index], axis=1)
+    rows, width = np.arange(len(cells)), index.shape[1]
+    for wanted in np.unique(need):
+        size = np.minimum(np.maximum((reach < wanted).sum(axis=1) + 1, min_neighbors + 1), width)
+        use = index[:, : size.max()]
+        inside = np.arange(use.shape[1]) < size[:, None]
+        square = (totals[use] ** 2 * inside).sum(axis=1)
+        exposure = reach[rows, size - 1]
+        for f in np.flatnonzero(need == wanted):
+            out["size"][cells, f] = size
+            out["exposure"][cells, f] = exposure
+            raw = plain[f][use]
+            if not raw.any():
+                continue  # the counts are zero, and a pool without counts is not mixed
+            out["local_count"][cells, f] = raw[:, :5].sum(axis=1)
+            raw *= inside
+            out["raw_count"][cells, f] = total = raw.sum(axis=1)
+            out["count"][cells, f] = (capped[f][use] * inside).sum(axis=1)
+            if features.kind[f] == LINEAGE:
+                pairs = np.einsum("ij,ij->i", raw, raw - 1.0)
+                out["carrier_fraction"][cells, f] = mixing_share(total, pairs, exposure, square)
+
+
+def mixing_share(count, pairs, exposure, square, *, dispersion: float = 0.5) -> np.ndarray:
+    """Share of a pool's cells that carry a lineage, from two moments.
+
+    With a share s of cells at rate r and variance inflation (1 + dispersion) the expected sum of x is s r N1 and that
+    of x (x - 1) is s r² (1 + dispersion) N2, where N1 and N2 are the sums of the totals and of their squares.
+
+    Parameters
+    ----------
+    count, pairs
+        Sums of x and of x (x - 1) over the pool.
+    exposure, square
+        Sums of the totals and of their squares.
+    dispersion
+        Squared coefficient of variation of the rate among cells that carry the lineage.
+
+    Returns
+    -------
+    Share between 0 and 1; 1 where fewer than six counts leave it open.
+    """
+    first = count / exposure
+    second = np.maximum(pairs, 1e-9) / square
+    share = np.minimum(1.0, (1 + dispersion) * first**2 / second)
+    return np.where(count >= 6, share, 1.0)

@@ -1,0 +1,188 @@
+"""Reason codes of the gate: one enum with a sentence for a cell, one for a lot, and the next step.
+
+Gate, passport, report, glossary and manual read the sentences here. Some codes carry a name after the underscore:
+``MISSING_CD73`` is `Reason.MISSING` of CD73 (:func:`parse`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a cell is not called MSC-like, or why a lot's criterion is not met.
+
+    Attributes
+    ----------
+    cell
+        Meaning for one cell.
+    lot
+        Meaning for a lot; ``{name}`` stands for what follows the code.
+    next_step
+        What to do about it.
+    named
+        Whether the code is followed by a marker, criterion or lineage.
+    """
+
+    cell: str
+    lot: str
+    next_step: str
+    named: bool
+
+    def __new__(cls, code: str, cell: str, lot: str, next_step: str, named: bool = False) -> Reason:
+        """Make a member from its code and sentences."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.cell, member.lot, member.next_step, member.named = cell, lot, next_step, named
+        return member
+
+    MISSING = (
+        "MISSING",
+        "the rate of this positive marker is below its threshold",
+        "The RNA of {name} is missing in too many cells that are deep enough to show it.",
+        "Check the marker by flow cytometry, and whether the cells were lifted with an enzyme or have drifted.",
+        True,
+    )
+    NEG = (
+        "NEG",
+        "this negative criterion is broken, and a lineage that can break it is present",
+        "The RNA of {name} is present in too many cells, with other genes of that lineage beside it.",
+        "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
+        True,
+    )
+    LINEAGE = (
+        "LINEAGE",
+        "genes of this lineage are present, which is no MSC whatever its ISCT markers say; of a mural cell, adipocyte "
+        "or osteoblast that passes, a remark",
+        "Too many cells carry the genes of another lineage ({name}).",
+        "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
+        True,
+    )
+    LINEAGE_UNSUPPORTED = (
+        "LINEAGE_UNSUPPORTED",
+        "a negative marker is present without the genes of a lineage that carries it",
+        "A negative marker is present without other genes of its lineage.",
+        "Confirm by flow cytometry; RNA of this marker without its lineage is common in MSC.",
+    )
+    HLADR_INDUCED = (
+        "HLADR_INDUCED",
+        "HLA-DR is present with an interferon response and without a blood or endothelial lineage",
+        "HLA-DR is present together with an interferon response, as after licensing.",
+        "If the lot was licensed on purpose this is expected; else look for inflammation in the culture.",
+    )
+    CD34_ALLOWED_SVF = (
+        "CD34_ALLOWED_SVF",
+        "CD34 is present, which this panel allows",
+        "CD34 is expected in fresh adipose stroma and is not judged there.",
+        "Judge CD34 after expansion.",
+    )
+    LOW_EXPOSURE = (
+        "LOW_EXPOSURE",
+        "too few counts, pooled over all comparable neighbors, to tell the rate from its threshold",
+        "The cells are too shallow, or comparable cells too few, to tell a missing marker from one missed by chance.",
+        "Sequence deeper or load more cells.",
+    )
+    AMBIGUOUS = (
+        "AMBIGUOUS",
+        "the rate is too near its threshold to tell the side",
+        "Too many cells lie close to the threshold.",
+        "Sequence deeper, or calibrate the thresholds with control samples (gate.calibrate_from).",
+    )
+    AMBIENT_RISK = (
+        "AMBIENT_RISK",
+        "the call would change with another ambient fraction",
+        "The answer depends on how much ambient RNA is assumed.",
+        "Give the unfiltered matrix, so that ambient RNA can be measured.",
+    )
+    POOL_MIXED = (
+        "POOL_MIXED",
+        "the neighborhood holds more than one lineage and the cell's own counts do not decide",
+        "Neighboring cells belong to more than one lineage.",
+        "Look at the UMAP around these cells; sort or re-cluster.",
+    )
+    HIDDEN_MIXTURE = (
+        "HIDDEN_MIXTURE",
+        "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
+        "The marker's counts vary more than one population would: a subset may lack it.",
+        "Check the marker by flow cytometry, which sees single cells.",
+    )
+    HOMOGENEITY_ASSUMED = (
+        "HOMOGENEITY_ASSUMED",
+        "of a lot: met if neighboring cells are homogeneous; the counts of single cells do not show it",
+        "This holds if neighboring cells are homogeneous; single cells are too shallow to show it.",
+        "Check the marker by flow cytometry, which sees single cells; or sequence deeper, or more cells.",
+    )
+    CELL_UNRESOLVED = (
+        "CELL_UNRESOLVED",
+        "the cell is unlike its neighbors and too shallow to be judged by itself",
+        "Single cells that differ from their neighbors are too shallow to call.",
+        "Sequence deeper.",
+    )
+    DOUBLET_SUSPECT = (
+        "DOUBLET_SUSPECT",
+        "the doublet caller marked the barcode (a remark)",
+        "Many of the cells may be doublets.",
+        "Load fewer cells per lane, or set qc.doublets to remove.",
+    )
+    GENE_NOT_IN_REFERENCE = (
+        "GENE_NOT_IN_REFERENCE",
+        "a marker is not in the feature table: absent is not negative",
+        "The gene is not in the feature table: absent from the file is not absent from the cell.",
+        "Align to a reference that holds the gene, or choose a panel without it (gate.panel).",
+    )
+    SPECIES_NOT_COVERED = (
+        "SPECIES_NOT_COVERED",
+        "the panel makes no statement about this organism",
+        "The ISCT phenotype is defined for human cells.",
+        "Read the lineage panels; there is no agreed phenotype for this species.",
+    )
+
+
+def parse(code: str) -> tuple[Reason, str]:
+    """Split a code into its reason and the name that follows it, "" where none does.
+
+    Raises
+    ------
+    ValueError
+        If the code is none of the gate's.
+    """
+    if code in Reason:
+        return Reason(code), ""
+    head, _, name = code.partition("_")
+    if head in Reason and Reason(head).named and name:
+        return Reason(head), name
+    msg = f"{code!r} is no reason code; they are: {', '.join(Reason)}."
+    raise ValueError(msg)
+
+
+def explain(code: str) -> str:
+    """Say what a reason code means and what to do about it.
+
+    Parameters
+    ----------
+    code
+        As in ``obs["isct_reason"]`` or the column ``reason`` of a lot's criteria, such as ``"POOL_MIXED"`` or
+        ``"MISSING_CD73"``.
+
+    Returns
+    -------
+    The meaning for a cell, for a lot, and the next step, each a sentence.
+
+    Raises
+    ------
+    ValueError
+        If the code is none of the gate's: all codes.
+    """
+    reason, name = parse(code)
+    about = f" ({name})" if name else ""
+    cell = reason.cell[0].upper() + reason.cell[1:]
+    return f"{cell}{about}. {reason.lot.format(name=name or 'the marker')} {reason.next_step}"
+
+
+def table() -> str:
+    """Write the codes as the Markdown table of the reference page."""
+    rows = ["| code | of a cell | of a lot | next step |", "|---|---|---|---|"]
+    for reason in Reason:
+        code = f"{reason}_<NAME>" if reason.named else str(reason)
+        rows.append(f"| `{code}` | {reason.cell} | {reason.lot.format(name='the marker')} | {reason.next_step} |")
+    return "\n".join(rows)

@@ -1,0 +1,1 @@
+"""Gene names, orthologs, and the registry of marker panels, lineages and signatures."""

@@ -1,0 +1,65 @@
+"""Read a table of orthologs, so that genes of another species bear the names of their human counterparts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mscape.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMNS = ("gene", "human")
+
+
+def read_orthologs(path: Path) -> dict[str, str]:
+    """Read the pairs of one gene with one.
+
+    A gene with several human counterparts, or several genes with one, cannot stand for it: a set that asks for the
+    human gene would get another gene's counts, or a sum of several. They are left out.
+
+    Parameters
+    ----------
+    path
+        Tab-separated, with a header: ``gene`` (symbol or Ensembl id as in the counts) and ``human`` (symbol). A row for
+        the symbol and another one for the id of the same gene are welcome. Other columns are not read.
+
+    Returns
+    -------
+    Human symbol by name of the gene.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If it is missing, has other columns, or holds no pair.
+    """
+    if not path.is_file():
+        msg = f"{path}: no such table of orthologs. Its path in the config is relative to the config file."
+        raise UserError(msg)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        msg = f"{path} is not a tab-separated table ({error}). Save it as text with the columns gene and human."
+        raise UserError(msg) from error
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        msg = (
+            f"{path}: column {missing[0]!r} is missing; there are {', '.join(table.columns)}. Name them gene and human."
+        )
+        raise UserError(msg)
+    pairs = table[list(COLUMNS)].apply(lambda column: column.str.strip())
+    pairs = pairs[(pairs != "").all(axis=1)].drop_duplicates()
+    ids = pairs["gene"].str.match(r"^ENS[A-Z]*G\d{6,}")
+    several = pd.concat([_several(pairs[ids]), _several(pairs[~ids])]).sort_index()
+    pairs = pairs[~several.reindex(pairs.index)]
+    if pairs.empty:
+        msg = f"{path} holds no gene with exactly one human counterpart. Give a table of 1:1 orthologs."
+        raise UserError(msg)
+    return dict(zip(pairs["gene"], pairs["human"], strict=True))
+
+
+def _several(pairs: pd.DataFrame) -> pd.Series:
+    """Say which pairs are not of one with one, among symbols or among ids."""
+    return pairs["gene"].duplicated(keep=False) | pairs["human"].duplicated(keep=False)

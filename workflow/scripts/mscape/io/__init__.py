@@ -1,0 +1,1 @@
+"""Read counts from files of any maker, on this machine or downloaded."""

@@ -1,0 +1,1 @@
+"""Download the files of a sample, verified."""

@@ -1,0 +1,227 @@
+"""Get one file over as many connections as it takes, each of which goes on where the last one ended."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import errno
+import http.client
+import json
+import logging
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mscape.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+logger = logging.getLogger("mscape")
+
+PIECE = 1 << 20
+TOLD_FROM = 50 * PIECE  # smaller steps of a download are not told
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}  # a server says that later may go better
+_GONE = {401: "needs a login", 403: "is not open to everyone", 404: "does not exist", 410: "was taken away"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often and how long to try.
+
+    Parameters
+    ----------
+    attempts
+        Tries for a file, each of which goes on where the last one ended.
+    wait
+        Seconds before the second try; doubled each time, at most ``longest``.
+    longest
+        Upper bound of a wait, also of what a server asks for (Retry-After).
+    timeout
+        Seconds without a byte after which a connection counts as stalled.
+    """
+
+    attempts: int = 6
+    wait: float = 2.0
+    longest: float = 120.0
+    timeout: float = 60.0
+
+
+class _TryAgain(Exception):
+    """A failure that may pass."""
+
+    def __init__(self, reason: str, wait: float | None = None):
+        super().__init__(reason)
+        self.wait = wait
+
+
+def probe(url: str, *, timeout: float = 20.0) -> int:
+    """Ask for a file's size without downloading it.
+
+    Returns
+    -------
+    Bytes, or -1 if the server does not say.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If it is not to be had, or there is no network.
+    """
+    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "mscape"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            length = answer.headers.get("Content-Length") or ""
+            return int(length) if length.isdigit() else -1
+    except urllib.error.HTTPError as error:
+        error.close()
+        fault = _say_status(url, error)
+    except urllib.error.URLError as error:
+        fault = _say_connection(url, error)
+    except (TimeoutError, http.client.HTTPException, ConnectionError) as error:
+        fault = _TryAgain(f"the connection broke ({type(error).__name__})")
+    if isinstance(fault, UserError):
+        raise fault
+    msg = f"{url} cannot be reached: {fault}. Check the network and the proxy settings (HTTPS_PROXY)."
+    raise UserError(msg)
+
+
+def download(url: str, part: Path, patience: Patience, sleep: Callable[[float], None]) -> None:
+    """Fill the part file, going on where the last try ended."""
+    reason = ""
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            _transfer(url, part, patience.timeout)
+        except _TryAgain as error:
+            reason = str(error)
+            if attempt == patience.attempts:
+                break
+            wait = min(max(error.wait or 0, patience.wait * 2 ** (attempt - 1)), patience.longest)
+            logger.warning("%s: %s; try %d of %d in %.0f s", url, reason, attempt + 1, patience.attempts, wait)
+            sleep(wait)
+        else:
+            return
+    have = part.stat().st_size if part.is_file() else 0
+    kept = f" {have:,} bytes are kept and the next run goes on from there." if have else ""
+    msg = (
+        f"{url} could not be downloaded: {reason} ({patience.attempts} tries).{kept} Check the network and the proxy "
+        "settings (HTTPS_PROXY), or download the file yourself and give its path in the sheet."
+    )
+    raise UserError(msg)
+
+
+def _transfer(url: str, part: Path, timeout: float) -> None:
+    """Get what is missing of a file, in one connection."""
+    note = part.with_name(part.name + ".json")
+    have = part.stat().st_size if part.is_file() else 0
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() and have else {}
+    if known.get("url") != url or not known.get("tag"):
+        have, known = 0, {}
+    request = urllib.request.Request(url, headers={"User-Agent": "mscape", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        request.add_header("If-Range", known["tag"])
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            resumed = have > 0 and answer.status == 206 and _starts_at(answer.headers, have)
+            have = have if resumed else 0
+            length = answer.headers.get("Content-Length")
+            total = have + int(length) if length and length.isdigit() else None
+            tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+            if not tag.startswith("W/"):
+                note.write_text(json.dumps({"url": url, "tag": tag}), encoding="utf-8")
+            _check_space(part, total, have)
+            with part.open("ab" if resumed else "wb") as file:
+                for piece in _pieces(answer, url, have, total):
+                    file.write(piece)
+                    have += len(piece)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:  # the part is as long as the file or longer: begin anew
+            forget(part)
+            what = "the server has no more bytes than are here"
+            raise _TryAgain(what) from error
+        raise _say_status(url, error) from error
+    except urllib.error.URLError as error:
+        raise _say_connection(url, error) from error
+    except (TimeoutError, http.client.HTTPException, ConnectionError) as error:
+        what = "no byte came" if isinstance(error, TimeoutError) else f"the connection broke ({type(error).__name__})"
+        raise _TryAgain(what) from error
+    if total is not None and have < total:
+        what = f"the connection ended at {have:,} of {total:,} bytes"
+        raise _TryAgain(what)
+
+
+def _pieces(answer, url: str, have: int, total: int | None) -> Iterator[bytes]:
+    """Read an answer piece by piece; tell each tenth of it in the log and on the terminal."""
+    step = max((total or 0) // 10, TOLD_FROM)
+    told, begun, start = have, time.monotonic(), have
+    while piece := answer.read1(PIECE) if hasattr(answer, "read1") else answer.read(PIECE):
+        yield piece
+        have += len(piece)
+        if have - told >= step:
+            told = have
+            share = f"{have / total:.0%} of {total / 1e6:,.0f} MB" if total else f"{have / 1e6:,.0f} MB"
+            speed = (have - start) / 1e6 / max(time.monotonic() - begun, 1e-3)
+            logger.info("%s: %s, %.1f MB/s", url, share, speed)
+            sys.stderr.write(f"mscape download: {url.rsplit('/', 1)[-1]}: {share}, {speed:.1f} MB/s\n")
+
+
+def _starts_at(headers, have: int) -> bool:
+    return headers.get("Content-Range", "").startswith(f"bytes {have}-")
+
+
+def _check_space(part: Path, total: int | None, have: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if total is not None and total - have > free:
+        msg = f"{part.parent} has {free / 1e9:.1f} GB free, and {(total - have) / 1e9:.1f} GB are to come. Make room."
+        raise UserError(msg)
+
+
+def _say_status(url: str, error: urllib.error.HTTPError) -> Exception:
+    if error.code in _GONE:
+        return UserError(
+            f"{url} {_GONE[error.code]} (HTTP {error.code}). Correct the address in the sheet's column 'path'."
+        )
+    if error.code in _AGAIN:
+        return _TryAgain(f"the server answers HTTP {error.code}", _retry_after(error.headers.get("Retry-After")))
+    if 300 <= error.code < 400:
+        return UserError(f"{url} leads round in circles (HTTP {error.code}). Give the address that it should lead to.")
+    return UserError(f"{url}: the server answers HTTP {error.code} ({error.reason}). Look at the address in a browser.")
+
+
+def _say_connection(url: str, error: urllib.error.URLError) -> Exception:
+    host = urllib.parse.urlsplit(url).netloc
+    if isinstance(error.reason, socket.gaierror):
+        return _TryAgain(f"the name {host} is not known here (no network?)")
+    if isinstance(error.reason, TimeoutError):
+        return _TryAgain(f"{host} does not answer")
+    if isinstance(error.reason, OSError) and error.reason.errno in {errno.ENOENT, errno.EISDIR, errno.EACCES}:
+        return UserError(f"{url}: {error.reason.strerror}. Correct the address in the sheet's column 'path'.")
+    if "550" in str(error.reason):
+        return UserError(f"{url} does not exist ({error.reason}). Correct the address in the sheet's column 'path'.")
+    if "unknown url type" in str(error.reason) or "no host given" in str(error.reason):
+        return UserError(f"{url} is no address ({error.reason}). Correct the sheet's column 'path'.")
+    return _TryAgain(f"no connection to {host} ({error.reason})")
+
+
+def _retry_after(text: str | None) -> float | None:
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    with contextlib.suppress(ValueError, TypeError):
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    return None
+
+
+def forget(part: Path) -> None:
+    """Remove an unfinished download and what is known of it."""
+    for path in (part, part.with_name(part.name + ".json")):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""Read counts of one sample from any of the formats in which they are published, recognised by content."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mscape.errors import UserError
+from mscape.io.formats import h5ad, tenx, text
+from mscape.io.formats.count_table import choose_cells
+from mscape.io.formats.detect import READABLE, identify, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mscape.io.formats.count_table import CountTable
+
+READ = {"10x h5 v2", "10x h5 v3", "h5ad", "loom", "zarr", "mtx", "parquet", "text"}
+FAMILIES = {  # what a sheet may call a format -> what it may turn out to be
+    "10x": ("10x",),
+    "10x_mtx": ("10x folder", "matrix market"),
+    "10x_h5": ("10x h5",),
+    "h5ad": ("h5ad",),
+    "loom": ("loom",),
+    "zarr": ("zarr",),
+    "mtx": ("10x folder", "matrix market"),
+    "csv": ("text",),
+    "tsv": ("text",),
+    "txt": ("text",),
+    "text": ("text",),
+    "parquet": ("parquet",),
+}
+
+
+@contextmanager
+def open_counts(
+    path: Path,
+    *,
+    format: str = "auto",
+    member: str = "",
+    cells: str = "",
+    known: pd.DataFrame | None = None,
+    scratch: Path | None = None,
+) -> Iterator[CountTable]:
+    """Open the counts of one sample.
+
+    Parameters
+    ----------
+    path
+        A file, a folder, or an archive.
+    format
+        ``auto``, or the expected format (a key of ``FAMILIES``): a file that turns out to be another one is
+        refused.
+    member
+        Which of several matrices of a folder or archive: a glob or a part of the path.
+    cells
+        Which cells of a file that holds several samples (see ``table.choose_cells``); all of them if "".
+    known
+        Gene table with column ``symbol``, to tell genes from cells in text tables.
+    scratch
+        Where to unpack archives; the system's place for temporary files if not given.
+
+    Yields
+    ------
+    The counts; they can be read as long as the context is open.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If there are no readable counts, or counts of more than one sample.
+    """
+    kind = identify(path)
+    archive = _only_archive(path) if kind == "folder" else path if kind in {"tar", "zip"} else None
+    if archive:
+        from mscape.io.formats import archives
+
+        with archives.unpacked(archive, member=member, scratch=scratch) as folder:
+            yield _settle(_read_folder(folder, member, known, shown=path), format, cells, path)
+        return
+    table = _read_folder(path, member, known, shown=path) if kind == "folder" else _read_file(path, kind, known)
+    yield _settle(table, format, cells, path)
+
+
+def _read_file(path: Path, kind: str, known: pd.DataFrame | None) -> CountTable:
+    if kind.startswith("10x h5"):
+        return tenx.read_h5(path)
+    if kind == "h5ad":
+        return h5ad.read_h5ad(path)
+    if kind == "loom":
+        return h5ad.read_loom(path)
+    if kind == "zarr":
+        return h5ad.read_zarr(path)
+    if kind == "mtx":
+        return tenx.read_triple(tenx.find_triple(path))
+    if kind == "parquet":
+        return text.read_parquet(path, known)
+    if kind == "text":
+        return text.read_text(path, known)
+    raise refuse(path, kind)
+
+
+def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, *, shown: Path) -> CountTable:
+    """Read the one sample in a folder: three files of a 10x matrix, else one file of another format."""
+    matrices = _prefer_filtered(tenx.find_matrices(folder, member=member), folder)
+    if len(matrices) > 1:
+        raise _several(matrices, folder, shown)
+    if matrices:
+        return tenx.read_triple(tenx.find_triple(matrices[0]))
+    candidates = {path: identify(path) for path in _files(folder) if path.is_dir() or path.stat().st_size}
+    if member:
+        candidates = {p: k for p, k in candidates.items() if tenx.matches(p.relative_to(folder).as_posix(), member)}
+    readable = _prefer_filtered([path for path, kind in candidates.items() if kind in READ - {"text"}], folder)
+    readable = readable or [path for path, kind in candidates.items() if kind == "text"]
+    names = " ".join(path.name.lower() for path in candidates)
+    if "barcodes" in names or "features" in names:
+        there = ", ".join(sorted(path.name for path in candidates)[:6])
+        msg = f"{shown} has no matrix.mtx (found {there}). A 10x folder holds barcodes, features (or genes) and matrix."
+        raise UserError(msg)
+    if len(readable) > 1:
+        raise _several(readable, folder, shown)
+    if readable:
+        return _read_file(readable[0], candidates[readable[0]], known)
+    refused = [path for path, kind in candidates.items() if kind not in READ | {"unknown"}]
+    if refused:
+        raise refuse(refused[0], candidates[refused[0]])
+    found = ", ".join(path.name for path in list(_files(folder))[:6]) or "nothing"
+    which = f" that matches {member!r}" if member else ""
+    msg = f"{shown} holds no counts{which} (found {found}). Expected {READABLE}."
+    raise UserError(msg)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield files below a folder, and zarr stores as one."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and identify(path) == "folder":
+            yield from _files(path)
+        else:
+            yield path
+
+
+def _only_archive(folder: Path) -> Path | None:
+    """Find the one archive of a folder that holds nothing else, such as that of a fetched sample."""
+    files = list(islice(_files(folder), 2))
+    return files[0] if len(files) == 1 and identify(files[0]) in {"tar", "zip"} else None
+
+
+def _prefer_filtered(paths: list[Path], folder: Path) -> list[Path]:
+    """Leave out unfiltered matrices where filtered ones stand beside them."""
+    filtered = [path for path in paths if "filtered" in path.relative_to(folder).as_posix().lower()]
+    raw = [path for path in paths if "raw" in path.relative_to(folder).as_posix().lower() and path not in filtered]
+    return [path for path in paths if path not in raw] if filtered else paths
+
+
+def _several(paths: list[Path], folder: Path, shown: Path) -> UserError:
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    listed = ", ".join(names[:6]) + (f", and {len(names) - 6} more" if len(names) > 6 else "")
+    msg = (
+        f"{shown} holds {len(names)} matrices: {listed}. Give each sample its own row, and name its matrix in the "
+        f"sheet's column 'member', e.g. {names[0]!r}."
+    )
+    return UserError(msg)
+
+
+def _settle(table: CountTable, format: str, cells: str, path: Path) -> CountTable:
+    """Refuse another format than the sheet states, and keep the sample's own cells."""
+    if format not in {"", "auto", "unknown"}:
+        _expect(table, format, path)
+    return choose_cells(table, cells, path) if cells else table
+
+
+def _expect(table: CountTable, format: str, path: Path) -> None:
+    if format not in FAMILIES:
+        msg = f"format {format!r} is not known. Expected auto, {', '.join(FAMILIES)}."
+        raise UserError(msg)
+    if not table.format.startswith(FAMILIES[format]):
+        msg = f"{path}: the sheet says {format}, but it is {table.format}. Write auto, or give the other file."
+        raise UserError(msg)

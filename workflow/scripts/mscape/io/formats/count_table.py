@@ -1,0 +1,160 @@
+"""What every reader hands over: names, notes, and the counts as blocks of cells."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from mscape.data.counts import spans
+from mscape.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+BLOCK_VALUES = 10_000_000  # non-zero values read at a time
+LARGEST = np.iinfo(np.int32).max
+
+
+@dataclass(kw_only=True)
+class CountTable:
+    """Counts of one sample as found in a file.
+
+    Parameters
+    ----------
+    format
+        Name of the format as recognised, e.g. ``10x h5 v3``.
+    barcodes
+        Names of the cells as given, shape (n_cells,).
+    features
+        One row a feature; columns ``name`` (as given), ``id`` (as given, or ""), ``type`` (feature type, or
+        ""), ``genome`` (or "").
+    rows
+        Starts an iteration over CSR blocks of cells, in the order of ``barcodes``; the columns are
+        ``features``.
+    notes
+        What a user should know about how the file was read.
+    chemistry
+        Protocol that the file states, or "".
+    """
+
+    format: str
+    barcodes: np.ndarray
+    features: pd.DataFrame
+    rows: Callable[[], Iterator[sp.csr_matrix]]
+    notes: list[str] = field(default_factory=list)
+    chemistry: str = ""
+
+
+def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:
+    """Keep the cells whose name matches a pattern.
+
+    Parameters
+    ----------
+    table
+        Counts of a file that holds several samples.
+    pattern
+        Globs with ``|`` between them, such as ``*-1|*-3``.
+    path
+        The file, for the message.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If no name matches.
+    """
+    expression = re.compile("|".join(fnmatch.translate(part.strip()) for part in pattern.split("|")))
+    chosen = np.array([expression.match(str(name)) is not None for name in table.barcodes], dtype=bool)
+    if not chosen.any():
+        shown = ", ".join(map(str, table.barcodes[:3]))
+        msg = f"{path}: no barcode matches {pattern!r}; they are like {shown}. Correct the sheet's column 'cells'."
+        raise UserError(msg)
+
+    def rows() -> Iterator[sp.csr_matrix]:
+        start = 0
+        for block in table.rows():
+            mask = chosen[start : start + block.shape[0]]
+            start += block.shape[0]
+            if mask.any():
+                yield block[mask]
+
+    return replace(table, barcodes=table.barcodes[chosen], rows=rows)
+
+
+def as_counts(values: np.ndarray, path: Path) -> np.ndarray:
+    """Turn values into int32 counts.
+
+    Parameters
+    ----------
+    values
+        Values of a matrix, of any numeric type.
+    path
+        Where they stand, for the message.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        With the evidence, if a value is negative, not whole, not finite or too large for a count.
+    """
+    if values.size == 0 or (values.dtype == np.int32 and values.min() >= 0):
+        return values.astype(np.int32, copy=False)
+    evidence = why_not_counts(values)
+    if evidence:
+        msg = (
+            f"{path}: these are not raw counts ({evidence}). Raw UMI or read counts are needed: whole numbers from 0 "
+            "up. Give the file that holds the counts before normalisation."
+        )
+        raise UserError(msg)
+    return values.astype(np.int32)
+
+
+def why_not_counts(values: np.ndarray) -> str:
+    """Say in a few words why values cannot be raw counts; "" if they can."""
+    if values.size == 0:
+        return ""
+    if values.dtype.kind not in "iufb":
+        return f"values of type {values.dtype}"
+    low, high = values.min(), values.max()
+    if not np.isfinite(low) or not np.isfinite(high):
+        return f"{int((~np.isfinite(values)).sum())} of {values.size} values are missing or infinite"
+    if low < 0:
+        share = float((values < 0).mean())
+        return f"{share:.0%} of the values are negative, down to {low:.3g}: scaled or residual values"
+    if high > LARGEST:
+        return f"the largest value is {high:.3g}"
+    if values.dtype.kind == "f":
+        decimal = values != np.rint(values)
+        if decimal.any():
+            first = float(values[decimal][0])
+            kind = "log-transformed values" if high < 25 else "normalised or estimated values"
+            return f"{decimal.mean():.0%} of the values have decimals, e.g. {first:.4g}, largest {high:.4g}: {kind}"
+    return ""
+
+
+def slices(matrix: sp.csr_matrix, *, values: int = BLOCK_VALUES) -> Iterator[sp.csr_matrix]:
+    """Cut a CSR matrix into blocks of rows that hold at most so many values, int32."""
+    for start, stop in spans(matrix.indptr, values=values):
+        span = slice(matrix.indptr[start], matrix.indptr[stop])
+        indptr = (matrix.indptr[start : stop + 1] - matrix.indptr[start]).astype(np.int32)
+        yield sp.csr_matrix(
+            (matrix.data[span].astype(np.int32), matrix.indices[span].astype(np.int32), indptr),
+            shape=(stop - start, matrix.shape[1]),
+        )
+
+
+def decode(values: Iterable) -> np.ndarray:
+    """Turn names of any kind (bytes, objects, numbers) into an array of stripped strings."""
+    return np.array(
+        [
+            (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip()
+            for value in np.asarray(values)
+        ],
+        dtype=object,
+    )

@@ -1,0 +1,1 @@
+"""One record a lot: verdict, value, interval, reason and next action per attribute."""

@@ -1,0 +1,284 @@
+"""Passport rules of purity, of the data's quality, of structure and cycling."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from mscape.gating.reasons import Reason
+from mscape.passports.rules import (
+    DECIDES,
+    DESCRIBES,
+    FAIL,
+    NOT_ASSESSABLE,
+    PASS,
+    WARN,
+    WARNS,
+    Evidence,
+    Finding,
+    Rule,
+    say_share,
+)
+from mscape.passports.sentences import ACTIONS
+from mscape.stats import wilson_interval
+
+
+def judge_purity(evidence: Evidence, settings: dict) -> Finding:
+    """Share of cells of a foreign lineage."""
+    n = len(evidence.cells)
+    limit = f"at most {settings['max_contaminants']:.0%}; fails above {settings['fail_contaminants']:.0%}"
+    if n == 0:
+        reason = "The lot has no cells that pass quality control."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["lost"], n=0)
+    if evidence.organism not in {"human", "mouse"}:
+        return Finding(
+            NOT_ASSESSABLE, Reason.SPECIES_NOT_COVERED.lot, threshold=limit, next_action=ACTIONS["species"], n=n
+        )
+    named = evidence.named
+    foreign = int(named["n_cells"].sum())
+    low, high = (float(x) for x in wilson_interval(foreign, n))
+    which = ", ".join(f"{row.identity} {row.n_cells / n:.1%}" for row in named.head(3).itertuples())
+    reason = f"{say_share(foreign / n, low, high)} of cells belong to another lineage" + (
+        f" ({which})." if which else "."
+    )
+    if low > settings["fail_contaminants"]:
+        verdict, action = FAIL, ACTIONS["contaminated"]
+    elif foreign / n > settings["max_contaminants"]:
+        verdict, action = WARN, ACTIONS["contaminated"]
+    else:
+        verdict, action = PASS, ""
+    if verdict == PASS and high > settings["fail_contaminants"]:
+        verdict, action = WARN, ACTIONS["cells"]
+        reason += " The interval reaches above the limit because there are few cells."
+    return Finding(verdict, reason, foreign / n, low, high, limit, action, n)
+
+
+def judge_cells(evidence: Evidence, settings: dict) -> Finding:
+    """Whether there are enough cells to judge."""
+    n = len(evidence.cells)
+    verdict = PASS if n >= settings["min_cells"] else WARN
+    reason = f"{n} of {evidence.loaded} cells pass quality control; {len(evidence.msc)} of them pass the gate."
+    kept = n / evidence.loaded if evidence.loaded else math.nan
+    if verdict == PASS and kept < settings["min_kept"]:
+        return Finding(
+            WARN, reason, n, threshold=f"at least {settings['min_kept']:.0%} kept", next_action=ACTIONS["lost"], n=n
+        )
+    action = "" if verdict == PASS else ACTIONS["cells"]
+    return Finding(verdict, reason, n, threshold=f"at least {settings['min_cells']} cells", next_action=action, n=n)
+
+
+def judge_depth(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the cells were sequenced deeply enough."""
+    depth = evidence.cells["total_counts"]
+    limit = f"at least {settings['min_depth']:g}; not assessable under {settings['floor_depth']:g}"
+    if depth.empty:
+        return Finding(
+            NOT_ASSESSABLE, "No cell passes quality control.", threshold=limit, next_action=ACTIONS["cells"], n=0
+        )
+    median, low, high = (float(depth.quantile(q)) for q in (0.5, 0.25, 0.75))
+    reason = f"The median cell has {median:,.0f} counts (middle half {low:,.0f} to {high:,.0f})."
+    if median < settings["floor_depth"]:
+        reason += " Markers with low rates are mostly missed at this depth."
+        return Finding(NOT_ASSESSABLE, reason, median, low, high, limit, ACTIONS["depth"], len(depth))
+    verdict = PASS if median >= settings["min_depth"] else WARN
+    return Finding(verdict, reason, median, low, high, limit, "" if verdict == PASS else ACTIONS["depth"], len(depth))
+
+
+def judge_doublets(evidence: Evidence, settings: dict) -> Finding:
+    """Share of predicted doublets."""
+    limit = f"at most {settings['max_doublets']:.0%}"
+    if not evidence.loaded:
+        return Finding(NOT_ASSESSABLE, "No cells were read.", threshold=limit, n=0)
+    share = evidence.doublets / evidence.loaded
+    low, high = (float(x) for x in wilson_interval(evidence.doublets, evidence.loaded))
+    reason = f"{say_share(share, low, high)} of the cells read look like doublets of unlike cells."
+    return _upper(share, low, high, settings["max_doublets"], limit, reason, ACTIONS["doublets"], evidence.loaded)
+
+
+def judge_mitochondria(evidence: Evidence, settings: dict) -> Finding:
+    """Mitochondrial share of counts."""
+    limit = f"median at most {settings['max_mt']:g} %"
+    share = evidence.cells["pct_counts_mt"].dropna()
+    if share.empty:
+        reason = "The feature table has no mitochondrial genes."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["mt_missing"], n=0)
+    median, low, high = (float(share.quantile(q)) for q in (0.5, 0.25, 0.75))
+    middle = f"(middle half {low:.1f} to {high:.1f} %)"
+    reason = f"Mitochondrial genes give {median:.1f} % of the counts of the median cell {middle}."
+    return _upper(median, low, high, settings["max_mt"], limit, reason, ACTIONS["mt"], len(share))
+
+
+def judge_ambient(evidence: Evidence, settings: dict) -> Finding:
+    """Ambient RNA."""
+    limit = f"at most {settings['max_ambient']:.0%}"
+    known = [value for value in evidence.ambient if not math.isnan(value)]
+    if not known:
+        reason = "It could not be estimated: empty droplets or genes that tell lineages apart are needed."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["ambient_missing"], n=0)
+    worst = max(known)
+    which = "" if len(known) == 1 else f" in the worst of {len(known)} samples"
+    reason = f"About {worst:.1%} of the counts come from other cells' RNA in solution{which}."
+    return _upper(worst, None, None, settings["max_ambient"], limit, reason, ACTIONS["ambient"], len(known))
+
+
+def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
+    """Whether a marker's counts vary more than one population's would."""
+    limit = "none found"
+    rows = evidence.hidden
+    tested = rows[rows["finding"] != "not_assessable"] if len(rows) else rows
+    if len(tested) == 0:
+        reason = "The markers' counts are too low to tell: a subset without a marker would not be seen."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=0)
+    found = tested[tested["finding"] == "hidden_mixture"]
+    genes = sorted(tested["gene"].unique())
+    if found.empty:
+        return Finding(
+            PASS,
+            f"The counts of {', '.join(genes)} fit one population per cluster.",
+            0.0,
+            threshold=limit,
+            n=len(tested),
+        )
+    worst = found.loc[found["hidden_fraction"].astype(float).idxmax()]
+    value = float(worst["hidden_fraction"])
+    where = f"{worst['gene']} in cluster {worst['cluster']}"
+    reason = f"{where}: about {value:.0%} of cells may lack it although their neighbours carry it."
+    return Finding(WARN, reason, value, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=len(tested))
+
+
+def judge_structure(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the lot's sub-populations come back when cells are resampled."""
+    limit = f"at least {settings['min_stable']:.0%} of cells in stable clusters"
+    rows = evidence.composition[evidence.composition["n_cells"] > 0]
+    n = int(rows["n_cells"].sum())
+    if n == 0:
+        reason = "No cell of this lot was clustered."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["unclustered"], n=0)
+    if len(evidence.stability) < 2:
+        return Finding(
+            PASS, "One population: no split of the MSC is supported by resampling.", 1.0, threshold=limit, n=n
+        )
+    stable = rows["cluster"].map(_truth(evidence.stability["stable"])).fillna(value=False).astype(bool)
+    inside = int(rows.loc[stable, "n_cells"].sum())
+    low, high = (float(x) for x in wilson_interval(inside, n))
+    large = rows[rows["n_cells"] / n >= 0.05]
+    reason = (
+        f"{say_share(inside / n, low, high)} of its MSC lie in sub-populations that come back in resampling; "
+        f"{len(large)} sub-populations hold at least 5 % of them."
+    )
+    verdict = PASS if inside / n >= settings["min_stable"] else WARN
+    action = "" if verdict == PASS else ACTIONS["unstable"]
+    return Finding(verdict, reason, inside / n, low, high, limit, action, n)
+
+
+def judge_cycling(evidence: Evidence, settings: dict) -> Finding:
+    """Share of MSC in S or G2M phase."""
+    limit = f"at least {settings['min_cycling']:.0%} in expanded culture"
+    phase = evidence.msc["phase"].dropna() if "phase" in evidence.msc else pd.Series(dtype=str)
+    if len(phase) < settings["min_cells"]:
+        reason = "Too few MSC, or the cell-cycle genes are missing."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase))
+    k, n = int(phase.astype(str).isin(["S", "G2M"]).sum()), len(phase)
+    low, high = (float(x) for x in wilson_interval(k, n))
+    reason = f"{say_share(k / n, low, high)} of MSC have S or G2M transcripts."
+    warn = evidence.culture == "expanded" and high < settings["min_cycling"]
+    return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["not_cycling"] if warn else "", n)
+
+
+def _upper(value, low, high, limit: float, threshold: str, reason: str, action: str, n: int) -> Finding:
+    """Warn above a limit."""
+    verdict = WARN if value > limit else PASS
+    return Finding(verdict, reason, value, low, high, threshold, action if verdict == WARN else "", n)
+
+
+def _truth(values: pd.Series) -> pd.Series:
+    return values.astype(str).str.lower().isin(["true", "1", "yes"])
+
+
+QUALITY_RULES = (
+    Rule(
+        "purity",
+        "Other lineages (purity)",
+        "identity",
+        "fraction of cells",
+        DECIDES,
+        "Fraction of cells that carry the genes of another lineage (blood, endothelium, epithelium, ...), Wilson "
+        "interval. Fibroblasts and MSC share their markers and are not told apart.",
+        judge_purity,
+    ),
+    Rule(
+        "cells",
+        "Cells",
+        "quality",
+        "cells",
+        WARNS,
+        "Cells that pass quality control.",
+        judge_cells,
+    ),
+    Rule(
+        "depth",
+        "Sequencing depth",
+        "quality",
+        "counts per cell",
+        WARNS,
+        "Median counts (UMI) of the cells that pass quality control, with the middle half of the cells.",
+        judge_depth,
+    ),
+    Rule(
+        "doublets",
+        "Doublets",
+        "quality",
+        "fraction of cells",
+        WARNS,
+        "Cells that look like two unlike cells in one droplet, among all cells read, Wilson interval. Two MSC in one "
+        "droplet look alike and are mostly not seen.",
+        judge_doublets,
+    ),
+    Rule(
+        "mitochondria",
+        "Mitochondrial RNA",
+        "quality",
+        "% of counts",
+        WARNS,
+        "Median share of counts from mitochondrial genes after quality control, with the middle half of the cells.",
+        judge_mitochondria,
+    ),
+    Rule(
+        "ambient",
+        "Ambient RNA",
+        "quality",
+        "fraction of counts",
+        WARNS,
+        "Estimated share of a cell's counts that come from RNA in solution.",
+        judge_ambient,
+    ),
+    Rule(
+        "hidden_mixture",
+        "Hidden subset without a marker",
+        "identity",
+        "fraction of a cluster",
+        WARNS,
+        "Test of each high-rate marker in each cluster for cells that lack it among cells alike in all else; such a "
+        "subset is invisible to pooled calls. The value is the largest share found.",
+        judge_hidden,
+    ),
+    Rule(
+        "structure",
+        "Sub-populations",
+        "structure",
+        "fraction of MSC",
+        WARNS,
+        "Share of the lot's clustered cells in clusters that come back when cells are resampled, Wilson interval.",
+        judge_structure,
+    ),
+    Rule(
+        "cycling",
+        "Cycling",
+        "programmes",
+        "fraction of MSC",
+        DESCRIBES,
+        "Share of MSC called S or G2M from cell-cycle transcripts, Wilson interval.",
+        judge_cycling,
+    ),
+)

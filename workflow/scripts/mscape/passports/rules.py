@@ -1,0 +1,197 @@
+"""Rules of the lot passport: pure functions from a lot's evidence to a verdict, a reason and a next action in words.
+
+Three kinds of attribute weigh differently in the lot's verdict. Those that *decide* (phenotype, purity) can fail a lot.
+Those that *warn* (depth, doublets, ambient RNA, ...) can lower a PASS to WARN. Those that *describe* (signature scores,
+cycling) never touch it: a signature is no potency assay.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mscape.passports.sentences import TISSUES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RULE_VERSION = "1.0"
+PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
+SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
+DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
+PANEL_LIMITS = {"min_positive": 0.95, "max_negative": 0.02}  # ISCT 2006, doi:10.1080/14653240600855905
+UNNAMED = ("unresolved", "stromal", "MSC-like")
+VERDICT_RULE = (
+    "FAIL if the phenotype or the purity fails; else NOT ASSESSABLE if one of them cannot be judged; else WARN if one "
+    "of them is open or an attribute of the data's quality warns; else PASS. Signature scores and cycling describe the "
+    "lot and never change its verdict."
+)
+
+
+@dataclass
+class Evidence:
+    """What the workflow found about one lot.
+
+    Attributes
+    ----------
+    lot_id
+        The lot.
+    gate, contaminants
+        Its rows of gate.tsv and contaminants.tsv.
+    cells
+        ``obs`` of its cells that pass quality control, with ``isct_call`` and ``phase``.
+    loaded, doublets
+        Cells read, and predicted doublets among them.
+    ambient
+        Ambient fraction of each sample, NaN where it could not be estimated.
+    hidden
+        Its rows of hidden_mixture.tsv.
+    composition
+        Its rows of composition.tsv.
+    stability
+        stability.tsv of the dataset, index = cluster.
+    scores
+        signature_scores.tsv of the dataset.
+    signatures
+        signatures.tsv of the dataset, index = id.
+    organism, culture
+        Of the dataset.
+    limits
+        ``min_positive`` and ``max_negative`` of the gate's panel.
+    """
+
+    lot_id: str
+    gate: pd.DataFrame
+    contaminants: pd.DataFrame
+    cells: pd.DataFrame
+    loaded: int
+    doublets: int
+    ambient: list[float]
+    hidden: pd.DataFrame
+    composition: pd.DataFrame
+    stability: pd.DataFrame
+    scores: pd.DataFrame
+    signatures: pd.DataFrame
+    organism: str = "human"
+    culture: str = "unknown"
+    limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
+
+    @property
+    def foreign(self) -> float:
+        """Fraction of cells that belong to a named other lineage."""
+        return float(self.named["n_cells"].sum() / len(self.cells)) if len(self.cells) else 0.0
+
+    @property
+    def named(self) -> pd.DataFrame:
+        """Rows of the contaminants that fail and have a name."""
+        rows = self.contaminants
+        return rows[~rows["identity"].isin(UNNAMED) & (rows["call"] == "fail")]
+
+    @property
+    def msc(self) -> pd.DataFrame:
+        """Cells that pass the gate."""
+        return self.cells[self.cells["isct_call"] == "pass"]
+
+
+@dataclass
+class Finding:
+    """Outcome of a rule."""
+
+    verdict: str
+    reason: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    threshold: str = ""
+    next_action: str = ""
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One attribute of the passport.
+
+    Attributes
+    ----------
+    name, title
+        Key and heading.
+    group
+        Section of the passport.
+    unit
+        Of value and interval.
+    weight
+        ``decides``, ``warns`` or ``describes``.
+    definition
+        What is measured, in words.
+    judge
+        Evidence and thresholds to finding.
+    """
+
+    name: str
+    title: str
+    group: str
+    unit: str
+    weight: str
+    definition: str
+    judge: Callable[[Evidence, dict], Finding] = field(repr=False)
+
+
+def write_attribute(rule: Rule, evidence: Evidence, settings: dict) -> dict:
+    """Apply a rule to a lot and write the attribute as the passport's schema wants it."""
+    found = rule.judge(evidence, settings)
+    return {
+        "name": rule.name,
+        "title": rule.title,
+        "group": rule.group,
+        "verdict": found.verdict,
+        "value": _number(found.value),
+        "low": _number(found.low),
+        "high": _number(found.high),
+        "unit": rule.unit,
+        "n": found.n,
+        "threshold": found.threshold,
+        "reason": found.reason,
+        "next_action": found.next_action,
+        "definition": rule.definition,
+        "weight": rule.weight,
+        "rule_version": RULE_VERSION,
+    }
+
+
+def judge_lot(attributes: list[dict]) -> tuple[str, str]:
+    """Combine a lot's attributes into its verdict (:data:`VERDICT_RULE`) and the sentence that explains it."""
+    deciding = [a for a in attributes if a["weight"] == DECIDES]
+    worst = max((a["verdict"] for a in deciding), key=SEVERITY.index, default=NOT_ASSESSABLE)
+    if not deciding:
+        return NOT_ASSESSABLE, "Nothing that decides was measured."
+    if worst != PASS:
+        return worst, " ".join(f"{a['title']}: {a['reason']}" for a in deciding if a["verdict"] == worst)
+    warned = [a for a in attributes if a["weight"] == WARNS and a["verdict"] in {WARN, NOT_ASSESSABLE, FAIL}]
+    warned = [a for a in warned if a["verdict"] != NOT_ASSESSABLE]
+    if warned:
+        return WARN, " ".join(f"{a['title']}: {a['reason']}" for a in warned)
+    return PASS, "Phenotype and purity meet their limits, and nothing in the data's quality warns."
+
+
+def name_tissue(tissue: str, culture: str) -> str:
+    """Name of culture-adapted MSC of a tissue after ISBT 128, "" where there is none.
+
+    The names are for culture-adapted cells only (ICCBBA-ISCT statement, Cytotherapy 2021).
+    """
+    return TISSUES.get(tissue.strip().lower().replace("_", " "), "") if culture == "expanded" else ""
+
+
+def say_share(value: float, low: float, high: float) -> str:
+    """Write a fraction with its interval in per cent."""
+    if any(x is None or math.isnan(x) for x in (value, low, high)):
+        return "An unknown share"
+    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.6g}")

@@ -1,0 +1,285 @@
+"""Passport rules of the signature scores: how a lot departs from the average of its dataset's lots.
+
+A score's zero has no biological meaning. The lot's z (``signature_scores.tsv``) is its departure from the average of
+the lots in units of random gene sets of the same expression; :mod:`mscape.scoring.consensus` says what several of them
+mean together. These attributes describe: they warn, and never change a lot's verdict.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mscape.passports.rules import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Evidence, Finding, Rule
+from mscape.passports.sentences import ACTIONS
+from mscape.scoring import consensus
+from mscape.stats import wilson_interval
+
+STRESS = "MSC_DISSOCIATION_STRESS"
+SENESCENT = "senescence-like"
+LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
+
+
+def lot_scores(evidence: Evidence) -> pd.Series:
+    """Z of the lot by signature; a signature without one is left out."""
+    own = evidence.scores[evidence.scores["lot_id"] == evidence.lot_id]
+    return own.set_index("signature")["z"].astype(float).dropna()
+
+
+def interval_of(evidence: Evidence, signature: str) -> tuple[float, float]:
+    """Give the 95 % interval of a signature's z over the lot's cells."""
+    own = evidence.scores[(evidence.scores["lot_id"] == evidence.lot_id) & (evidence.scores["signature"] == signature)]
+    return float(own["z_low"].iloc[0]), float(own["z_high"].iloc[0])
+
+
+def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the senescence scorers agree that the lot stands out."""
+    limit = f"the arrest core and one more scorer below z = {settings['score_threshold']:g}"
+    z = lot_scores(evidence)
+    known = z.reindex(list(consensus.SENESCENCE.values())).dropna()
+    found = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])
+    if found["senescence"] == "not assessable":
+        return _missing(evidence, list(consensus.SENESCENCE.values()), limit)
+    named = found["senescence_scorers"].replace(";", " and ") or "none"
+    said = {
+        "agree": f"The scorers agree ({named} stand out): the lot looks more senescent than the others.",
+        "arrest only": "Only the arrest core stands out: cells have stopped, without the secretome of senescence.",
+        "secretory only": f"Only {named} stands out, without arrest: inflammation or priming can do this.",
+        "none": "No scorer stands out.",
+    }[found["senescence"]]
+    agree = found["senescence"] == "agree"
+    return Finding(
+        WARN if agree else PASS,
+        _end(said) + _which(evidence),
+        float(known.median()),
+        float(known.min()),
+        float(known.max()),
+        limit,
+        ACTIONS["senescence"] if agree else "",
+        _n(evidence),
+    )
+
+
+def judge_senescent_cells(evidence: Evidence, settings: dict) -> Finding:
+    """Share of MSC that look senescent by agreement of the scorers, cell by cell."""
+    limit = f"at most {settings['max_senescent']:.0%}"
+    msc = evidence.msc
+    if "senescence_state" not in msc:
+        return Finding(
+            NOT_ASSESSABLE, "Cells were not scored.", threshold=limit, next_action=ACTIONS["genes_missing"], n=0
+        )
+    state = msc["senescence_state"].astype(str)
+    state = state[state != "unresolved"]
+    if len(state) < settings["min_cells"]:
+        reason = f"{len(state)} MSC could be told; {settings['min_cells']} are needed."
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(state))
+    k, n = int((state == SENESCENT).sum()), len(state)
+    low, high = (float(x) for x in wilson_interval(k, n))
+    shares = state.value_counts(normalize=True)
+    others = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if name != SENESCENT)
+    reason = f"{k / n:.1%} ({low:.1%} to {high:.1%}) of MSC are senescence-like; the others: {others or 'none'}."
+    warn = low > settings["max_senescent"]
+    return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["senescence"] if warn else "", n)
+
+
+def judge_constitutive(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the resting immunoregulatory genes stand below the other lots."""
+    return _judge_one(evidence, settings, consensus.IMMUNE["constitutive"], "constitutive", sign=-1)
+
+
+def judge_stress(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the genes of dissociation stress stand above the other lots."""
+    return _judge_one(evidence, settings, STRESS, "stress", sign=1)
+
+
+def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
+    """Tell licensing by interferon from inflammation as of senescent cells."""
+    limit = f"licensed and inflammatory genes below z = {settings['score_threshold']:g}"
+    z = lot_scores(evidence)
+    profile = consensus.immune_profile(z.to_dict(), threshold=settings["score_threshold"])
+    if profile == "not assessable":
+        return _missing(evidence, [consensus.IMMUNE[role] for role in ("licensed", "inflammatory")], limit)
+    level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.IMMUNE.items() if name in z)
+    low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
+    value = float(z[consensus.IMMUNE["licensed"]])
+    found = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
+    text = f"Against the average of the lots, z: {level}."
+    if profile == "inflamed, not licensed":
+        agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
+        beside = " together with senescence" if agree == "agree" else ""
+        reason = f"{text} Inflammatory genes stand out{beside} and licensed genes do not: inflammation, not licensing."
+        return Finding(WARN, reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
+    if profile == "licensed":
+        given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
+        meant = any(word in condition for condition in given for word in LICENSED_WORDS)
+        tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
+        reason = f"{text} Licensed genes stand out, as after interferon, {tail}."
+        action = "" if meant else ACTIONS["licensed"]
+        return Finding(PASS if meant else WARN, reason + _which(evidence), next_action=action, **found)
+    said = "Resting genes stand out." if profile == "constitutive" else "No sign of licensing or inflammation."
+    return Finding(PASS, f"{text} {said}{_which(evidence)}", **found)
+
+
+def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
+    """Whether early or late osteogenic genes stand above the other lots."""
+    threshold = max(settings["score_threshold"], consensus.LEANS)
+    limit = f"below z = {threshold:g}"
+    names = consensus.LINEAGES["osteogenic"]
+    z = lot_scores(evidence).reindex(list(names)).dropna()
+    if z.empty:
+        return _missing(evidence, list(names), limit)
+    warn = bool(z.max() >= threshold)
+    level = ", ".join(f"{name.rsplit('_', 1)[1].lower()} {value:+.1f}" for name, value in z.items())
+    said = f"It stands out: {'late' if z.idxmax().endswith('LATE') else 'early'} osteogenic genes." if warn else ""
+    reason = f"Against the average of the lots, z: {level}. {said or 'It does not stand out.'}{_which(evidence)}"
+    action = ACTIONS["committed"] if warn else ""
+    interval = interval_of(evidence, z.idxmax())
+    return Finding(WARN if warn else PASS, reason, float(z.max()), *interval, limit, action, _n(evidence))
+
+
+def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
+    """Whether the lot leans towards bone, fat or cartilage."""
+    threshold = max(settings["score_threshold"], consensus.LEANS)
+    limit = f"every lineage below z = {threshold:g}"
+    z = lot_scores(evidence)
+    bias = consensus.lineage_bias(z.to_dict(), threshold=threshold)
+    names = [name for lineage in consensus.LINEAGES.values() for name in lineage]
+    if bias == "not assessable":
+        return _missing(evidence, names, limit)
+    known = z.reindex(names).dropna()
+    best = {
+        lineage: known.reindex(list(members)).max()
+        for lineage, members in consensus.LINEAGES.items()
+        if known.index.isin(members).any()
+    }
+    low, high = interval_of(evidence, known.idxmax())
+    level = ", ".join(f"{lineage} {value:+.1f}" for lineage, value in best.items())
+    said = {"none": "No lineage stands out.", "mixed": "Several lineages stand out."}.get(bias, f"It leans {bias}.")
+    reason = f"Against the average of the lots, z: {level}. {said}{_which(evidence)}"
+    action = "" if bias == "none" else ACTIONS["committed"]
+    verdict = PASS if bias == "none" else WARN
+    return Finding(verdict, reason, float(known.max()), low, high, limit, action, _n(evidence))
+
+
+def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, *, sign: int) -> Finding:
+    """Warn when one signature departs by the threshold to one side."""
+    threshold = settings["score_threshold"]
+    limit = f"below z = {threshold:g}" if sign > 0 else f"above z = {-threshold:g}"
+    z = lot_scores(evidence)
+    if signature not in z:
+        return _missing(evidence, [signature], limit)
+    value = float(z[signature])
+    warn = sign * value >= threshold
+    side = f"It stands {'above' if sign > 0 else 'below'} the other lots." if warn else "It does not stand out."
+    reason = f"Against the average of the lots, z: {value:+.1f}. {side}{_which(evidence)}"
+    low, high = interval_of(evidence, signature)
+    verdict = WARN if warn else PASS
+    return Finding(verdict, reason, value, low, high, limit, ACTIONS[action] if warn else "", _n(evidence))
+
+
+def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
+    """Say why signatures cannot be judged: no second lot, or genes that are missing."""
+    lots = evidence.scores["lot_id"].nunique()
+    rows = evidence.signatures.reindex(names)
+    reasons = [text for text in rows["reason"].dropna().astype(str) if text] if "reason" in rows else []
+    if reasons:
+        reason, action = f"It could not be scored: {reasons[0]}", ACTIONS["genes_missing"]
+    elif lots < 2:
+        reason, action = "There is no second lot to compare with.", ACTIONS["no_lots"]
+    else:
+        reason, action = "It could not be scored.", ACTIONS["genes_missing"]
+    return Finding(NOT_ASSESSABLE, _end(reason), threshold=limit, next_action=action, n=_n(evidence))
+
+
+def _n(evidence: Evidence) -> int:
+    own = evidence.scores.loc[evidence.scores["lot_id"] == evidence.lot_id, "n_cells"]
+    return int(own.iloc[0]) if len(own) and not np.isnan(own.iloc[0]) else 0
+
+
+def _which(evidence: Evidence) -> str:
+    """Name the cells that were scored where they are not the lot's MSC."""
+    if "cells" not in evidence.scores:
+        return ""
+    own = evidence.scores.loc[evidence.scores["lot_id"] == evidence.lot_id, "cells"]
+    which = str(own.iloc[0]) if len(own) else "MSC"
+    return "" if which == "MSC" else f" Scored were {which} cells, because the lot has too few MSC."
+
+
+def _end(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+UNIT = "z from the average of the lots"
+MEANING = (
+    "z is the lot's departure from the average of the dataset's lots, in units of random gene sets of the same "
+    "expression; its 95 % interval is over the lot's cells. A signature score is no potency assay."
+)
+SCORE_RULES = (
+    Rule(
+        "senescence",
+        "Senescence, agreement of scorers",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        "Median z of three scorers (arrest core, SenMayo and Fridman, the last two without genes of priming, stress "
+        f"and cycle), with their range. {MEANING}",
+        judge_senescence,
+    ),
+    Rule(
+        "senescent_cells",
+        "Senescence-like cells",
+        "programmes",
+        "fraction of MSC",
+        DESCRIBES,
+        "Share of MSC that do not cycle and in which the arrest core and one more senescence scorer exceed random gene "
+        "sets, Wilson interval. A signature score is no potency assay.",
+        judge_senescent_cells,
+    ),
+    Rule(
+        "immune_constitutive",
+        "Immunoregulation, constitutive",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        f"The immunoregulatory genes that MSC express at rest. {MEANING}",
+        judge_constitutive,
+    ),
+    Rule(
+        "immune_licensed",
+        "Immunoregulation, licensed or inflamed",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        "The genes that interferon-gamma raises, beside the inflammatory genes of senescent cells: an inflamed "
+        f"senescent lot must not look licensed. The value is the licensed axis. {MEANING}",
+        judge_licensing,
+    ),
+    Rule(
+        "osteogenic",
+        "Osteogenic programme",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        f"The higher of early and late osteogenic genes; the reason has both. {MEANING}",
+        judge_osteogenic,
+    ),
+    Rule(
+        "trilineage",
+        "Trilineage bias",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
+        f"not the ability to differentiate. {MEANING}",
+        judge_trilineage,
+    ),
+    Rule(
+        "stress",
+        "Dissociation stress",
+        "programmes",
+        UNIT,
+        DESCRIBES,
+        f"Immediate-early and heat-shock genes, which enzymes and waiting raise. {MEANING}",
+        judge_stress,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Quality of cells: limits, doublets, dying cells, ambient RNA, sex."""

@@ -1,0 +1,251 @@
+"""Read the stage files of a dataset for its report; what is not there is noted with a reason, never guessed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import hdf5plugin  # noqa: F401  registers the zstd filter
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem
+
+from mscape.data import counts, yaml_file
+from mscape.data.tables import TABLES, TEXT
+from mscape.errors import UserError
+
+logger = logging.getLogger("mscape")
+
+INPUTS = {  # input of the rule: table, where their names differ
+    "gate_table": "gate",
+    "hidden": "hidden_mixture",
+    "names": "cluster_names",
+}
+TABLE_INPUTS = [next((key for key, table in INPUTS.items() if table == name), name) for name in TABLES]
+LIGHT = {  # input: slots of obsm that the report shows, the first that is there
+    "embedding": (),
+    "embedding_msc": (),
+    "map": ("X_umap",),
+    "map_msc": ("X_umap",),
+    "gate": (),
+    "clusters": (),
+    "scores": ("score_z", "score_matched"),
+}
+
+
+class Light(NamedTuple):
+    """The parts of a light stage file that the report shows.
+
+    Attributes
+    ----------
+    rows
+        Row in counts.h5ad of each cell.
+    obs, obsm, uns
+        As in the file; ``obsm`` holds one slot at most.
+    """
+
+    rows: np.ndarray
+    obs: pd.DataFrame
+    obsm: dict
+    uns: dict
+
+
+@dataclass
+class Dataset:
+    """What the report shows.
+
+    Attributes
+    ----------
+    name
+        The dataset's name.
+    obs
+        One row a cell that passed quality control: the columns of counts.h5ad, joined with gate, clusters and phase.
+    tables
+        The stage tables by input name; absent ones are missing from the dict.
+    light
+        The light stage files by input name.
+    missing
+        Reason by input name for what is absent.
+    passports, config, run
+        As read from JSON and YAML.
+    files
+        Path by input name, for the digests.
+    """
+
+    name: str
+    obs: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    light: dict[str, Light]
+    missing: dict[str, str]
+    passports: dict
+    config: dict
+    files: dict[str, list[Path]]
+    qc: dict[str, Light] = field(default_factory=dict)
+    run: dict = field(default_factory=dict)
+
+    @property
+    def lots(self) -> list[str]:
+        """Lots in the order of the passports."""
+        return [lot["lot_id"] for lot in self.passports["lots"]]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cells were made by the simulator."""
+        return bool(self.passports.get("simulated", False))
+
+    @property
+    def judged(self) -> bool:
+        """Whether the ISCT criteria apply: to human cells only. Passports that do not say are taken as human."""
+        return self.passports.get("organism", "human") == "human"
+
+    def stage(self, name: str, step: str) -> dict:
+        """Return ``uns["mscape"][step]`` of a light file, or {} where there is none."""
+        light = self.light.get(name)
+        return {} if light is None else dict(light.uns.get("mscape", {}).get(step, {}))
+
+
+def read_dataset(input: object, *, name: str) -> Dataset:
+    """Read all inputs of the report.
+
+    Parameters
+    ----------
+    input
+        Has the inputs as attributes; optional ones may be absent, empty or None.
+    name
+        The dataset's name.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If counts, passports or a needed column is absent, or a stage file holds other cells than counts.h5ad.
+    """
+    files = {key: paths for key in _names(input) if (paths := _paths(input, key))}
+    for key in ("counts", "passports"):
+        if key not in files:
+            msg = f"render_report: input '{key}' was not given; the report needs counts.h5ad and passports.json."
+            raise UserError(msg)
+    obs = counts.read_obs(files["counts"][0])
+    missing: dict[str, str] = {}
+    tables = {}
+    for key in TABLE_INPUTS:
+        if key in files:
+            tables[key] = read_table(files[key][0], TABLES[INPUTS.get(key, key)].required)
+        else:
+            missing[key] = f"The run made no {key.replace('_', ' ')} table."
+    light = {}
+    for key, slots in LIGHT.items():
+        if key in files:
+            light[key] = read_parts(files[key][0], obs.index, slots=slots)
+        else:
+            missing[key] = f"The run made no file for '{key}'."
+    dataset = Dataset(
+        name=name,
+        obs=_join(obs, light),
+        tables=tables,
+        light=light,
+        missing=missing,
+        passports=json.loads(files["passports"][0].read_text(encoding="utf-8")),
+        config=yaml_file.read(files["config"][0]) if "config" in files else {},
+        files=files,
+    )
+    if "run" in files:
+        dataset.run = json.loads(files["run"][0].read_text(encoding="utf-8"))
+    for path in files.get("qc", []):
+        dataset.qc[path.parent.name] = read_parts(path, None)
+    return dataset
+
+
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a stage table; names stay text, an empty string is missing only in number columns.
+
+    Parameters
+    ----------
+    path
+        TSV with a header.
+    columns
+        Columns that must be there.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If a column is absent.
+    """
+    head = pd.read_csv(path, sep="\t", nrows=0).columns
+    absent = [column for column in columns if column not in head]
+    if absent:
+        wanted, lost = ", ".join(columns), ", ".join(absent)
+        msg = f"{path}: expected the columns {wanted}; {lost} not found. Rerun the step that writes it."
+        raise UserError(msg)
+    table = pd.read_csv(
+        path, sep="\t", dtype={c: str for c in head if c in TEXT}, keep_default_na=False, na_values=["", "nan", "NaN"]
+    )
+    words = [
+        c for c in table if not pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c])
+    ]
+    table[words] = table[words].fillna("")
+    return table
+
+
+def _names(input: object) -> list[str]:
+    wanted = ("counts", "passports", "config", "run", "qc", "truth", "parity", *LIGHT, *TABLE_INPUTS)
+    return [key for key in wanted if getattr(input, key, None)]
+
+
+def _paths(input: object, key: str) -> list[Path]:
+    value = getattr(input, key)
+    return [Path(value)] if isinstance(value, str | Path) else [Path(v) for v in value]
+
+
+def read_parts(path: Path, cells: pd.Index | None, *, slots: tuple[str, ...] = ()) -> Light:
+    """Read ``obs``, ``uns`` and one slot of ``obsm``; graphs and the other slots stay in the file.
+
+    Parameters
+    ----------
+    path
+        A light stage file.
+    cells
+        Cells of counts.h5ad, to find the rows; None for files of cells before quality control.
+    slots
+        Keys of ``obsm``; the first one that is there is read.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If the file holds a cell that is not among ``cells``.
+    """
+    with h5py.File(path) as file:
+        obs = read_elem(file["obs"])
+        uns = read_elem(file["uns"]) if "uns" in file else {}
+        slot = next((slot for slot in slots if slot in file.get("obsm", {})), None)
+        obsm = {} if slot is None else {slot: read_elem(file["obsm"][slot])}
+    if cells is None:
+        return Light(np.arange(0), obs, obsm, uns)
+    rows = np.arange(len(cells)) if obs.index.equals(cells) else cells.get_indexer(obs.index)
+    if (rows < 0).any():
+        msg = (
+            f"{path} holds {int((rows < 0).sum())} cells that counts.h5ad does not hold (first: "
+            f"{obs.index[rows < 0][0]!r}); both must come from the same run. Rerun the dataset."
+        )
+        raise UserError(msg)
+    return Light(rows, obs, obsm, uns)
+
+
+def _join(obs: pd.DataFrame, light: dict[str, Light]) -> pd.DataFrame:
+    """Add gate, cluster and phase columns to the cells; text is "" where a cell has none."""
+    obs = obs.copy()
+    for key in ("gate", "clusters", "scores"):
+        for column, values in light[key].obs.items() if key in light else ():
+            text = not pd.api.types.is_numeric_dtype(values) or column in ("leiden",)
+            full = np.full(len(obs), "", dtype=object) if text else np.full(len(obs), np.nan)
+            full[light[key].rows] = values.astype(str).to_numpy(dtype=object) if text else values.to_numpy(dtype=float)
+            obs[column] = pd.Series(full, index=obs.index, dtype=object if text else float)
+    return obs
+
+
+def natural(values: object) -> list[str]:
+    """Sort names so that cluster 10 comes after cluster 9."""
+    return sorted(map(str, values), key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))

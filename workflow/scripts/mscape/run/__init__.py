@@ -1,0 +1,1 @@
+"""All that knows Snakemake: config, study, progress, resources, steps."""

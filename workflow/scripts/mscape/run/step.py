@@ -1,0 +1,88 @@
+"""Run one step: log to the rule's file, fix the threads, say a fault in one sentence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import traceback
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NoReturn
+
+from mscape.errors import UserError, explain_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger("mscape")
+
+
+def run(main: Callable[..., None], snakemake: object) -> None:
+    """Call a step's ``main(input, output, params)`` as Snakemake's job.
+
+    Messages and warnings go to the rule's log. BLAS is held to one thread, because the order of its sums, and so the
+    last digits of a result, would follow the number of threads; OpenMP and numba loops get the job's threads.
+
+    Parameters
+    ----------
+    main
+        The step. ``params`` holds the rule's params and ``threads``.
+    snakemake
+        The object that Snakemake puts into a ``script:``.
+
+    Raises
+    ------
+    SystemExit
+        With status 1 after any error. The terminal shows one line, the log the traceback; outputs already written are
+        removed, so that nothing half-written is left behind.
+    """
+    rule, log = snakemake.rule, Path(str(snakemake.log[0]))
+    _log_to(log)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    params = SimpleNamespace(**dict(snakemake.params.items()), threads=snakemake.threads)
+    try:
+        with _threads(snakemake.threads):
+            main(snakemake.input, snakemake.output, params)
+    except UserError as error:
+        _stop(rule, str(error), log, snakemake.output)
+    except Exception as error:  # noqa: BLE001  every error ends here, is logged with its traceback, and stops the run
+        _stop(rule, explain_files(error) or f"{type(error).__name__}: {error}", log, snakemake.output)
+
+
+def _log_to(log: Path) -> None:
+    """Send messages and warnings of this process to the rule's log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.root.addHandler(handler)
+    logging.root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+
+    def take(record: logging.LogRecord) -> bool:
+        handler.handle(record)
+        return False
+
+    logging.getLogger("anndata").addFilter(take)  # it would write to the terminal by itself
+
+
+def _threads(threads: int):
+    """Hold BLAS to one thread and let OpenMP and numba use the job's."""
+    os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits={"blas": 1, "openmp": threads})
+
+
+def _stop(rule: str, message: str, log: Path, output: list[str]) -> NoReturn:
+    for path in map(Path, output):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    logging.raiseExceptions = False  # a full disk takes no log either, which the terminal need not be told at length
+    logger.error("%s\n%s", message, traceback.format_exc())
+    sys.stderr.write(f"\nmscape {rule}: {message}\n  (details: {log})\n")
+    sys.exit(1)

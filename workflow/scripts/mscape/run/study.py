@@ -1,0 +1,305 @@
+"""A study as the rules see it: resolved config, sample sheets, files of samples, targets, memory, threads and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakemake.exceptions import WorkflowError
+
+from mscape import paths
+from mscape.data.schema import load_schema
+from mscape.data.tables import TABLES
+from mscape.errors import UserError
+from mscape.io.download.urls import is_remote
+from mscape.run import config, resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+    from snakemake.io import Wildcards
+
+    Setting = Callable[[Wildcards], Any]
+
+MB_PER_SIMULATED_CELL = 0.007  # compressed counts of a cell of the simulator, measured on the demonstration
+FILES = ("report.html", "figures", "passports.json", "run.json", "config.yaml")  # of each dataset, beside its tables
+
+
+@dataclass(frozen=True)
+class Study:
+    """A resolved study.
+
+    Methods that end in a function of the wildcards are for ``input`` and ``params`` of rules.
+
+    Attributes
+    ----------
+    config
+        The config with all defaults (:func:`mscape.run.config.resolve`).
+    sheets
+        Sample sheet of each dataset, index = sample id.
+    cores
+        Of the run; 8 where Snakemake does not say.
+    rule_resources
+        Measured memory and time of each rule.
+    """
+
+    config: Mapping[str, Any]
+    sheets: Mapping[str, pd.DataFrame]
+    cores: int
+    rule_resources: Mapping[str, resources.RuleResources]
+
+    @classmethod
+    def load(cls, raw: dict, *, folder: Path, cores: int | None = None) -> Study:
+        """Resolve a config and read the sample sheet of each dataset.
+
+        Parameters
+        ----------
+        raw
+            The config as Snakemake read it.
+        folder
+            Where the config file is; files that it names are relative to it.
+        cores
+            Of the run.
+
+        Raises
+        ------
+        snakemake.exceptions.WorkflowError
+            With every fault of the config, or of the first faulty sheet, before any job.
+        """
+        try:
+            resolved = config.resolve(raw, load_schema(paths.schema("config.schema.yaml")), folder=folder)
+            sheets = {name: _read_sheet(name, one, folder) for name, one in resolved["datasets"].items()}
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return cls(resolved, sheets, cores or 8, resources.read(paths.resource("rule_resources.tsv")))
+
+    # What the config says ---------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        """Give a setting of the whole study, such as its seed."""
+        return self.config[key]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets."""
+        return list(self.config["datasets"])
+
+    @property
+    def simulated(self) -> list[str]:
+        """Names of the simulated datasets."""
+        return [name for name, one in self.config["datasets"].items() if "simulate" in one]
+
+    @property
+    def gpu(self) -> bool:
+        """Whether heavy steps run on a GPU."""
+        return self.config["backend"] == "gpu"
+
+    def dataset(self, wildcards: Wildcards) -> dict:
+        """Give the dataset's whole resolved config."""
+        return self.config["datasets"][wildcards.dataset]
+
+    def section(self, name: str) -> Setting:
+        """Make a function of the wildcards that gives a section of the dataset's config."""
+        return lambda wildcards: self.dataset(wildcards)[name]
+
+    def setting(self, key: str) -> Setting:
+        """Make a function of the wildcards that gives one setting of the dataset, such as its organism."""
+        return lambda wildcards: self.dataset(wildcards).get(key)
+
+    def gene_organism(self, wildcards: Wildcards) -> str:
+        """Give the species whose symbols the counts bear: human ones where a table of orthologs has translated them."""
+        dataset = self.dataset(wildcards)
+        return "human" if "orthologs" in dataset else dataset["organism"]
+
+    def sheet_row(self, wildcards: Wildcards) -> dict:
+        """Give the sample's row of the sheet."""
+        return self.sheets[wildcards.dataset].loc[wildcards.sample].to_dict()
+
+    def sheet_value(self, column: str) -> Setting:
+        """Make a function of the wildcards that gives a value of the sample's row, "" where there is no such column."""
+        return lambda wildcards: self.sheets[wildcards.dataset].loc[wildcards.sample].get(column, "")
+
+    def sheet_rows(self, wildcards: Wildcards) -> list[dict]:
+        """Give all rows of the dataset's sheet."""
+        return self.sheets[wildcards.dataset].to_dict("records")
+
+    def is_simulated(self, wildcards: Wildcards) -> bool:
+        """Say whether the dataset's cells are simulated."""
+        return wildcards.dataset in self.simulated
+
+    def title(self, wildcards: Wildcards) -> str:
+        """Give the study's title, with the dataset's name where there are several."""
+        return self.config["title"] + (f": {wildcards.dataset}" if len(self.datasets) > 1 else "")
+
+    # Files ------------------------------------------------------------------------------------------------------------
+
+    def of_samples(self, pattern: str) -> Setting:
+        """Make a function of the wildcards that gives a file of every sample of the dataset."""
+
+        def files(wildcards: Wildcards) -> list[str]:
+            # not expand(): braces in a sample's id would be taken for wildcards
+            return [
+                pattern.replace("{dataset}", wildcards.dataset).replace("{sample}", sample)
+                for sample in self.sheets[wildcards.dataset].index
+            ]
+
+        return files
+
+    def files_of_setting(self, section: str, key: str) -> Setting:
+        """Make a function of the wildcards that gives the files that a setting names, so that their change is seen."""
+        return lambda wildcards: self.dataset(wildcards)[section][key]
+
+    def orthologs(self, wildcards: Wildcards) -> str | list[str]:
+        """Give the dataset's table of orthologs; nothing where none is given."""
+        return self.dataset(wildcards).get("orthologs", [])
+
+    def counts_source(self, wildcards: Wildcards) -> str:
+        """Say where a sample's counts are: in a simulated or fetched file, or at the path of the sheet.
+
+        Raises
+        ------
+        snakemake.exceptions.WorkflowError
+            If a file of this machine is not there: all such files of the study.
+        """
+        row = self.sheet_row(wildcards)
+        source = fetched_folder(row, wildcards.dataset) or row["path"]
+        remote = is_remote(row["path"])
+        if wildcards.dataset not in self.simulated and not remote and not Path(source).exists():
+            given = {name: sheet for name, sheet in self.sheets.items() if name not in self.simulated}
+            raise WorkflowError("\n".join(config.list_missing(given)))
+        return source
+
+    def checked_samples(self) -> list[dict]:
+        """Give all samples of the study that are not simulated, as check_inputs takes them."""
+        return [
+            {
+                "dataset": name,
+                "organism": self.config["datasets"][name]["organism"],
+                "orthologs": self.config["datasets"][name].get("orthologs", ""),
+                "row": row,
+                "fetched": fetched_folder(row, name) if Path(fetched_folder(row, name)).is_dir() else "",
+            }
+            for name in self.datasets
+            if name not in self.simulated
+            for row in self.sheets[name].to_dict("records")
+        ]
+
+    def simulated_values(self) -> dict[str, dict[str, float]]:
+        """Count the values that are not zero in each lot of each simulated dataset, about a third of its molecules."""
+        return {
+            name: {lot["sample_id"]: lot["cells"] * lot["umi_median"] / 3 for lot in self._simulated_lots(name)}
+            for name in self.simulated
+        }
+
+    def gate_of_scope(self, wildcards: Wildcards) -> str | list[str]:
+        """Give the gate's calls, where only the MSC are embedded; nothing for all cells."""
+        return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
+
+    def parity(self, wildcards: Wildcards) -> str | list[str]:
+        """Give what the comparison with the CPU decided; nothing on the CPU."""
+        return f"results/{wildcards.dataset}/parity.json" if self.gpu else []
+
+    def truth(self, wildcards: Wildcards) -> str | list[str]:
+        """Give what was found against what was put in; nothing for real cells."""
+        return f"results/{wildcards.dataset}/truth.json" if self.is_simulated(wildcards) else []
+
+    def results(self, *, h5ad: bool) -> list[str]:
+        """List the study's results; AnnData files go into a package only where the config says so."""
+        files = ["results/index.html"]
+        for name in self.datasets:
+            export = self.config["datasets"][name]["export"]
+            files += [f"results/{name}/{file}" for file in FILES] + tables_of(name)
+            files += [f"results/{name}/truth.json", f"results/{name}/truth.tsv"] if name in self.simulated else []
+            files += [f"results/{name}/parity.json"] if self.gpu else []
+            if h5ad or export["h5ad"]:
+                files += [f"results/{name}/{name}.h5ad"]
+                files += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
+        return files
+
+    # Memory, threads and time -----------------------------------------------------------------------------------------
+
+    @property
+    def memory_mb(self) -> int | None:
+        """Memory that the jobs running at the same time may take together, in MB; None for no limit."""
+        return round(1000 * self.config["memory_gb"]) if self.config["memory_gb"] else None
+
+    def sample_size(self, wildcards: Wildcards, input: Any) -> float:
+        """Size of a sample's counts in MB: of the input, or of the source where the same group is yet to read it."""
+        simulated = 0.0
+        if self.is_simulated(wildcards):
+            lots = self._simulated_lots(wildcards.dataset)
+            simulated = next(
+                MB_PER_SIMULATED_CELL * lot["cells"] for lot in lots if lot["sample_id"] == wildcards.sample
+            )
+        return max(resources.size_mb(input), resources.size_mb([self.counts_source(wildcards)]), simulated)
+
+    def memory(self, rule: str, size: Callable | None = None) -> Callable[..., int]:
+        """Make a function of a job's input and attempt that gives its memory in MB.
+
+        ``size`` gives the MB that the job reads; its input files, if not given.
+        """
+        asked = self.rule_resources.get(rule, resources.UNMEASURED)
+
+        def mem_mb(wildcards: Wildcards, input: Any, attempt: int) -> int:
+            read = (size or _input_size)(wildcards, input)
+            needed = asked.memory_mb(read, attempt=attempt)
+            return min(needed, self.memory_mb or needed)  # a job that asks for more than there is runs alone
+
+        return mem_mb
+
+    def minutes(self, rule: str, size: Callable | None = None) -> Callable[..., int]:
+        """Make a function of a job's input and attempt that gives its time limit in minutes."""
+        asked = self.rule_resources.get(rule, resources.UNMEASURED)
+        return lambda wildcards, input, attempt: asked.minutes((size or _input_size)(wildcards, input), attempt=attempt)
+
+    def heavy_threads(self, rule: str) -> Callable[..., int]:
+        """Make a function of a job's input that gives the threads of a heavy step.
+
+        Half of the cores, so that two such steps run at once; all (four at most) where ``memory_gb`` has no place for
+        a second one, so that it will run alone.
+        """
+        needed = self.memory(rule)
+
+        def threads(wildcards: Wildcards, input: Any, attempt: int) -> int:
+            alone = self.memory_mb and 2 * needed(wildcards, input, attempt) > self.memory_mb
+            return self._threads(self.cores if alone else self.cores // 2)
+
+        return threads
+
+    def embedding_threads(self, wildcards: Wildcards, input: Any, attempt: int) -> int:
+        """Give the threads of embed_cells: nothing runs beside the embedding of all cells."""
+        if wildcards.scope == "all":
+            return self._threads(self.cores)
+        return self.heavy_threads("embed_cells")(wildcards, input, attempt)
+
+    @staticmethod
+    def _threads(cores: int) -> int:
+        return max(1, min(4, cores))
+
+    def _simulated_lots(self, dataset: str) -> list[dict]:
+        """Give the lots of a simulated dataset, each with the dataset's settings filled in."""
+        settings = self.config["datasets"][dataset]["simulate"]
+        return [{**settings, **lot} for lot in settings["lots"]]
+
+
+def tables_of(dataset: str) -> list[str]:
+    """List the paths of all stage tables of a dataset."""
+    return [f"results/{dataset}/{table.file}" for table in TABLES.values()]
+
+
+def fetched_folder(row: Mapping[str, str], dataset: str) -> str:
+    """Name the folder of a sample's downloaded files; "" if its counts are on this machine."""
+    return f"data/{dataset}/{row['sample_id']}/fetched" if is_remote(row["path"]) else ""
+
+
+def _read_sheet(dataset: str, settings: Mapping[str, Any], folder: Path) -> pd.DataFrame:
+    """Read the sample sheet of a dataset; a simulated one has its lots for rows."""
+    if "simulate" in settings:
+        return config.simulated_sheet(settings["simulate"]["lots"], dataset=dataset)
+    return config.read_sheet(folder / settings["samples"], schema=load_schema(paths.schema("samples.schema.yaml")))
+
+
+def _input_size(wildcards: Wildcards, input: Any) -> float:
+    return resources.size_mb(input)

@@ -1,0 +1,1 @@
+"""Signature scores, calibrated, and what they say of clusters and lots."""

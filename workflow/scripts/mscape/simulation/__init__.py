@@ -1,0 +1,1 @@
+"""Simulated lots with known truth, and what was found of it."""
