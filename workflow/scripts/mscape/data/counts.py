@@ -1,8 +1,13 @@
-"""One way to read and write counts: blocks of rows, or the columns of some genes, never the whole matrix."""
+"""One way to read and write counts: blocks of rows, or the columns of some genes, never the whole matrix.
+
+A source of counts is a stage file, or an AnnData in memory whose ``X`` holds them as CSR: the library's functions and
+the workflow's steps take either.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +19,10 @@ from mscape.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
     import h5py
     from anndata import AnnData
+
+type Source = str | Path | AnnData
 
 BLOCK_VALUES = 4_000_000  # non-zero values held at a time: 32 MB with their column indices
 CHUNK = 1 << 17  # values that are compressed together
@@ -44,58 +49,65 @@ def open_file(path: str | Path) -> h5py.File:
     return h5py.File(path)
 
 
-def read_light(path: str | Path, *, obs: Sequence[str] | None = None) -> AnnData:
-    """Read everything of a stage file but its matrices (``X``, ``layers``, ``raw``).
+def read_light(source: Source, *, obs: Sequence[str] | None = None) -> AnnData:
+    """Read everything of a source but its matrices (``X``, ``layers``, ``raw``).
 
     Parameters
     ----------
-    path
-        A stage file.
+    source
+        A stage file or an AnnData.
     obs
         Columns of ``obs`` to keep; all of them if not given.
     """
     import anndata
 
-    with open_file(path) as file:
-        parts = {
-            key: anndata.io.read_elem(file[key]) for key in ("obs", "var", "obsm", "varm", "obsp", "uns") if key in file
-        }
+    slots = ("obs", "var", "obsm", "varm", "obsp", "uns")
+    if isinstance(source, anndata.AnnData):
+        parts = {key: getattr(source, key) for key in ("obs", "var")}
+        parts |= {key: dict(getattr(source, key)) for key in slots[2:]}
+    else:
+        with open_file(source) as file:
+            parts = {key: anndata.io.read_elem(file[key]) for key in slots if key in file}
     if obs is not None:
         parts["obs"] = parts["obs"][list(obs)]
     return anndata.AnnData(**parts)
 
 
-def read_shape(path: str | Path) -> tuple[int, int]:
-    """Numbers of cells and genes of a whole stage file."""
-    with _open_csr(path) as (_, _, _, shape):
+def read_shape(source: Source) -> tuple[int, int]:
+    """Numbers of cells and genes of a source of counts."""
+    with _open_csr(source) as (_, _, _, shape):
         return int(shape[0]), int(shape[1])
 
 
-def read_var(path: str | Path) -> pd.DataFrame:
-    """Read ``var`` of a stage file, shape (n_genes, n_columns), index = gene symbols."""
+def read_var(source: Source) -> pd.DataFrame:
+    """Read ``var`` of a source, shape (n_genes, n_columns), index = gene symbols."""
     import anndata
 
-    with open_file(path) as file:
+    if isinstance(source, anndata.AnnData):
+        return source.var
+    with open_file(source) as file:
         return anndata.io.read_elem(file["var"])
 
 
-def read_obs(path: str | Path) -> pd.DataFrame:
-    """Read ``obs`` of a stage file, shape (n_cells, n_columns)."""
+def read_obs(source: Source) -> pd.DataFrame:
+    """Read ``obs`` of a source, shape (n_cells, n_columns)."""
     import anndata
 
-    with open_file(path) as file:
+    if isinstance(source, anndata.AnnData):
+        return source.obs
+    with open_file(source) as file:
         return anndata.io.read_elem(file["obs"])
 
 
 def blocks(
-    path: str | Path, *, genes: Sequence[str] | slice | None = None, block_values: int = BLOCK_VALUES
+    source: Source, *, genes: Sequence[str] | slice | None = None, block_values: int = BLOCK_VALUES
 ) -> Iterator[tuple[int, int, sp.csr_matrix]]:
     """Read counts a block of rows at a time, the next one while the caller works on this one.
 
     Parameters
     ----------
-    path
-        A whole stage file with ``X`` as CSR.
+    source
+        A whole stage file, or an AnnData, with ``X`` as CSR.
     genes
         Columns to keep: names, in this order, or a slice of all; every column if not given.
     block_values
@@ -113,8 +125,8 @@ def blocks(
     KeyError
         If a gene is not in ``var_names``.
     """
-    columns = genes if genes is None or isinstance(genes, slice) else _columns(path, genes)
-    with _open_csr(path) as (data, indices, indptr, shape):
+    columns = genes if genes is None or isinstance(genes, slice) else _columns(source, genes)
+    with _open_csr(source) as (data, indices, indptr, shape):
 
         def read(rows: tuple[int, int]) -> tuple[int, int, sp.csr_matrix]:
             start, stop = rows
@@ -148,13 +160,13 @@ def spans(indptr: np.ndarray, *, values: int) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def read_genes(path: str | Path, genes: Sequence[str]) -> sp.csc_matrix:
+def read_genes(source: Source, genes: Sequence[str]) -> sp.csc_matrix:
     """Read the columns of some genes.
 
     Parameters
     ----------
-    path
-        A whole stage file with ``X`` as CSR.
+    source
+        A whole stage file, or an AnnData, with ``X`` as CSR.
     genes
         Names in ``var_names``; the columns of the result are in this order.
 
@@ -167,12 +179,12 @@ def read_genes(path: str | Path, genes: Sequence[str]) -> sp.csc_matrix:
     KeyError
         If a gene is not in ``var_names``.
     """
-    return sp.vstack([block for _, _, block in blocks(path, genes=genes)], format="csc")
+    return sp.vstack([block for _, _, block in blocks(source, genes=genes)], format="csc")
 
 
-def row_sums(path: str | Path) -> np.ndarray:
+def row_sums(source: Source) -> np.ndarray:
     """Total counts of each cell, int64, shape (n_cells,)."""
-    return np.concatenate([totals(block) for _, _, block in blocks(path)])
+    return np.concatenate([totals(block) for _, _, block in blocks(source)])
 
 
 def totals(block: sp.csr_matrix) -> np.ndarray:
@@ -276,19 +288,28 @@ def add_note(path: str | Path, stage: str, key: str, value: str) -> None:
 
 
 @contextmanager
-def _open_csr(path: str | Path) -> Iterator[tuple]:
-    with open_file(path) as file:
+def _open_csr(source: Source) -> Iterator[tuple]:
+    import anndata
+
+    if isinstance(source, anndata.AnnData):
+        if not (sp.issparse(source.X) and source.X.format == "csr"):
+            msg = "expected counts in X as a CSR matrix (scipy.sparse.csr_matrix)."
+            raise UserError(msg)
+        yield source.X.data, source.X.indices, source.X.indptr.astype(np.int64), source.shape
+        return
+    with open_file(source) as file:
         group = file.get("X")
         if group is None or group.attrs.get("encoding-type") != "csr_matrix":
-            msg = f"{path}: expected counts in X as a CSR matrix, as load_counts writes them."
+            msg = f"{source}: expected counts in X as a CSR matrix, as load_counts writes them."
             raise UserError(msg)
         yield group["data"], group["indices"], group["indptr"][:].astype(np.int64), tuple(group.attrs["shape"])
 
 
-def _columns(path: str | Path, genes: Sequence[str]) -> np.ndarray:
-    columns = read_var(path).index.get_indexer(pd.Index(genes))
+def _columns(source: Source, genes: Sequence[str]) -> np.ndarray:
+    columns = read_var(source).index.get_indexer(pd.Index(genes))
     if (columns < 0).any():
         missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
-        msg = f"{path} has no genes {missing}"
+        where = source if isinstance(source, str | Path) else "the AnnData"
+        msg = f"{where} has no genes {missing}"
         raise KeyError(msg)
     return columns
