@@ -65,3 +65,27 @@ def test_permuted_donors_are_seldom_significant_where_cells_are_always():
     cells = (means[3:].mean(axis=0) - means[:3].mean(axis=0)) / np.sqrt(2 / (3 * n_cells))
     assert 0.03 < rate < 0.07
     assert (2 * stats.norm.sf(np.abs(cells)) < 0.05).mean() > 0.8
+
+
+def lots_of(n_reference, n_other):
+    arms = ["control"] * n_reference + ["primed"] * n_other
+    donors = [f"D{i}" for i in range(len(arms))]
+    lots = pd.DataFrame({"donor_id": donors, "condition": arms, "n_cells": 100}, index=donors)
+    return design.build_design(lots, Contrast("condition", "control", "primed"))
+
+
+def test_unequal_arms_get_welchs_test():
+    rng = np.random.default_rng(4)
+    values = rng.normal(0, np.repeat([1.0, 4.0], [6, 3])[:, None], (9, 2000))
+    table = linear_model.fit_linear(values, lots_of(6, 3))
+    welch = stats.ttest_ind(values[6:], values[:6], equal_var=False)
+    assert table["pvalue"].to_numpy() == pytest.approx(welch.pvalue)
+    pooled = stats.ttest_ind(values[6:], values[:6]).pvalue
+    assert (table["pvalue"] < 0.05).mean() < 0.08 < 0.15 < (pooled < 0.05).mean()
+
+
+def test_one_donor_in_an_arm_gives_a_point_without_interval():
+    values = np.array([[1.0], [2], [3], [7]])
+    table = linear_model.fit_linear(values, lots_of(3, 1))
+    assert table["estimate"].iloc[0] == pytest.approx(5)
+    assert table[["low", "high", "statistic", "pvalue"]].isna().all(axis=None)

@@ -70,27 +70,12 @@ def test_rare_genes_are_left_out():
     assert list(pseudobulk.select_genes(units, design, min_cpm=5)) == [True, False, True]
 
 
-def test_the_prior_of_variances_is_found():
-    rng = np.random.default_rng(0)
-    true = 2 * 12 / rng.chisquare(12, 20000)
-    df, prior = pseudobulk.squeeze_variances(true * rng.chisquare(4, 20000) / 4, 4)
-    assert df == pytest.approx(12, rel=0.15)
-    assert prior == pytest.approx(2, rel=0.05)
-    df, prior = pseudobulk.squeeze_variances(2 * rng.chisquare(4, 20000) / 4, 4)
-    assert df > 100
-    assert prior == pytest.approx(2, rel=0.05)
-
-
-def test_errors_are_those_of_the_negative_binomial_and_grow_with_scatter():
-    X = np.column_stack([np.ones(6), [0, 0, 0, 1, 1, 1.0]])
-    mean = np.full((6, 50), 100.0)
-    calm = mean + np.array([5, -5, 0, 5, -5, 0])[:, None]
-    error, df = pseudobulk.quasi_errors(calm, mean, np.full(50, 0.1), X, 1)
-    # information per unit 100 / (1 + 0.1 * 100); two arms of three
-    assert error == pytest.approx(np.sqrt(2 / 3 * 11 / 100), rel=1e-6)
-    assert df == 4 + pseudobulk.MAX_PRIOR_DF
-    wild = mean + np.array([80, -80, 0, 80, -80, 0])[:, None]
-    assert (pseudobulk.quasi_errors(wild, mean, np.full(50, 0.1), X, 1)[0] > 1.5 * error).all()
+def test_size_factors_are_those_of_genes_that_do_not_change_and_one_loud_gene_moves_none():
+    units = np.array([[10, 20, 30, 40, 50], [20, 40, 60, 80, 100_000], [10, 20, 30, 40, 0]])
+    factors = pseudobulk.size_factors(units)
+    assert factors / factors[0] == pytest.approx([1, 2, 1])
+    logs = pseudobulk.log_expression(units, units.sum(axis=1))
+    assert logs[1, :4] == pytest.approx(logs[0, :4], abs=1e-12)
 
 
 def stages_of_individuals(folder):

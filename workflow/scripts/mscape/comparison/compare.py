@@ -106,7 +106,7 @@ def compare_expression(
     table = pseudobulk.compare_genes(
         units[:, keep], design, genes=genes[keep].to_numpy(), totals=units.sum(axis=1), confidence=confidence
     )
-    unit = "log2 ratio (PyDESeq2)" if design.testable else "log2 ratio of CPM + 0.5"
+    unit = "log2 ratio, moderated t" if design.testable else "log2 ratio of CPM + 0.5"
     return table.assign(unit=unit)
 
 

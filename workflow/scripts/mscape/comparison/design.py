@@ -65,6 +65,11 @@ class Design:
         return not self.refusals
 
     @property
+    def replicated(self) -> bool:
+        """Whether each arm has two donors or more: one donor says nothing about how much donors vary."""
+        return min(self.n_reference, self.n_other) > 1
+
+    @property
     def estimable(self) -> bool:
         """Whether the contrast can be told apart from the other columns of the model at all."""
         others = self.matrix.drop(columns=self.coefficient).to_numpy()
