@@ -1,0 +1,186 @@
+"""The only place that knows the product: the workflow's own steps, on a lane in memory.
+
+The steps ``embed_cells`` and ``gate_msc`` run as in the workflow, through stage files in a temporary folder; the passport's
+identity and quality rules then judge each lot. Structure, cycling and scores are left out: the lots are about identity
+and purity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+REPO = Path(__file__).parents[2]
+SCRIPTS = REPO / "workflow" / "scripts"
+MARKERS = REPO / "resources" / "markers.yaml"
+if str(SCRIPTS) not in sys.path:
+    sys.path.insert(0, str(SCRIPTS))
+LEFT_OUT = {"structure", "cycling"}
+
+
+def digest() -> str:
+    """Digest of the code and resources that the results depend on, this file included."""
+    found = hashlib.sha256()
+    for path in [Path(__file__), MARKERS, *sorted(SCRIPTS.rglob("*.py"))]:
+        if "report" not in path.parts:
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+@cache
+def _read_resources_once() -> None:
+    """Keep parsed resources between lots: the steps read them once a process, the benchmark runs many."""
+    from mscape import markers, yaml_file
+
+    markers.load_markers = cache(markers.load_markers)
+    yaml_file.read = cache(yaml_file.read)
+
+
+@cache
+def settings() -> dict:
+    """Take the config's defaults of the sections used."""
+    from mscape import yaml_file
+    from mscape.config import fill_defaults
+
+    schema = yaml_file.read(REPO / "workflow" / "schemas" / "config.schema.yaml")
+    empty = {key: {} for key in ("embed", "gate", "passport", "cluster")}
+    return fill_defaults(empty, {**schema, "required": []}, schema)
+
+
+@cache
+def panel_genes() -> set[str]:
+    """All genes of the product's gate and lineage panels."""
+    from mscape import gate_panels
+
+    panels, lineages = gate_panels.read_markers(MARKERS)
+    panel = gate_panels.make_panel("isct2006", panels["isct2006"])
+    return {*panel.thresholds, *(g for x in gate_panels.make_lineages(lineages, organism="human") for g in x.genes)}
+
+
+def ambient_fractions(path: str, obs: pd.DataFrame) -> dict[str, float]:
+    """Estimate the ambient fraction of each library as quality control does."""
+    import qc_cells
+
+    out, totals = {}, obs["total_counts"].to_numpy(float)
+    for library in obs["sample_id"].unique():
+        mine = (obs["sample_id"] == library).to_numpy()
+        out[library] = float(qc_cells.measure_ambient(path, totals, mine, organism="human", markers=MARKERS).fraction)
+    return out
+
+
+def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
+    """Judge the lots of a lane.
+
+    Parameters
+    ----------
+    lane
+        ``X genes truth sheets`` (:class:`generate.Lane`).
+    judged
+        Lots whose result is wanted; the others are in the study too.
+    seed
+        Of the steps.
+
+    Returns
+    -------
+    Lot -> ``verdict reason attributes table contaminants calls`` (calls in the order of the lot's cells).
+    """
+    import embed_cells
+    import gate_msc
+    from anndata import AnnData
+
+    from mscape import counts
+
+    _read_resources_once()
+    obs = pd.DataFrame(index=[f"cell{i}" for i in range(lane.X.shape[0])])
+    library = lane.truth["library"].to_numpy()
+    obs["sample_id"] = obs["lot_id"] = obs["donor_id"] = library
+    obs["batch"], obs["dataset_id"], obs["culture"] = "lane1", "benchmark", "expanded"
+    for column in ("tissue", "condition", "assay"):
+        obs[column] = [lane.sheets[name].get(column, "unknown") for name in library]
+    obs["total_counts"] = np.asarray(lane.X.sum(axis=1)).ravel().astype(float)
+    obs["n_genes_by_counts"] = np.diff(lane.X.indptr)
+    obs["pct_counts_mt"] = np.random.default_rng(seed).normal(5, 1, len(obs)).clip(0.5, 15)
+    obs["predicted_doublet"] = False
+    config = settings()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path, embedding = str(folder / "counts.h5ad"), str(folder / "embedding.h5ad")
+        var = pd.DataFrame(index=pd.Index(lane.genes, name="gene"))
+        adata = AnnData(sp.csr_matrix(lane.X), obs=obs, var=var)
+        counts.write(adata, path)
+        adata.uns["mscape"] = {"merge_samples": {"ambient_fraction": ambient_fractions(path, obs)}}
+        counts.write(adata, path)
+        common = {"organism": "human", "culture": "expanded", "seed": seed, "threads": 1}
+        embed_cells.main(
+            SimpleNamespace(h5ad=path, markers=MARKERS),
+            SimpleNamespace(h5ad=embedding),
+            SimpleNamespace(settings=config["embed"], cluster=config["cluster"], scope="all", **common),
+        )
+        files = {key: str(folder / f"{key}.tsv") for key in ("table", "contaminants", "hidden")}
+        output = SimpleNamespace(h5ad=str(folder / "gate.h5ad"), **files)
+        gate_msc.main(
+            SimpleNamespace(h5ad=path, embedding=embedding, markers=MARKERS),
+            output,
+            SimpleNamespace(settings=config["gate"], **common),
+        )
+        calls = counts.read_obs(output.h5ad)
+        record = counts.read_light(output.h5ad, obs=[]).uns["mscape"]["gate_msc"]
+        return {lot: _judge(lot, obs, calls, files, record, adata.uns["mscape"]["merge_samples"]) for lot in judged}
+
+
+def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dict:
+    """Apply the passport's rules to one lot."""
+    import write_passports as writer
+
+    from mscape import passport, passport_gate, passport_quality
+
+    mine = (obs["lot_id"] == lot).to_numpy()
+    tables = {name: writer._read(path) for name, path in files.items()}
+    tables = {name: table[table["lot_id"] == lot] for name, table in tables.items()}
+    cells = obs[mine].join(calls[["isct_call", "isct_reason", "isct_identity"]])
+    evidence = passport.Evidence(
+        lot_id=lot,
+        gate=tables["table"],
+        contaminants=tables["contaminants"],
+        cells=cells,
+        loaded=len(cells),
+        doublets=0,
+        ambient=[float(merged["ambient_fraction"][lot])],
+        hidden=tables["hidden"],
+        composition=pd.DataFrame({"cluster": ["0"], "n_cells": [len(cells)], "fraction": [1.0]}),
+        stability=pd.DataFrame(index=["0"]),
+        scores=pd.DataFrame(),
+        signatures=pd.DataFrame(),
+        culture="expanded",
+        limits=writer.find_limits(record),
+    )
+    rules = [*passport_gate.gate_rules(evidence.gate), *passport_quality.QUALITY_RULES]
+    rules = [rule for rule in rules if rule.name not in LEFT_OUT]
+    attributes = [passport.write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
+    verdict, reason = passport.judge_lot(attributes)
+    keep = ("name", "verdict", "value", "low", "high", "reason")
+    return {
+        "verdict": verdict,
+        "reason": reason,
+        "attributes": [{key: a[key] for key in keep} for a in attributes],
+        "table": _plain(tables["table"]),
+        "contaminants": _plain(tables["contaminants"]),
+        "calls": cells[["isct_call", "isct_reason", "isct_identity"]].astype(str).reset_index(drop=True),
+    }
+
+
+def _plain(table: pd.DataFrame) -> list[dict]:
+    """Rows with None for what is missing."""
+    return [
+        {k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in row.items()}
+        for row in table.to_dict("records")
+    ]

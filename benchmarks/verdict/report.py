@@ -1,0 +1,132 @@
+"""Tables of the verdict benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+START, END = "<!-- verdict benchmark: start -->", "<!-- verdict benchmark: end -->"
+VERDICTS = ("PASS", "WARN", "NOT ASSESSABLE", "FAIL")
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    def cell(value) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+    head = "| " + " | ".join(table.columns) + " |\n|" + "---|" * len(table.columns)
+    return head + "\n" + "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in table.itertuples(index=False))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole}" + (f" ({part / whole:.1%})" if whole else "")
+
+
+def _covered(records: list[dict], *, phenotype: bool) -> str:
+    stated = [
+        x["covered"]
+        for r in records
+        for x in r["intervals"]
+        if x["covered"] is not None and (x["criterion"] == "phenotype") == phenotype
+    ]
+    return _share(sum(stated), len(stated))
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.1%}" + (f"-{high:.1%}" if high != low else "")
+
+
+def summary(records: list[dict]) -> pd.DataFrame:
+    """Compute the figures that the whole benchmark is for."""
+    by = {side: [r for r in records if r["side"] == side] for side in ("good", "bad", "open")}
+    deep = [r for r in by["good"] if r["deep_enough"]]
+    wrong = {side: [r for r in rows if r["wrong"]] for side, rows in by.items()}
+    msc = sum(r["msc_cells"] for r in records)
+    rows = [
+        ("wrong PASS of bad lots", _share(len(wrong["bad"]), len(by["bad"]))),
+        ("any PASS of bad lots", _share(sum(r["verdict"] == "PASS" for r in by["bad"]), len(by["bad"]))),
+        ("wrong FAIL of good lots", _share(len(wrong["good"]), len(by["good"]))),
+        ("wrong verdict of open lots", _share(len(wrong["open"]), len(by["open"]))),
+        (
+            "good lots deep and large enough that are not PASS",
+            _share(sum(r["verdict"] != "PASS" for r in deep), len(deep)),
+        ),
+        ("bad lots that FAIL", _share(sum(r["verdict"] == "FAIL" for r in by["bad"]), len(by["bad"]))),
+        ("criterion intervals that hold the truth", _covered(records, phenotype=False)),
+        ("phenotype intervals that hold the truth", _covered(records, phenotype=True)),
+        ("MSC named as another lineage", _share(sum(r["msc_named"] for r in records), msc)),
+        (
+            "fibroblasts and muscle named as blood",
+            _share(*(sum(r[k] for r in records) for k in ("stroma_blood", "stroma_cells"))),
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["measure", "result"])
+
+
+def by_family(records: list[dict]) -> pd.DataFrame:
+    """Compute one row a family."""
+    rows = []
+    for name in dict.fromkeys(r["family"] for r in records):
+        mine = [r for r in records if r["family"] == name]
+        counts = " / ".join(str(sum(r["verdict"] == v for r in mine)) for v in VERDICTS)
+        rows.append(
+            {
+                "family": name,
+                "side": mine[0]["side"],
+                "lots": len(mine),
+                "PASS / WARN / not assessable / FAIL": counts,
+                "wrong": sum(bool(r["wrong"]) for r in mine),
+                "criteria covered": _covered(mine, phenotype=False),
+                "phenotype covered": _covered(mine, phenotype=True),
+                "MSC named otherwise": _share(sum(r["msc_named"] for r in mine), sum(r["msc_cells"] for r in mine)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def shortfalls(records: list[dict]) -> pd.DataFrame:
+    """List each wrong verdict, each interval without the truth, and MSC named as something else."""
+    rows = []
+    for r in records:
+        lot = f"{r['family']}-{r['number']:03d}"
+        rows += [{"lot": lot, "what": w, "detail": r["why"][:260]} for w in r["wrong"]]
+        for x in r["intervals"]:
+            if x["covered"] is False:
+                truth = " or ".join(dict.fromkeys((_range(x["truth_low"], x["truth_high"]), _range(*x["biology"]))))
+                said = f"{x['low']:.1%}-{x['high']:.1%} {x['verdict']} {x['reason'] or ''}"
+                rows.append(
+                    {"lot": lot, "what": f"interval of {x['criterion']}", "detail": f"true {truth}, said {said}"}
+                )
+        if r["msc_cells"] and r["msc_named"] / r["msc_cells"] > 0.01:
+            names = ", ".join(f"{k} {v}" for k, v in r["msc_names"].items())
+            rows.append({"lot": lot, "what": "MSC named otherwise", "detail": f"{names} of {r['msc_cells']}"})
+    return pd.DataFrame(rows, columns=["lot", "what", "detail"])
+
+
+def families_table() -> pd.DataFrame:
+    """List the rule of each family."""
+    import families
+
+    rows = [
+        {"family": f.name, "side": f.side, "wrong": ", ".join(f.wrong_verdicts), "lots": f.lots, "why": f.why}
+        for f in families.FAMILIES
+    ]
+    return pd.DataFrame(rows)
+
+
+def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
+    """Write the tables below ``out`` and return them as markdown."""
+    tables = {"summary": summary(records), "families": by_family(records), "shortfalls": shortfalls(records)}
+    for name, table in tables.items():
+        table.to_csv(out / f"{name}.tsv", sep="\t", index=False)
+    text = "\n\n".join(_markdown(table) for table in tables.values())
+    if skipped:
+        text += "\n\nSkipped for want of data: " + "; ".join(f"{k} ({', '.join(v)})" for k, v in skipped.items()) + "."
+    return text
+
+
+def into_docs(text: str, path: Path) -> None:
+    """Put the tables between the markers of a page."""
+    page = path.read_text(encoding="utf-8")
+    before, rest = page.split(START)
+    path.write_text(f"{before}{START}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
