@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from generate import CRITERIA, POSITIVE
+from generate import CRITERIA
 
 ROUNDING = 0.0005  # intervals are printed in tenths of a per cent
 NO_LINEAGE = {"MSC-like", "stromal", "unresolved", "unexplained"}
@@ -15,19 +15,21 @@ MIN_MEAN, MIN_DEPTH, MIN_CELLS = 0.5, 5000, 1500  # of lots from which a plain P
 
 
 def truth_shares(truth: pd.DataFrame, basis: str) -> dict[str, tuple[float, float]]:
-    """True share of cells of each criterion and of the phenotype: lowest and highest.
+    """Compute the true share of cells of each criterion and of the phenotype: lowest and highest.
 
-    The two differ by doublets of unlike cells, which count as either of their cells. Empty droplets are no cells.
-    ``basis``: "rate" or "biology".
+    The two differ by doublets of unlike cells, which count as either of their cells, and by real cells, of which some
+    may differ from their kind: their truth lies between what their own counts and what their kind's mean say. Empty
+    droplets are no cells. ``basis``: "rate" or "biology".
     """
     cells = truth[~truth["empty"]]
     single = cells.drop_duplicates("kind").set_index("kind")
     partner = cells["partner"].where(cells["partner"] != "", cells["kind"])
     out = {}
     for name in (*CRITERIA, "phenotype"):
-        own = cells[f"{basis}_{name}"].to_numpy(bool)
-        other = partner.map(single[f"{basis}_{name}"]).to_numpy(bool)
-        out[name] = (float((own & other).mean()), float((own | other).mean()))
+        sides = [cells[f"{basis}_{name}"], partner.map(single[f"{basis}_{name}"])]
+        sides += [cells[f"own_{name}"]] if name in CRITERIA and basis == "rate" else []
+        values = np.column_stack([side.to_numpy(bool) for side in sides])
+        out[name] = (float(values.all(axis=1).mean()), float(values.any(axis=1).mean()))
     return out
 
 
@@ -122,8 +124,3 @@ def _crosstab(truth: pd.DataFrame, calls: pd.DataFrame) -> list[dict]:
     kind = np.where(truth["doublet"], "doublet", truth["kind"])
     table = pd.DataFrame({"kind": kind, "call": calls["isct_call"], "identity": calls["isct_identity"]})
     return table.groupby(["kind", "call", "identity"]).size().rename("n").reset_index().to_dict("records")
-
-
-def positive(name: str) -> bool:
-    """Whether a criterion wants its marker present."""
-    return name in POSITIVE

@@ -1,11 +1,11 @@
 """The families of lots, each with its rule: what verdict is right, and why. Written down before any result was seen.
 
-Sides. *good*: FAIL is wrong. *bad*: PASS is wrong; where the defect is a hidden subset, PASS is right only if the stated
-resolution is no better than the subset, and the interval holds the truth. *open*: only what the family names is wrong.
-A criterion has two truths: *rate*, the RNA rate of the cell's kind in this library is above the threshold, and *biology*,
-what the kind carries. They are the same but where a chemistry hides a marker, where HLA-DR of a licensed or marrow MSC is
-informative, and where a kind that is no MSC meets all marker criteria by RNA. An interval is right if it holds either.
-Where the two differ, the side follows the biology.
+Sides. *good*: FAIL is wrong. *bad*: PASS is wrong; where the defect is a hidden subset, PASS is right only if the
+stated resolution is no better than the subset, and the interval holds the truth. *open*: only what the family names
+is wrong. A criterion has two truths: *rate*, the RNA rate of the cell's kind in this library is above the threshold,
+and *biology*, what the kind carries. They are the same but where a chemistry hides a marker, where HLA-DR of a
+licensed or marrow MSC is informative, and where a kind that is no MSC meets all marker criteria by RNA. An interval
+is right if it holds either. Where the two differ, the side follows the biology.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Family:
 
 
 def markers(rng, *, deep: bool = False) -> dict[str, float]:
-    """Rates of the ISCT markers of a good lot, CPM: over the range of published cultured MSC.
+    """Draw the rates of the ISCT markers of a good lot, CPM, over the range of published cultured MSC.
 
     ``deep``: at 10,000 counts a cell each positive marker has a mean of at least 0.6 counts.
     """
@@ -74,7 +74,7 @@ def markers(rng, *, deep: bool = False) -> dict[str, float]:
 def msc(
     s: Sources, rng, n: int, rates: dict | None = None, *, donor: str | None = None, shares=None, spread=0.15, **part
 ) -> list[Part]:
-    """Parts of a culture: three clusters of one donor, the markers laid over with some ``spread`` between clusters."""
+    """Make the parts of a culture: three clusters of one donor, the markers differ by ``spread`` between clusters."""
     donor = donor or DONORS[rng.integers(len(DONORS))]
     rates = markers(rng) if rates is None else rates
     shares = shares or CLUSTERS
@@ -100,7 +100,7 @@ def split(parts: list[Part], share: dict[str, float], rates: dict, s: Sources, k
 
 
 def blood(s: Sources, n: int, depth: float = 1.0) -> list[Part]:
-    """Real blood cells in the shares of peripheral blood."""
+    """Take real blood cells in the shares of peripheral blood."""
     return [
         Part(name, round(n * share), None, s.cells[f"pbmc:{name}"], msc=False, depth=depth)
         for name, share in PBMC.items()
@@ -108,7 +108,7 @@ def blood(s: Sources, n: int, depth: float = 1.0) -> list[Part]:
 
 
 def rates_of(s: Sources, study: str) -> dict:
-    """Published rates with the ISCT markers that the table lacks set to none."""
+    """Take published rates, with the ISCT markers that the table lacks at none."""
     return dict.fromkeys(NEGATIVES, 0.0) | s.overlays[study].to_dict()
 
 
@@ -271,7 +271,7 @@ def _subset_shallow(s, rng, i):
 
 
 def _mixed_with(cells, shares, *, depth=1.0, profile=None, n=700):
-    """Contaminated lots: real cells (or a profile) of kinds that are no MSC at a share of the lot."""
+    """Mix a lot with real cells (or a profile) of kinds that are no MSC."""
 
     def build(s, rng, i):
         share, name = shares[i % len(shares)], cells[i // len(shares) % len(cells)]

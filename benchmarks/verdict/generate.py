@@ -1,8 +1,9 @@
 """Draw the lots of a lane: a generator that shares nothing with the product's simulator.
 
-A cell's expected counts are its kind's published rates x the library's gene efficiency x latent programmes x gamma noise
-of each gene (which does not fall with expression), times a lognormal size. Ambient RNA is a constant number of counts a
-droplet, from the library's own soup and from that of other lots of the lane. Real cells are thinned, never redrawn.
+A cell's expected counts are its kind's published rates x the library's gene efficiency x latent programmes x gamma
+noise of each gene (which does not fall with expression), times a lognormal size. Ambient RNA is a constant number of
+counts a droplet, from the library's own soup and from that of other lots of the lane. Real cells are thinned, never
+redrawn.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ class Part:
     msc
         Whether the kind is MSC by biology.
     carries
-        Criterion -> whether the cells carry the marker by biology, where that is not what the rate says; with "phenotype",
-        whether a clinic would hold them for MSC by their markers.
+        Criterion -> whether the cells carry the marker by biology, where that is not what the rate says; with
+        "phenotype", whether a clinic would hold them for MSC by their markers.
     depth
         Multiplies the library's depth.
     """
@@ -135,9 +136,10 @@ class Lane:
     X, genes
         Counts, CSR int32, and the names of the columns.
     truth
-        ``library kind msc doublet partner empty``; ``rate_<criterion>``: the RNA rate of the cell's kind in this library
-        is above the threshold; ``biology_<criterion>``: its kind carries the marker; both also for ``phenotype``;
-        ``mean_<GENE>`` of the positive markers (expected counts).
+        ``library kind msc doublet partner empty``; ``rate_<criterion>``: the RNA rate of the cell's kind in this
+        library is above the threshold; ``biology_<criterion>``: its kind carries the marker; both also for
+        ``phenotype``; ``own_<criterion>``: the real cell's own counts are above the threshold (of a drawn cell, as
+        its kind); ``mean_<GENE>`` of the positive markers (expected counts).
     sheets
         Library -> columns of the sample sheet.
     """
@@ -206,6 +208,7 @@ def _cells(rng, sources: Sources, library: Library) -> tuple[sp.csr_matrix, pd.D
             x.data = rng.binomial(x.data, np.repeat(keep, np.diff(x.indptr))).astype(float)
             rates = np.asarray(part.cells.sum(axis=0)).ravel()
             rates = rates / rates.sum() * 1e6
+            own = part.cells[pick][:, at].toarray() / np.maximum(totals, 1)[:, None] * 1e6
         else:
             rates = part.profile * efficiency
             rates *= 1e6 / rates.sum()
@@ -228,6 +231,10 @@ def _cells(rng, sources: Sources, library: Library) -> tuple[sp.csr_matrix, pd.D
         biology = by_rate | {"phenotype": part.msc and by_rate["phenotype"]} | part.carries
         for criterion, value in by_rate.items():
             table[f"rate_{criterion}"], table[f"biology_{criterion}"] = value, biology[criterion]
+            table[f"own_{criterion}"] = value
+            if part.profile is None and criterion != "phenotype":
+                genes = CRITERIA[criterion]
+                table[f"own_{criterion}"] = np.any([own[:, MARKERS.index(g)] >= TAU[g] for g in genes], axis=0)
         for gene in ("NT5E", "THY1", "ENG"):
             table[f"mean_{gene}"] = above[gene] * library.depth * part.depth / 1e6
         blocks.append(x)

@@ -1,8 +1,8 @@
 """The only place that knows the product: the workflow's own steps, on a lane in memory.
 
-The steps ``embed_cells`` and ``gate_msc`` run as in the workflow, through stage files in a temporary folder; the passport's
-identity and quality rules then judge each lot. Structure, cycling and scores are left out: the lots are about identity
-and purity.
+The steps ``embed_cells`` and ``gate_msc`` run as in the workflow, through stage files in a temporary folder; the
+passport's identity and quality rules then judge each lot. Structure, cycling and scores are left out: the lots are
+about identity and purity.
 """
 
 from __future__ import annotations
@@ -18,13 +18,27 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata import AnnData
 
 REPO = Path(__file__).parents[2]
 SCRIPTS = REPO / "workflow" / "scripts"
 MARKERS = REPO / "resources" / "markers.yaml"
-if str(SCRIPTS) not in sys.path:
-    sys.path.insert(0, str(SCRIPTS))
+sys.path.insert(0, str(SCRIPTS))
+
+import embed_cells  # noqa: E402  the scripts' folder must be on the path first
+import gate_msc  # noqa: E402
+import write_passports  # noqa: E402
+from mscape.data import counts, schema, yaml_file  # noqa: E402
+from mscape.gating import panels  # noqa: E402
+from mscape.genes import registry  # noqa: E402
+from mscape.passports import identity_rules, passport, quality_rules  # noqa: E402
+from mscape.passports import rules as passport_rules  # noqa: E402
+from mscape.quality import ambient  # noqa: E402
+
 LEFT_OUT = {"structure", "cycling"}
+# The steps read these once a process; the benchmark runs them many times.
+registry.load_markers = cache(registry.load_markers)
+yaml_file.read = cache(yaml_file.read)
 
 
 def digest() -> str:
@@ -37,43 +51,27 @@ def digest() -> str:
 
 
 @cache
-def _read_resources_once() -> None:
-    """Keep parsed resources between lots: the steps read them once a process, the benchmark runs many."""
-    from mscape import markers, yaml_file
-
-    markers.load_markers = cache(markers.load_markers)
-    yaml_file.read = cache(yaml_file.read)
-
-
-@cache
 def settings() -> dict:
     """Take the config's defaults of the sections used."""
-    from mscape import yaml_file
-    from mscape.config import fill_defaults
-
-    schema = yaml_file.read(REPO / "workflow" / "schemas" / "config.schema.yaml")
+    whole = yaml_file.read(REPO / "workflow" / "schemas" / "config.schema.yaml")
     empty = {key: {} for key in ("embed", "gate", "passport", "cluster")}
-    return fill_defaults(empty, {**schema, "required": []}, schema)
+    return schema.fill_defaults(empty, {**whole, "required": []}, whole)
 
 
 @cache
 def panel_genes() -> set[str]:
     """All genes of the product's gate and lineage panels."""
-    from mscape import gate_panels
-
-    panels, lineages = gate_panels.read_markers(MARKERS)
-    panel = gate_panels.make_panel("isct2006", panels["isct2006"])
-    return {*panel.thresholds, *(g for x in gate_panels.make_lineages(lineages, organism="human") for g in x.genes)}
+    found, lineages = panels.read_markers(MARKERS)
+    panel = panels.make_panel("isct2006", found["isct2006"])
+    return {*panel.thresholds, *(g for x in panels.make_lineages(lineages, organism="human") for g in x.genes)}
 
 
 def ambient_fractions(path: str, obs: pd.DataFrame) -> dict[str, float]:
     """Estimate the ambient fraction of each library as quality control does."""
-    import qc_cells
-
     out, totals = {}, obs["total_counts"].to_numpy(float)
     for library in obs["sample_id"].unique():
         mine = (obs["sample_id"] == library).to_numpy()
-        out[library] = float(qc_cells.measure_ambient(path, totals, mine, organism="human", markers=MARKERS).fraction)
+        out[library] = float(ambient.measure_ambient(path, totals, mine, organism="human", markers=MARKERS).fraction)
     return out
 
 
@@ -93,13 +91,6 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     -------
     Lot -> ``verdict reason attributes table contaminants calls`` (calls in the order of the lot's cells).
     """
-    import embed_cells
-    import gate_msc
-    from anndata import AnnData
-
-    from mscape import counts
-
-    _read_resources_once()
     obs = pd.DataFrame(index=[f"cell{i}" for i in range(lane.X.shape[0])])
     library = lane.truth["library"].to_numpy()
     obs["sample_id"] = obs["lot_id"] = obs["donor_id"] = library
@@ -139,15 +130,11 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
 
 def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dict:
     """Apply the passport's rules to one lot."""
-    import write_passports as writer
-
-    from mscape import passport, passport_gate, passport_quality
-
     mine = (obs["lot_id"] == lot).to_numpy()
-    tables = {name: writer._read(path) for name, path in files.items()}
+    tables = {name: write_passports._read(path) for name, path in files.items()}
     tables = {name: table[table["lot_id"] == lot] for name, table in tables.items()}
     cells = obs[mine].join(calls[["isct_call", "isct_reason", "isct_identity"]])
-    evidence = passport.Evidence(
+    evidence = passport_rules.Evidence(
         lot_id=lot,
         gate=tables["table"],
         contaminants=tables["contaminants"],
@@ -161,12 +148,12 @@ def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dic
         scores=pd.DataFrame(),
         signatures=pd.DataFrame(),
         culture="expanded",
-        limits=writer.find_limits(record),
+        limits=passport.find_limits(record),
     )
-    rules = [*passport_gate.gate_rules(evidence.gate), *passport_quality.QUALITY_RULES]
+    rules = [*identity_rules.gate_rules(evidence.gate), *quality_rules.QUALITY_RULES]
     rules = [rule for rule in rules if rule.name not in LEFT_OUT]
-    attributes = [passport.write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
-    verdict, reason = passport.judge_lot(attributes)
+    attributes = [passport_rules.write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
+    verdict, reason = passport_rules.judge_lot(attributes)
     keep = ("name", "verdict", "value", "low", "high", "reason")
     return {
         "verdict": verdict,

@@ -1,9 +1,9 @@
 """Judge lots whose right verdict is known: ``python benchmarks/verdict/run.py [--quick] [--families A B] [--lots N]``.
 
-The lots are drawn by ``generate.py`` after the rules in ``families.py``; ``product.py`` judges them. A result is kept below
-``--out``, named by the digests of the generator, the lot's family and number, and of the product's code, so that an
-interrupted run goes on where it stopped and a change of code runs all again. The tables are printed and written to
-``--out``; with ``--docs`` they become the section of docs/gate.md between its markers.
+The lots are drawn by ``generate.py`` after the rules in ``families.py``; ``product.py`` judges them. A result is kept
+below ``--out``, named by the digests of the generator, the lot's family and number, and of the product's code, so
+that an interrupted run goes on where it stopped and a change of code runs all again. The tables are printed and
+written to ``--out``; with ``--docs`` they become the section of docs/gate.md between its markers.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ sys.path.insert(0, str(HERE))
 def lot_digest() -> str:
     """Digest of the generator."""
     code = b"".join((HERE / f"{name}.py").read_bytes() for name in ("sources", "generate", "families", "evaluate"))
+    code += (HERE / "kept_genes.txt").read_bytes()
     return hashlib.sha256(code).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """Read the public profiles and real cells that the lots are made from, on one set of genes.
 
-Everything is optional but the backbone (GSE181744): a source that is missing is not in the result, and the families that
-need it are skipped.
+Everything is optional but the backbone (GSE181744): a source that is missing is not in the result, and the families
+that need it are skipped.
 """
 
 from __future__ import annotations
@@ -26,34 +26,7 @@ ENDOTHELIAL_ARMS = ["V4", "V13", "V18"]
 MIN_RATE = 200.0  # CPM in any profile from which a gene is kept
 # Genes kept at any rate: common markers of tissues and blood, sex, cell cycle. Written down once, not read from the
 # product, so that a change of its panels does not change the lots.
-KEPT = """
-PLN LIPE GPD1
-CD3D CD3E CD3G CD2 TRAC TRBC1 TRBC2 CD27 CD4 CD8A CD8B CD7 CD5 CD6 CD28 IL7R LEF1 TCF7 CCR7 GNLY NKG7 KLRD1 KLRF1 PRF1
-CTSW SPON2 NCR1 NCR3 KLRB1 KLRC1 XCL1 XCL2 GZMA GZMB GZMH GZMK FGFBP2 FCGR3A CST7 CCL4 CCL5 TYROBP MS4A1 CD79B BANK1
-FCRLA TCL1A VPREB3 LINC00926 FCER2 CD22 CD37 BLK PAX5 MZB1 DERL3 TNFRSF17 JCHAIN POU2AF1 IGHG1 IGHA1 IGKC IGLC2 IGHM
-IGHD SDC1 XBP1 LYZ FCER1G LST1 AIF1 S100A8 S100A9 S100A12 CSF1R C1QA C1QB C1QC CD68 CD163 MRC1 CSF3R CYBB FCN1 CD1C
-CLEC9A CLEC10A LILRA4 CLEC4C IL3RA SHD LRRC26 SCT PTCRA IRF7 TPSAB1 TPSB2 CPA3 MS4A2 HDC SLC18A2 CLC GATA2 PPBP PF4
-GP9 ITGA2B TUBB1 CLEC1B GP1BA HBA1 HBA2 HBB HBD HBG1 HBG2 HBM HBE1 ALAS2 AHSP GYPA GYPB CA1 SLC4A1 SPINK2 AVP MPO PRTN3
-AZU1 ELANE KIT CD38 CD48 CD52 CD53 CD69 CD247 CORO1A LAPTM5 PTPRCAP ARHGDIB SRGN HCLS1 RAC2 PECAM1 CDH5 VWF CLDN5 EGFL7
-KDR FLT1 TIE1 TEK EMCN ESAM ERG SOX17 PLVAP RAMP2 ECSCR MMRN1 LYVE1 PROX1 EPCAM CDH1 KRT5 KRT6A KRT7 KRT8 KRT14 KRT15
-KRT17 KRT18 KRT19 KRT20 ELF3 ESRP1 CLDN3 CLDN4 CLDN7 TACSTD2 SFN PERP DSP MUC1 GRHL2 ST14 SPINT2 RAB25 SFTPC SFTPB SCGB1A1
-DES MYF5 MYOD1 MYOG MYF6 PAX7 PAX3 TNNT1 TNNT2 TNNT3 TNNI1 TNNI2 TNNC1 TNNC2 MYH1 MYH2 MYH3 MYH7 MYH8 MYL1 MYL2 MYL3
-MYL4 ACTA1 ACTC1 CKM CKB MB TTN NEB CHRNA1 CHRND CHRNG CDH15 MYMK MYMX CAV3 ENO3 TRIM63 RYR1 ACTN2 LDB3 MYBPC1 MYLPF
-ACTA2 MYH11 CNN1 TAGLN LMOD1 SYNPO2 DSTN MYLK RGS5 NOTCH3 PDGFRB CSPG4 KCNJ8 ABCC9 HIGD1B MCAM NDUFA4L2 COX4I2 RGS4
-SOX10 PLP1 MPZ S100B CDH19 ERBB3 FOXD3 NGFR GFAP MBP PMP22 PMP2 GAP43 NRXN1 L1CAM SOX2 SOX1 PAX6 NES DCX TUBB3 STMN2
-STMN4 ELAVL3 ELAVL4 MAP2 RBFOX3 SYP SNAP25 INA NEFL NEFM NEUROD1 NEUROG2 ASCL1 HES5 OLIG1 OLIG2 AQP4 FABP7 GFRA1 CHGA CHGB
-INS GCG SST PPY TTR ALB AFP APOA1 TF COL2A1 ACAN SOX9 COL9A1 COL9A2 COL9A3 COL11A1 COL11A2 COL10A1 MATN1 MATN3 MATN4
-CNMD HAPLN1 COMP CHAD SCRG1 SNORC FRZB CYTL1 RUNX2 SP7 BGLAP IBSP SPP1 ALPL DMP1 PHEX SOST MEPE PHOSPHO1 IFITM5 COL1A1
-COL1A2 COL3A1 COL5A1 COL5A2 COL6A1 COL6A2 COL6A3 COL12A1 COL14A1 SPARC DCN LUM BGN FBN1 FBLN1 FBLN2 FN1 POSTN TNC THBS1
-THBS2 CALD1 TPM1 TPM2 VIM LGALS1 S100A6 PDGFRA TWIST1 TWIST2 PRRX1 TCF21 TBX15 TBX5 PITX2 FOXF1 HOXA9 HOXC10 HOXB7
-HOXA11 HOXD10 HOXC6 HOXA5 HOXC8 HAND2 ADIPOQ PLIN1 PLIN4 FABP4 LEP CIDEC LPL PPARG CEBPA CFD LEPR CXCL12 KITLG GREM1 MFAP5
-PI16 DPP4 CD55 CLU TNXB APOD APOE CFH WT1 MSLN UPK3B KRT10 LRRN4 CALB2 POU5F1 NANOG LIN28A LIN28B DPPA4 TDGF1 ZFP42 L1TD1
-DNMT3B TERF1 SALL4 PRDM14 PMEL MLANA TYR TYRP1 DCT MITF PHOX2B TH DBH XIST RPS4Y1 DDX3Y KDM5D UTY EIF1AY USP9Y ZFY UBA7
-MKI67 TOP2A CCNB1 CCNB2 CDK1 TYMS MCM2 MCM5 PCNA UBE2C BIRC5 CENPF HMGB2 TUBB4B CD74 HLA-DRB1 HLA-DPA1 HLA-DPB1 HLA-DQA1
-HLA-DMA CIITA HLA-A HLA-B HLA-C HLA-E B2M IDO1 CD274 CXCL9 CXCL10 CXCL11 ICAM1 VCAM1 STAT1 IRF1 GBP1 GBP4 GBP5 WARS1 TAP1
-PSMB9 IL6 CXCL8 CCL2 TNFAIP3 SOD2 UCHL1 TGM2 LMCD1 QPRT CD44 CD9 CD63 CD81 ITGB1 ANPEP ALCAM CD146 MME CD200 NCAM1 CD24
-CD36 CD47 FAP MEG3 H19 IGF2 PEG3 DLK1 GAPDH ACTB CDKN1A CDKN2A LMNB1
-""".split()
+KEPT = (Path(__file__).with_name("kept_genes.txt")).read_text(encoding="utf-8").split()
 
 
 @dataclass
@@ -124,7 +97,7 @@ def _sum_by_symbol(table: pd.DataFrame, names: pd.Series | None = None) -> pd.Da
 
 
 def _geact(folder: Path) -> tuple[sp.csr_matrix, pd.Index, list[str]]:
-    """Counts of a GeACT file as cells x genes, its gene names and cell names."""
+    """Read the counts of a GeACT file as cells x genes, its gene names and cell names."""
     rows, names = [], []
     with gzip.open(folder / "counts.txt.gz", "rt") as file:
         cells = file.readline().rstrip("\n").split("\t")[1:]
@@ -136,7 +109,7 @@ def _geact(folder: Path) -> tuple[sp.csr_matrix, pd.Index, list[str]]:
 
 
 def _real_cells(data: Path, missing: list[str]) -> dict[str, tuple[sp.csr_matrix, pd.Index]]:
-    """Name of a kind -> counts and genes."""
+    """Read the counts and gene names of each kind of real cell."""
     import anndata
 
     out = {}
@@ -175,7 +148,7 @@ def _real_cells(data: Path, missing: list[str]) -> dict[str, tuple[sp.csr_matrix
             missing.append(folder)
             continue
         a = anndata.read_h5ad(data / folder / file)
-        names = a.var["symbol"] if "symbol" in a.var else a.var_names
+        names = a.var.get("symbol", a.var_names)
         split(prefix, sp.csr_matrix(a.X), _symbols(pd.Index(names)), a.obs[column])
     return out
 
@@ -187,14 +160,14 @@ def load(folder: Path) -> Sources | None:
     if data is None:
         return None
     listing = "".join(f"{p.name}{p.stat().st_size}" for p in sorted(data.rglob("*")) if p.is_file())
-    code = Path(__file__).read_bytes()
+    code = Path(__file__).read_bytes() + "".join(KEPT).encode()
     path = folder / f"sources-{hashlib.sha256(code + listing.encode()).hexdigest()[:16]}.pickle"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".part{os.getpid()}")
         part.write_bytes(pickle.dumps(_read(data)))
         part.rename(path)
-    return pickle.loads(path.read_bytes())  # noqa: S301  written by this function
+    return pickle.loads(path.read_bytes())  # written by this function
 
 
 def _read(data: Path) -> Sources:
@@ -283,7 +256,7 @@ def _bulk(data: Path, symbol: pd.Series, tables: dict, missing: list[str]) -> No
 
 
 def _overlays(data: Path, missing: list[str]) -> dict[str, pd.Series]:
-    """Published rates of single studies and of primary cell types, by gene."""
+    """Read published rates of single studies and of primary cell types, by gene."""
     out = {}
     path = data / "ucmsc_published_rates" / "rates.tsv"
     if path.exists():
