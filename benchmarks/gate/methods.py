@@ -92,8 +92,7 @@ class Gate:
             seed=seed,
             threads=threads,
         )
-        result.points, result.clusters = Z, clusters
-        return result
+        return SimpleNamespace(**vars(result), points=Z)
 
 
 def marker_counts(cells: Cells) -> tuple[np.ndarray, np.ndarray]:

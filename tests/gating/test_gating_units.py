@@ -25,12 +25,16 @@ def toy_features(x, tau=20e-6, kind=gate_panels.NEGATIVE):
     x = np.asarray(x, np.int32).reshape(len(x), -1)
     n = x.shape[1]
     return gate_panels.Features(
-        [f"g{i}" for i in range(n)],
-        np.full(n, kind),
-        np.full(n, tau),
-        x,
-        (x > 0).astype(np.int32),
-        np.ones(x.shape, bool),
+        names=[f"g{i}" for i in range(n)],
+        kind=np.full(n, kind),
+        tau=np.full(n, tau),
+        x=x,
+        distinct=(x > 0).astype(np.int32),
+        second=np.zeros_like(x),
+        tau_second=np.full(n, tau / 4),
+        genes=sp.csr_matrix(x),
+        feature_of=np.arange(n),
+        measured=np.ones(x.shape, bool),
     )
 
 

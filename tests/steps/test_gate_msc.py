@@ -136,7 +136,7 @@ def cells_of_lineage(lineage, n, *, depth, seed):
 def test_every_kind_with_a_panel_is_named_and_fails_unless_it_is_kin_of_msc(tmp_path, depth, number):
     lineages = panels.read_markers(gate_cases.MARKERS)[1]
     named = [i for i, x in lineages.items() if x["group"] != "state" and i != "STROMAL"]
-    kin = {"PERICYTE", "ADIPOCYTE", "OSTEOBLAST"}  # these share the markers of MSC: named, not failed
+    kin = {"PERICYTE", "ADIPOCYTE", "OSTEOBLAST", "CHONDROCYTE"}  # these share the markers of MSC: named, not failed
     assert kin | {"PLASMA_CELL", "MAST_CELL", "PLATELET", "ERYTHROID", "EPITHELIAL"} < set(named)
     assert {i for i in named if not lineages[i]["fails"]} == kin
     X, genes, kinds = toy_cells({"MSC": 500}, depth=depth)
@@ -160,6 +160,32 @@ def test_every_kind_with_a_panel_is_named_and_fails_unless_it_is_kin_of_msc(tmp_
         assert len(passed) > 30 or depth == 3000
         identity = obs["isct_identity"].astype(str).groupby(kinds).agg(lambda s: s.mode()[0])
         assert identity[named].to_dict() == {x: lineages[x]["name"] for x in named}
+
+
+def test_one_gene_or_soup_names_no_lineage(tmp_path):
+    lineages = panels.read_markers(gate_cases.MARKERS)[1]
+    alone = {x["genes"][0]: 3 * x["cpm"] for x in lineages.values() if x["fails"] and not x.get("ambient_prone")}
+    soup = {gene: 3000 for x in lineages.values() for gene in x.get("ambient_prone", [])}
+    assert len(alone) >= 13
+    assert {"HBB", "IGKC"} < set(soup)
+    X, genes, _ = toy_cells({"MSC": 400}, depth=8000)
+    rates = pd.Series(alone | soup) * 1e-6
+    own = np.random.default_rng(5).poisson(X.sum(axis=1, keepdims=True) * rates.to_numpy())
+    table = pd.DataFrame(np.hstack([X, own]), columns=[*genes, *rates.index]).T.groupby(level=0).sum().T
+    obs = run_gate(*write_case(tmp_path, table.to_numpy(), list(table.columns))).obs
+    assert not (obs["isct_call"] == "fail").any()
+    assert set(obs["isct_identity"]) <= {"MSC-like", "unresolved"}
+
+
+def test_population_without_stroma_and_without_a_panel_is_unexplained(tmp_path):
+    X, genes, kinds = toy_cells({"MSC": 570, "neural": 30})
+    result = run_gate(*write_case(tmp_path, X, genes))
+    by = result.obs["isct_identity"].astype(str).groupby(kinds)
+    assert (by.get_group("neural") == "unexplained").mean() >= 0.95
+    assert not (by.get_group("MSC") == "unexplained").any()
+    assert not (result.obs["isct_call"][kinds == "neural"] == "pass").any()
+    row = result.contaminants.set_index("identity").loc["unexplained"]
+    assert row["low"] <= 0.05 <= row["high"]
 
 
 def test_small_clusters_without_a_count_do_not_leave_a_pure_lot_open(tmp_path):

@@ -155,44 +155,77 @@ def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataF
 
     fails = lineage.any_fails | ((absent.any(axis=1) | (present & supported).any(axis=1)) & ~lineage.mixed & ~foreign)
     passes = complete & clear & ~fails & ~foreign & evidence.deep_enough
-    call = np.select([fails, passes], ["fail", "pass"], "indeterminate").astype(object)
 
-    reason = np.full(n_cells, "AMBIGUOUS", dtype=object)
-    starved = (positive < min_probability) & (expected < MIN_EXPECTED)
-    reason[starved.any(axis=1) | lineage.starved(negative, panel) | ~evidence.deep_enough] = "LOW_EXPOSURE"
-    if evidence.p_expressing is not None:
-        hidden = (evidence.p_expressing < min_probability) & (p < min_probability)
-        reason[hidden.any(axis=1)] = "HIDDEN_MIXTURE"
-    reason[foreign] = "CELL_UNRESOLVED"
+    unexplained = lineage.unexplained()
     unsupported = present & ~supported
-    reason[unsupported.any(axis=1)] = "LINEAGE_UNSUPPORTED"
+    induced = np.zeros(n_cells, bool)
     if "HLA-DR" in panel.negative:
         induced = unsupported[:, list(panel.negative).index("HLA-DR")] & lineage.has("INTERFERON_RESPONSE")
-        reason[induced] = "HLADR_INDUCED"
-    reason[lineage.mixed & (unsupported.any(axis=1) | absent.any(axis=1) | ~clear)] = "POOL_MIXED"
-    reason[clear_of_missing(positive, negative, min_probability) & ~complete & ~foreign] = "GENE_NOT_IN_REFERENCE"
-
-    for i, gene in reversed(list(enumerate(panel.positive))):
-        reason[fails & absent[:, i]] = f"MISSING_{panel.proteins[gene]}"
-    reason[lineage.any_fails] = ["LINEAGE_" + i for i in lineage.best_id[lineage.any_fails]]
+    hidden = np.zeros(n_cells, bool)
+    if evidence.p_expressing is not None:
+        hidden = ((evidence.p_expressing < min_probability) & (p < min_probability)).any(axis=1)
+    starved = ((positive < min_probability) & (expected < MIN_EXPECTED)).any(axis=1)
+    starved |= lineage.starved(negative, panel) | ~evidence.deep_enough
     backed = present & (lineage.best_supports(list(panel.negative)) | (supported & ~lineage.any_fails[:, None]))
-    for i, name in reversed(list(enumerate(panel.negative))):
-        reason[fails & backed[:, i]] = f"NEG_{name}"
-    reason[lineage.any_fails & lineage.ambiguous] = "POOL_MIXED"
-    remark = np.full(n_cells, "", dtype=object)
+    passes &= ~unexplained
+    call = np.select([fails, passes], ["fail", "pass"], "indeterminate").astype(object)
+    remark_of_type = lineage.stromal_type != ""
+    allowed = np.zeros(n_cells, bool)
     if panel.allowed:
         allowed = (groups[list(panel.allowed)] >= min_probability).any(axis=1).to_numpy()
-        remark[allowed & ~lineage.any_fails] = "CD34_ALLOWED_SVF"
-    kin = lineage.stromal_type != ""
-    remark[kin] = ["LINEAGE_" + i for i in lineage.stromal_type[kin]]
-    remark[evidence.doublet] = "DOUBLET_SUSPECT"
-    reason = np.where(call == "pass", remark, reason)
-    identity = np.where((call == "pass") & ~kin, "MSC-like", lineage.name())
+    reason = first_reason(
+        n_cells,
+        [  # in order of precedence: the first that holds is the cell's reason
+            (passes & evidence.doublet, "DOUBLET_SUSPECT"),
+            (passes & remark_of_type, coded(lineage.stromal_type)),
+            (passes & allowed, "CD34_ALLOWED_SVF"),
+            (passes, ""),
+            (lineage.any_fails & lineage.ambiguous, "POOL_MIXED"),
+            *((fails & backed[:, i], f"NEG_{name}") for i, name in enumerate(panel.negative)),
+            (lineage.any_fails, coded(lineage.best_id)),
+            *((fails & absent[:, i], f"MISSING_{panel.proteins[g]}") for i, g in enumerate(panel.positive)),
+            (unexplained, "UNEXPLAINED"),
+            (clear_of_missing(positive, negative, min_probability) & ~complete & ~foreign, "GENE_NOT_IN_REFERENCE"),
+            (lineage.mixed & (unsupported.any(axis=1) | absent.any(axis=1) | ~clear), "POOL_MIXED"),
+            (induced, "HLADR_INDUCED"),
+            (unsupported.any(axis=1), "LINEAGE_UNSUPPORTED"),
+            (foreign, "CELL_UNRESOLVED"),
+            (hidden, "HIDDEN_MIXTURE"),
+            (starved, "LOW_EXPOSURE"),
+            (np.ones(n_cells, bool), "AMBIGUOUS"),
+        ],
+    )
+    named = np.where(remark_of_type, lineage.name(), "MSC-like")
+    identity = np.select([call == "pass", (call == "fail") | unexplained], [named, lineage.name()], "unresolved")
     if not panel.verdict:
         open_ = ~lineage.any_fails
         call[open_], reason[open_] = "indeterminate", "SPECIES_NOT_COVERED"
-        identity = np.where(open_, lineage.name(), identity)
+        identity = np.where(open_ & ~unexplained, "unresolved", lineage.name())
     return pd.DataFrame({"call": call, "reason": reason, "identity": identity})
+
+
+def coded(ids: np.ndarray) -> np.ndarray:
+    """Reason codes of lineages, shape (n_cells,)."""
+    return np.array([f"LINEAGE_{i}" for i in ids], dtype=object)
+
+
+def first_reason(n_cells: int, evidence: list[tuple[np.ndarray, str | np.ndarray]]) -> np.ndarray:
+    """Give each cell the first reason that holds for it.
+
+    Parameters
+    ----------
+    n_cells
+        Cells.
+    evidence
+        Pairs of a mask (n_cells,) and a reason, or one reason a cell, in order of precedence.
+    """
+    reason = np.full(n_cells, "", dtype=object)
+    open_ = np.ones(n_cells, bool)
+    for mask, code in evidence:
+        rows = open_ & mask
+        reason[rows] = code if isinstance(code, str) else code[rows]
+        open_ &= ~mask
+    return reason
 
 
 def clear_of_missing(positive: np.ndarray, negative: np.ndarray, min_probability: float) -> np.ndarray:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mscape.gating import calibration, hidden_subset_bound, hidden_subset_test, intervals, pool_groups, posterior
 from mscape.gating.calls import CALLS, Evidence, call_cells
-from mscape.gating.lots import CRITERIA_COLUMNS, contaminant_table, judge_lot
+from mscape.gating.contaminants import contaminant_table
+from mscape.gating.lots import CRITERIA_COLUMNS, judge_lot
 from mscape.gating.options import GateOptions
 from mscape.gating.panels import (
     Features,

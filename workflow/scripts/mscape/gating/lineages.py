@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_ISOLATION = 3.0  # fewer than one in a thousand cells of a homogeneous culture lie farther from their neighbours
 MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
 STROMAL_TYPE_FOLD = 4.0  # times the rate of the lot's median cell from which a stromal kind is apart from the lot
+MATRIX_FOLD = 8.0  # times less collagen than the lot's stroma from which a population is none of it
+MIN_STROMA = 20  # cells by which the rate of the lot's stroma is known
+SURE = 0.99  # probability at which a cell is told against its neighbours
 MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
 
 
@@ -56,10 +59,19 @@ class Lineages:
         return (hit >= self.min_probability).any(axis=1)
 
     def _pooled(self, rows: np.ndarray, f: np.ndarray | int, least: np.ndarray | float = 0.0) -> np.ndarray:
-        """Probability by the pool alone that the rate of lineages is above their threshold, and above ``least``."""
-        e = self.evidence
-        threshold = np.maximum(least, background(e.features.tau[f], e.ambient[rows, f], e.rho[rows]))
-        return rate_above(e.pools.count[rows, f], e.pools.exposure[rows, f], e.pools.size[rows, f], threshold)
+        """Probability by the pool alone that the rate of lineages is above their threshold, and above ``least``.
+
+        Their genes without the strongest one must be above the threshold of their own too.
+        """
+        e, pools = self.evidence, self.evidence.pools
+        count, exposure, size = pools.count[rows, f], pools.exposure[rows, f], pools.size[rows, f]
+        rho, ambient = e.rho[rows], e.ambient[rows, f]
+        part = pools.second[rows, f] / np.maximum(pools.raw_count[rows, f], 1)
+        threshold = np.maximum(least, background(e.features.tau[f], ambient, rho))
+        second = background(e.features.tau_second[f], ambient * part, rho)
+        return np.minimum(
+            rate_above(count, exposure, size, threshold), rate_above(pools.second[rows, f], exposure, size, second)
+        )
 
     def _kin(self) -> np.ndarray:
         """Name the stromal kind of each cell: present, and at several times the rate of the lot's median cell; else "".
@@ -107,6 +119,32 @@ class Lineages:
         poor = own_too_few(x, n, rate, e.dispersion[:, f]) < MAX_POOR
         return isolated | (poor & (rate > 2 * e.features.tau[f]))
 
+    def without_matrix(self) -> np.ndarray:
+        """Find cells that lack the stroma's collagen matrix: the mark of a population that is no stroma.
+
+        The rate of the MATRIX genes is compared with their threshold, and with an eighth of what the lot's own stroma
+        shows: ambient RNA, whose fraction is rarely known, brings its collagens into every cell. The pool decides, unless
+        the cell's own counts contradict it.
+        """
+        e = self.evidence
+        if "MATRIX" not in self.ids:
+            return np.zeros(len(self.p), bool)
+        f = e.features.names.index("MATRIX")
+        x, n, pools = e.features.x[:, f], e.totals.astype(float), e.pools
+        stroma = (self.p[:, self.ids == "MATRIX"][:, 0] >= 0.5) & ~self.any_fails
+        rate = pd.Series(np.where(stroma, x / n, np.nan)).groupby(e.lots)
+        usual = rate.transform("median").where(rate.transform("count") >= MIN_STROMA, 0.0).to_numpy()
+        limit = background(np.maximum(e.features.tau[f], usual / MATRIX_FOLD), e.ambient[:, f], e.rho)
+        dispersion = np.maximum(e.dispersion[:, f], 0.1)
+        pooled = rate_above(pools.raw_count[:, f], pools.exposure[:, f], pools.size[:, f], limit, dispersion=dispersion)
+        own = rate_above(x, n, 1, limit, dispersion=dispersion)
+        low = 1 - self.min_probability
+        return ((pooled <= low) & (own < self.min_probability)) | (own <= 1 - SURE)
+
+    def unexplained(self) -> np.ndarray:
+        """Find cells that no panel names and that lack the stroma's collagen matrix."""
+        return self.without_matrix() & ~self.any_fails & (self.stromal_type == "")
+
     def starved(self, negative: np.ndarray, panel: Panel) -> np.ndarray:
         """Cells with a negative group left open because the pooled exposure is too small."""
         e = self.evidence
@@ -116,15 +154,13 @@ class Lineages:
         return (is_open & (least < MIN_EXPECTED)).any(axis=1)
 
     def name(self) -> np.ndarray:
-        """Name of each cell that is not called MSC-like."""
-        names = np.array([x.name for x in self.lineages], dtype=object)
+        """Name of each cell that fails: its lineage, its stromal type, stromal, unexplained, or unresolved."""
+        names = {x.id: x.name for x in self.lineages}
         out = np.full(len(self.p), "unresolved", dtype=object)
         out[self.has("STROMAL")] = "stromal"
-        kinds = [x for x in self.lineages if not x.fails and x.group == "stromal" and x.id != "STROMAL"]
-        for x in kinds:
-            out[self.has(x.id)] = x.name
-        for x in kinds:
-            out[self.stromal_type == x.id] = x.name
-        out[self.any_fails] = names[self.best][self.any_fails]
+        typed = self.stromal_type != ""
+        out[typed] = [names[i] for i in self.stromal_type[typed]]
+        out[self.unexplained()] = "unexplained"
+        out[self.any_fails] = [names[i] for i in self.best_id[self.any_fails]]
         out[self.ambiguous] = "unresolved"
         return out

@@ -233,30 +233,3 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
     if verdict == "inconclusive" and undecided.any():
         reason = calls["reason"][cells][undecided].mode().iloc[0]
     return row | {"verdict": verdict, "reason": reason}
-
-
-def contaminant_table(lots: pd.Series, calls: pd.DataFrame) -> pd.DataFrame:
-    """Count what each lot holds besides MSC-like cells, with Wilson intervals.
-
-    Parameters
-    ----------
-    lots
-        Lot of each cell.
-    calls
-        Columns ``call``, ``reason`` and ``identity``.
-
-    Returns
-    -------
-    Columns ``lot_id identity n_cells fraction low high call``. Cells that fail by their markers only are named
-    "stromal" or "unresolved". Cells that pass as MSC and look like another stromal kind are counted with their call;
-    indeterminate cells are not counted.
-    """
-    size = lots.value_counts()
-    kept = (calls["call"] == "fail") | (calls["call"] == "pass") & (calls["identity"] != "MSC-like")
-    found = calls.loc[kept, ["identity", "call"]].assign(lot_id=lots.to_numpy()[kept.to_numpy()])
-    table = found.groupby(["lot_id", "identity", "call"], observed=True).size().rename("n_cells").reset_index()
-    total = table["lot_id"].map(size).to_numpy(float)
-    low, high = wilson_interval(table["n_cells"].to_numpy(float), total)
-    table["fraction"], table["low"], table["high"] = table["n_cells"] / total, low, high
-    table = table.sort_values(["lot_id", "n_cells"], ascending=[True, False], kind="stable").reset_index(drop=True)
-    return table[["lot_id", "identity", "n_cells", "fraction", "low", "high", "call"]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 import yaml
 
 from mscape.data import yaml_file
@@ -15,14 +16,16 @@ from mscape.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import scipy.sparse as sp
-
 POSITIVE, NEGATIVE, LINEAGE = 0, 1, 2
+SECOND_SHARE = 0.25  # of a lineage's threshold, which its genes must reach without the strongest one
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """A panel of genes that tells a lineage; see ``lineages`` in ``resources/markers.yaml``."""
+    """A panel of genes that tells a lineage; see ``lineages`` in ``resources/markers.yaml``.
+
+    Genes of ``ambient_prone`` (haemoglobins, immunoglobulins) are frequent in ambient RNA and count as one gene.
+    """
 
     id: str
     name: str
@@ -32,6 +35,13 @@ class Lineage:
     fails: bool
     min_genes: int = 2
     supports: tuple[str, ...] = ()
+    ambient_prone: tuple[str, ...] = ()
+    second_cpm: float | None = None
+
+    @property
+    def threshold_without_strongest(self) -> float:
+        """CPM that the genes must reach without the strongest of them."""
+        return self.cpm * SECOND_SHARE if self.second_cpm is None else self.second_cpm
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,13 @@ class Features:
         Counts, shape (n_cells, n_features); a lineage has the sum of its genes.
     distinct
         Genes of the lineage with a count, shape (n_cells, n_features); 1 or 0 for a marker.
+    second
+        Counts of the lineage without its strongest gene in the cell, shape (n_cells, n_features); 0 for a marker.
+    tau_second
+        Threshold of the lineage without its strongest gene, as a fraction of all counts, shape (n_features,).
+    genes, feature_of
+        Counts of the single genes of the lineages, CSR, shape (n_cells, n_genes), and the feature that each belongs to,
+        in ascending order, shape (n_genes,). Ambient-prone genes of a lineage are one column.
     measured
         Is the marker (or enough of the lineage) in the feature table of the cell's library?
         Shape (n_cells, n_features).
@@ -86,18 +103,27 @@ class Features:
     tau: np.ndarray
     x: np.ndarray
     distinct: np.ndarray
+    second: np.ndarray
+    tau_second: np.ndarray
+    genes: sp.csr_matrix
+    feature_of: np.ndarray
     measured: np.ndarray
 
     def part(self, cells: np.ndarray, features: np.ndarray) -> Features:
         """Pick some cells and some features."""
         pick = np.ix_(cells, features)
+        kept = np.isin(self.feature_of, features)
         return Features(
-            [self.names[f] for f in features],
-            self.kind[features],
-            self.tau[features],
-            self.x[pick],
-            self.distinct[pick],
-            self.measured[pick],
+            names=[self.names[f] for f in features],
+            kind=self.kind[features],
+            tau=self.tau[features],
+            x=self.x[pick],
+            distinct=self.distinct[pick],
+            second=self.second[pick],
+            tau_second=self.tau_second[features],
+            genes=self.genes[cells][:, kept],
+            feature_of=np.searchsorted(features, self.feature_of[kept]),
+            measured=self.measured[pick],
         )
 
     def columns(self, names: Iterable[str]) -> list[int]:
@@ -220,6 +246,8 @@ def make_lineages(entries: Mapping[str, Mapping], *, organism: str) -> list[Line
             fails=bool(entry["fails"]),
             min_genes=int(entry.get("min_genes", 2)),
             supports=tuple(entry.get("supports") or ()),
+            ambient_prone=tuple(entry.get("ambient_prone") or ()),
+            second_cpm=None if entry.get("second_cpm") is None else float(entry["second_cpm"]),
         )
         for lineage_id, entry in entries.items()
         if entry.get(key)
@@ -260,25 +288,43 @@ def make_features(
         x.append(col)
         distinct.append((col > 0).astype(np.int32))
         there.append(measured[:, where[gene]] if gene in where else np.zeros(n_cells, bool))
+    second, tau_second = [np.zeros(n_cells, np.int32)] * len(names), [np.inf] * len(names)
+    single, feature_of = [], []
     for lineage in lineages:
-        found = [where[g] for g in lineage.genes if g in where]
-        total, seen, enough = (np.zeros(n_cells, np.int32) for _ in range(3))
-        for i in found:
-            col = column(i)
+        total, largest, seen, enough = (np.zeros(n_cells, np.int32) for _ in range(4))
+        for group in _independent(lineage, where):
+            col = sum((column(where[gene]) for gene in group), np.zeros(n_cells, np.int32))
             total += col
+            largest = np.maximum(largest, col)
             seen += col > 0
-            enough += measured[:, i]
+            enough += measured[:, [where[gene] for gene in group]].any(axis=1)
+            single.append(sp.csc_matrix(col[:, None]))
+            feature_of.append(len(names))
         names.append(lineage.id)
         kind.append(LINEAGE)
         tau.append(lineage.cpm * 1e-6)
+        tau_second.append(lineage.threshold_without_strongest * 1e-6)
         x.append(total)
+        second.append(total - largest)
         distinct.append(seen)
-        there.append(enough >= min(lineage.min_genes, len(lineage.genes)))
+        there.append(enough >= lineage.min_genes)
     return Features(
         names=names,
         kind=np.array(kind),
         tau=np.array(tau),
         x=np.column_stack(x),
         distinct=np.column_stack(distinct),
+        second=np.column_stack(second),
+        tau_second=np.array(tau_second),
+        genes=sp.hstack(single, format="csr") if single else sp.csr_matrix((n_cells, 0), dtype=np.int32),
+        feature_of=np.array(feature_of, dtype=int),
         measured=np.column_stack(there),
     )
+
+
+def _independent(lineage: Lineage, known: Mapping[str, int]) -> list[list[str]]:
+    """Group the genes of a lineage that are in the data: each by itself, the ambient-prone ones together."""
+    genes = [gene for gene in lineage.genes if gene in known]
+    groups = [[gene] for gene in genes if gene not in lineage.ambient_prone]
+    together = [gene for gene in genes if gene in lineage.ambient_prone]
+    return [*groups, together] if together else groups

@@ -102,7 +102,7 @@ def split_pools_by_lineage(
     pools, _ = pool(
         points[changed], new[changed], totals[changed], part, thresholds[np.ix_(changed, markers)], **pooling
     )
-    for name in ("count", "exposure", "size", "raw_count", "carrier_fraction", "local_count"):
+    for name in ("count", "exposure", "size", "raw_count", "second", "carrier_fraction", "local_count"):
         getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
     within = dispersion_within(evidence.features, totals, new, default=dispersion)[new]
     evidence.dispersion[:, markers] = within[:, markers]

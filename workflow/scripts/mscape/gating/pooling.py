@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 
 from mscape.backends import active
 from mscape.gating.panels import LINEAGE, NEGATIVE, POSITIVE
@@ -38,6 +39,9 @@ class Pools:
         Number of cells.
     raw_count
         Pooled count without the bound.
+    second
+        Pooled count of a lineage without the gene that is strongest in the pool, each gene of a cell bounded as above;
+        0 for a marker.
     carrier_fraction
         Estimated share of the pool's cells that carry the marker (1 where it cannot be told); lineages only.
     local_count
@@ -51,6 +55,7 @@ class Pools:
     exposure: np.ndarray
     size: np.ndarray
     raw_count: np.ndarray
+    second: np.ndarray
     carrier_fraction: np.ndarray
     local_count: np.ndarray
     local_exposure: np.ndarray
@@ -168,11 +173,12 @@ def pool(
     cap = np.maximum(2, np.ceil(4 * totals[:, None] * np.maximum(thresholds, features.tau))).astype(np.int32)
     capped = np.minimum(features.x, cap).T.copy()
     plain = features.x.T.copy()
+    genes = _bounded_genes(features, totals)
     wanted = {POSITIVE: exposure_positive, NEGATIVE: exposure_negative, LINEAGE: exposure_lineage}
     need = np.array([wanted[kind] for kind in features.kind]) / features.tau
     out = {
         name: np.zeros((n_cells, n_features), np.float32)
-        for name in ("count", "exposure", "size", "raw_count", "local_count")
+        for name in ("count", "exposure", "size", "raw_count", "second", "local_count")
     }
     out["carrier_fraction"] = np.ones((n_cells, n_features), np.float32)
     local_exposure = np.zeros(n_cells)
@@ -194,7 +200,7 @@ def pool(
             close = index[:, 1 : N_NEAR + 1]
             nearest[cells, : close.shape[1]] = close
             reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
-            _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbors, out)
+            _pool_rows(cells, index, totals, features, capped, plain, genes, need, min_neighbors, out)
 
     with ThreadPoolExecutor(threads) as pool_of_threads:  # each leaf fills rows of its own
         list(pool_of_threads.map(fill, range(len(leaves))))
@@ -202,7 +208,7 @@ def pool(
     return Pools(**out, local_exposure=local_exposure, isolation=isolation), leaf
 
 
-def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbors, out) -> None:
+def _pool_rows(cells, index, totals, features, capped, plain, genes, need, min_neighbors, out) -> None:
     """Fill the statistics of some cells from their sorted neighbours ``index`` (the cell itself first)."""
     reach = np.cumsum(totals[index], axis=1)
     rows, width = np.arange(len(cells)), index.shape[1]
@@ -225,6 +231,33 @@ def _pool_rows(cells, index, totals, features, capped, plain, need, min_neighbor
             if features.kind[f] == LINEAGE:
                 pairs = np.einsum("ij,ij->i", raw, raw - 1.0)
                 out["carrier_fraction"][cells, f] = mixing_share(total, pairs, exposure, square)
+        lineages = np.intersect1d(np.flatnonzero(need == wanted), features.feature_of)
+        if len(lineages):
+            out["second"][np.ix_(cells, lineages)] = _without_strongest(
+                use, inside, genes, features.feature_of, lineages
+            )
+
+
+def _bounded_genes(features: Features, totals: np.ndarray) -> sp.csr_matrix:
+    """Bound the counts of single genes by four times what a cell at the threshold without one gene shows."""
+    genes = features.genes.copy()
+    rows = np.repeat(np.arange(genes.shape[0]), np.diff(genes.indptr))
+    expected = totals[rows] * features.tau_second[features.feature_of[genes.indices]]
+    genes.data = np.minimum(genes.data, np.maximum(2, np.ceil(4 * expected))).astype(np.int32)
+    return genes
+
+
+def _without_strongest(use, inside, genes, feature_of, lineages) -> np.ndarray:
+    """Pooled count of some lineages without the gene that is strongest in the pool, shape (n_pools, n_lineages)."""
+    n_pools, width = use.shape
+    members = sp.csr_matrix(
+        (inside.ravel().astype(np.int32), use.ravel(), np.arange(0, n_pools * width + 1, width)),
+        shape=(n_pools, genes.shape[0]),
+    )
+    columns = np.flatnonzero(np.isin(feature_of, lineages))
+    pooled = (members @ genes[:, columns]).toarray()
+    start = np.searchsorted(feature_of[columns], lineages)
+    return np.add.reduceat(pooled, start, axis=1) - np.maximum.reduceat(pooled, start, axis=1)
 
 
 def mixing_share(count, pairs, exposure, square, *, dispersion: float = 0.5) -> np.ndarray:

@@ -124,13 +124,44 @@ def marker_probabilities(
             rest = np.where(pools.size[:, f] > 1, (pools.raw_count[:, f] - x + 1) / others, 0)
             p = _own_negative(p, x, n, np.maximum(added + 0.1 * tau, rest), tau, added, min_count=2)
         elif features.kind[f] == LINEAGE:
-            rest = np.where(pools.size[:, f] > 1, (pools.raw_count[:, f] - x + 1) / others, 0)
-            p = _own_of_mixed(p, x, n, pools.raw_count[:, f] / exposure, pools.carrier_fraction[:, f], size, tau, added)
-            enough = features.distinct[:, f] >= 2
-            own = _own_negative(p, x, n, np.maximum(added + 0.1 * tau, rest), tau, added, min_count=3)
-            p = np.where(enough, own, p)
+            share = pools.carrier_fraction[:, f]
+            p = _lineage(p, x, n, pools.raw_count[:, f], exposure, size, share, tau, added, min_count=3)
+            p = np.minimum(p, _second_gene(f, features, n, pools, rho, ambient, dispersion))
         out[:, f] = np.where(features.measured[:, f], p, np.nan)
     return out
+
+
+def _second_gene(f, features, n, pools, rho, ambient, dispersion) -> np.ndarray:
+    """Judge a lineage without its strongest gene, so that no gene speaks alone."""
+    x, tau, count = features.second[:, f], features.tau_second[f], pools.second[:, f]
+    exposure, size = pools.exposure[:, f], pools.size[:, f]
+    theirs = ambient[:, f] * count / np.maximum(pools.raw_count[:, f], 1)  # their part of the lineage's ambient RNA
+    p = rate_above(count, exposure, size, background(tau, theirs, rho), dispersion=np.maximum(dispersion[:, f], 0.1))
+    return _lineage(p, x, n, count, exposure, size, pools.carrier_fraction[:, f], tau, rho * theirs, min_count=1)
+
+
+def _lineage(p, x, n, pooled, exposure, size, share, tau, added, *, min_count) -> np.ndarray:
+    """Judge a cell of a lineage by its own counts beside those of its pool.
+
+    Parameters
+    ----------
+    p
+        Probability by the pool.
+    x, n
+        The cell's own counts of the lineage, and its total.
+    pooled, exposure, size
+        Counts and totals of the pool, the cell included, and its number of cells.
+    share
+        Share of the pool's cells that carry the lineage.
+    tau, added
+        Threshold, and the rate that ambient RNA adds.
+    min_count
+        Counts from which the cell's own counts can raise the probability.
+    """
+    others = np.maximum(exposure - n, 1)
+    rest = np.where(size > 1, (pooled - x + 1) / others, 0)
+    p = _own_of_mixed(p, x, n, pooled / exposure, share, size, tau, added)
+    return _own_negative(p, x, n, np.maximum(added + 0.1 * tau, rest), tau, added, min_count=min_count)
 
 
 def _own_positive(p, x, n, neighbour_rate, tau, added) -> np.ndarray:

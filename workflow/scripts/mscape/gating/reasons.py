@@ -52,11 +52,17 @@ class Reason(StrEnum):
     )
     LINEAGE = (
         "LINEAGE",
-        "genes of this lineage are present, which is no MSC whatever its ISCT markers say; of a mural cell, adipocyte "
-        "or osteoblast that passes, a remark",
+        "genes of this lineage are present, which is no MSC whatever its ISCT markers say; of a mural cell, adipocyte, "
+        "osteoblast or chondrocyte that passes, a remark",
         "Too many cells carry the genes of another lineage ({name}).",
         "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
         True,
+    )
+    UNEXPLAINED = (
+        "UNEXPLAINED",
+        "no panel names the cell, and it lacks the collagen matrix of the lot's stroma",
+        "Too many cells lack the collagen matrix of stroma, and no panel names them.",
+        "Look at the marker genes of their cluster to name them; authenticate the culture by STR profiling.",
     )
     LINEAGE_UNSUPPORTED = (
         "LINEAGE_UNSUPPORTED",
