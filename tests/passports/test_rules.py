@@ -159,6 +159,15 @@ def test_purity_follows_the_interval(settings):
     assert judge(0, 20) == WARN  # none of 20 leaves room for 16 %
 
 
+def test_cells_that_fit_no_panel_count_against_purity_and_are_said(settings):
+    table = pd.DataFrame({"identity": ["T cell", "unexplained"], "n_cells": [2, 20], "call": ["fail", "unexplained"]})
+    found = quality_rules.judge_purity(evidence(400, contaminants=table), settings)
+    assert found.value == pytest.approx(22 / 400)
+    assert found.verdict == WARN
+    assert "or fit none (T cell 0.5%)" in found.reason
+    assert "5.0% (3.3% to 7.6%) fit no lineage panel" in found.reason
+
+
 def test_depth_has_three_answers(settings):
     for depth, expected in ((8000, PASS), (3000, WARN), (500, NOT_ASSESSABLE)):
         own = evidence()

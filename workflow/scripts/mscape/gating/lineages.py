@@ -123,8 +123,8 @@ class Lineages:
         """Find cells that lack the stroma's collagen matrix: the mark of a population that is no stroma.
 
         The rate of the MATRIX genes is compared with their threshold, and with an eighth of what the lot's own stroma
-        shows: ambient RNA, whose fraction is rarely known, brings its collagens into every cell. The pool decides, unless
-        the cell's own counts contradict it.
+        shows: ambient RNA, whose fraction is rarely known, brings its collagens into every cell. The pool decides,
+        unless the cell's own counts contradict it.
         """
         e = self.evidence
         if "MATRIX" not in self.ids:

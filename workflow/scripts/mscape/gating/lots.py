@@ -9,7 +9,6 @@ import pandas as pd
 
 from mscape.gating.intervals import bootstrap_fraction, borrow_from_lot, min_detectable_fraction, verdict_of
 from mscape.gating.lineages import MIN_EXPECTED
-from mscape.stats import wilson_interval
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence

@@ -25,7 +25,7 @@ from mscape.stats import wilson_interval
 
 
 def judge_purity(evidence: Evidence, settings: dict) -> Finding:
-    """Share of cells of a foreign lineage."""
+    """Share of cells of a foreign lineage, or of a population that no panel names and that is unlike stroma."""
     n = len(evidence.cells)
     limit = f"at most {settings['max_contaminants']:.0%}; fails above {settings['fail_contaminants']:.0%}"
     if n == 0:
@@ -35,13 +35,17 @@ def judge_purity(evidence: Evidence, settings: dict) -> Finding:
         return Finding(
             NOT_ASSESSABLE, Reason.SPECIES_NOT_COVERED.lot, threshold=limit, next_action=ACTIONS["species"], n=n
         )
-    named = evidence.named
-    foreign = int(named["n_cells"].sum())
+    named, unexplained = evidence.named, evidence.unexplained
+    foreign = int(named["n_cells"].sum()) + unexplained
     low, high = (float(x) for x in wilson_interval(foreign, n))
     which = ", ".join(f"{row.identity} {row.n_cells / n:.1%}" for row in named.head(3).itertuples())
     reason = f"{say_share(foreign / n, low, high)} of cells belong to another lineage" + (
-        f" ({which})." if which else "."
+        " or fit none" if unexplained else ""
     )
+    reason += f" ({which})." if which else "."
+    if unexplained:
+        alone = say_share(unexplained / n, *(float(x) for x in wilson_interval(unexplained, n)))
+        reason += f" {alone} fit no lineage panel and lack the collagen matrix of stroma."
     if low > settings["fail_contaminants"]:
         verdict, action = FAIL, ACTIONS["contaminated"]
     elif foreign / n > settings["max_contaminants"]:

@@ -24,6 +24,7 @@ SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
 DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
 PANEL_LIMITS = {"min_positive": 0.95, "max_negative": 0.02}  # ISCT 2006, doi:10.1080/14653240600855905
 UNNAMED = ("unresolved", "stromal", "MSC-like")
+UNEXPLAINED = "unexplained"
 VERDICT_RULE = (
     "FAIL if the phenotype or the purity fails; else NOT ASSESSABLE if one of them cannot be judged; else WARN if one "
     "of them is open or an attribute of the data's quality warns; else PASS. Signature scores and cycling describe the "
@@ -89,6 +90,12 @@ class Evidence:
         """Rows of the contaminants that fail and have a name."""
         rows = self.contaminants
         return rows[~rows["identity"].isin(UNNAMED) & (rows["call"] == "fail")]
+
+    @property
+    def unexplained(self) -> int:
+        """Number of cells that no panel names and that lack the stroma's matrix."""
+        rows = self.contaminants
+        return int(rows.loc[rows["call"] == UNEXPLAINED, "n_cells"].sum())
 
     @property
     def msc(self) -> pd.DataFrame:
