@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata import AnnData
 
 from mscape.backends import active
-from mscape.clustering import gap_test, leiden_stability, resampling
-from mscape.embedding import highly_variable_genes
+from mscape.clustering import annotations, gap_test, heterogeneity, leiden_stability, resampling, trajectory
+from mscape.data import counts
+from mscape.embedding import cell_cycle, highly_variable_genes, integration
+
+if TYPE_CHECKING:
+    from mscape.clustering.options import ClusterOptions
+    from mscape.data.counts import Source
+    from mscape.genes.registry import Markers
 
 logger = logging.getLogger(__name__)
 
@@ -172,3 +182,115 @@ def read_values(
     own, few = (sp.vstack(column, format="csr") for column in zip(*parts, strict=True))
     own.sort_indices()
     return own, few
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of a dataset.
+
+    Attributes
+    ----------
+    cells
+        Without counts: ``obs["leiden"]``, ``leiden_stable``, ``dpt_pseudotime``, and what was done in
+        ``uns["mscape"]["cluster_cells"]``.
+    stability, resolutions, paga, heterogeneity
+        Tables of the stage.
+    """
+
+    cells: AnnData
+    stability: pd.DataFrame
+    resolutions: pd.DataFrame
+    paga: pd.DataFrame
+    heterogeneity: pd.DataFrame
+
+
+def cluster_dataset(
+    source: Source, light: AnnData, options: ClusterOptions, *, markers: Markers, organism: str = "human", seed: int = 0
+) -> Clusters:
+    """Cluster embedded cells at the resolution that resampling supports, and say how stable each cluster is.
+
+    Parameters
+    ----------
+    source
+        Counts of all cells.
+    light
+        Embedding of the cells to cluster (:func:`mscape.embedding.embed.embed_dataset`).
+    options
+        Settings.
+    markers
+        Registry: the cell-cycle sets.
+    organism
+        Species whose symbols the counts bear.
+    seed
+        Of resamples and Leiden.
+    """
+    embedded = light.uns["mscape"]["embed_cells"]
+    obs = counts.read_obs(source)
+    keep = obs.index.isin(light.obs_names)
+    obs = obs.loc[light.obs_names]
+    var = counts.read_var(source)
+    batch_key = str(embedded["batch_key"])
+    batch = pd.factorize(obs[batch_key].astype(str), sort=True)[0] if batch_key else np.zeros(len(obs), dtype=int)
+
+    hvg = np.asarray(embedded["highly_variable_genes"]).astype(str)
+    sets, members = cell_cycle.find_sets(markers.signatures, var, organism=organism)
+    totals = obs["total_counts"].to_numpy(dtype=float)
+    valued = np.zeros(len(obs), dtype=bool)
+    valued[np.random.default_rng(seed).permutation(len(obs))[:MAX_VALUED]] = True
+    values, cycle_values = read_values(source, hvg, sets.astype(str), cells=keep, valued=valued, totals=totals)
+    scores = cell_cycle.cycle_scores(cycle_values, members)
+
+    use_rep = str(embedded["use_rep"])
+    data = gap_test.make_data(
+        light.obsm[use_rep],
+        batch,
+        values=values,
+        valued=np.flatnonzero(valued),
+        seed=seed,
+        min_cells=options.min_cluster_cells,
+        min_markers=options.min_markers,
+    )
+    connect = functools.partial(
+        integration.connect_cells,
+        method=str(embedded["method"]),
+        n_neighbors=int(light.uns["neighbors"]["params"]["n_neighbors"]),
+        seed=seed,
+    )
+    clusters, overlap, table, record = cluster_cells(
+        leiden_stability.make_graph(light.obsp["connectivities"]),
+        data,
+        connect,
+        engine=options.engine,
+        resolution=options.resolution,
+        resolutions=tuple(options.resolutions),
+        n_boot=options.n_boot,
+        max_boot_cells=options.max_boot_cells,
+        seed=seed,
+    )
+    cycling = annotations.find_cycling(data, clusters, scores)
+    described = annotations.describe_clusters(
+        clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=options.min_jaccard
+    )
+    logger.info("%s", record["reason"])
+    for note in (record["notes"], *described["reason"]):
+        if note:
+            logger.info("%s", note)
+
+    names = [str(c) for c in range(record["n_clusters"])]
+    leiden = pd.Series(pd.Categorical(clusters.astype(str), categories=names), index=light.obs_names)
+    paths = trajectory.connect_clusters(light, leiden)
+    times, record["pseudotime"] = trajectory.pseudotime(
+        light, leiden, paths, use_rep=use_rep, root=options.root, seed=seed
+    )
+    logger.info("%s", record["pseudotime"])
+    lots = heterogeneity.describe_lots(light.obsm["X_pca"].astype(float), clusters, scores, obs, seed=seed)
+    columns = {"leiden": leiden, "leiden_stable": described["stable"].to_numpy()[clusters], "dpt_pseudotime": times}
+    result = AnnData(obs=pd.DataFrame(columns, index=light.obs_names))
+    record |= {"cells": str(embedded["cells"]), "cells_reason": str(embedded["reason"]), "seed": seed}
+    settings = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(options).items()
+        if value is not None
+    }
+    result.uns["mscape"] = {"cluster_cells": record | {"settings": settings}}
+    return Clusters(result, described, table, paths, lots)

@@ -19,6 +19,7 @@ from mscape.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
     import h5py
     from anndata import AnnData
 

@@ -1,6 +1,5 @@
 """JSON schemas: read one, list the faults of a value, fill in defaults."""
 
-
 from __future__ import annotations
 
 import copy
@@ -8,15 +7,12 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from jsonschema import Draft202012Validator
 
 from mscape.data import yaml_file
-from mscape.errors import UserError
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
-
 
 
 def list_faults(value: object, schema: dict) -> list[str]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from mscape.embedding import highly_variable_genes, integration, pca_neighbors
+from mscape.data import counts
+from mscape.embedding import cell_cycle, highly_variable_genes, integration, pca_neighbors
+from mscape.errors import UserError
+from mscape.genes import registry
 from mscape.genes.names import resolve_genes
+
+if TYPE_CHECKING:
+    from mscape.data.counts import Source
+    from mscape.embedding.options import EmbedOptions
+    from mscape.genes.registry import Markers
 
 logger = logging.getLogger(__name__)
 
@@ -162,3 +171,111 @@ def hvg_groups(obs: pd.DataFrame, batch_key: str | None) -> np.ndarray:
     batch = obs[batch_key].astype(str)
     size = batch.map(batch.value_counts())
     return pd.factorize(batch.where(size >= highly_variable_genes.MIN_BATCH, "pooled"), sort=True)[0]
+
+
+def embed_dataset(
+    source: Source,
+    options: EmbedOptions,
+    *,
+    calls: pd.Series | None = None,
+    cells: str = "msc",
+    min_cells: int = 50,
+    markers: Markers,
+    organism: str = "human",
+    seed: int = 0,
+    threads: int = 1,
+) -> AnnData:
+    """Embed all cells without the gate's genes, or those that the gate calls MSC.
+
+    Parameters
+    ----------
+    source
+        Counts of all cells; ``obs`` with batches, ``varm["measured"]`` where samples differ in their genes.
+    options
+        Settings.
+    calls
+        ``isct_call`` of every cell: the MSC are embedded, with batches integrated where they show. None before the
+        gate: all cells are, as they are, without the genes that the gate judges by.
+    cells, min_cells
+        See :func:`choose_cells`.
+    markers
+        Registry: the gate's genes and the cell-cycle sets.
+    organism
+        Species whose symbols the counts bear.
+    seed, threads
+        Of Harmony and of the search; no result depends on the threads.
+
+    Returns
+    -------
+    Without counts: ``obsm["X_pca"]`` and the integrated components, ``obsp["distances"]``, ``obsp["connectivities"]``,
+    ``uns["neighbors"]``, and what was done in ``uns["mscape"]["embed_cells"]``.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If fewer than three genes vary among those that every sample measured.
+    """
+    scope = "all" if calls is None else "msc"
+    obs, shell = counts.read_obs(source), counts.read_light(source, obs=[])
+    keep, which, reason = choose_cells(calls, len(obs), cells=cells, min_cells=min_cells)
+    obs = obs[keep]
+
+    batch_key, batch_reason = integration.choose_batch(obs, batch_key=options.batch_key)
+    left_out = named(registry.all_marker_genes(markers), shell.var) if scope == "all" else set()
+    allowed, numbers = allowed_genes(shell.var, shell.varm.get("measured"), left_out)
+    groups = hvg_groups(obs, batch_key)
+    mean, variance, _, totals = highly_variable_genes.gene_moments(source, cells=keep, groups=groups)
+    chosen = np.zeros(len(allowed), dtype=bool)
+    names = shell.var_names.to_numpy().astype(str)
+    chosen[allowed] = highly_variable_genes.variable_genes(
+        mean[:, allowed], variance[:, allowed], names[allowed], n_hvg=options.n_hvg
+    )
+    if chosen.sum() < 3:
+        msg = (
+            f"Only {chosen.sum()} genes vary among those that every sample measured ({allowed.sum()} of {len(names)} "
+            "genes). Check that the samples use the same gene names."
+        )
+        raise UserError(msg)
+    hvg = names[chosen]
+    components, variance_ratio = pca_neighbors.principal_components(
+        source, hvg, cells=keep, totals=totals, n_pcs=options.n_pcs
+    )
+    shares = (np.nan, np.nan)
+    if options.regress_cell_cycle:
+        columns, members = cell_cycle.find_sets(markers.signatures, shell.var, organism=organism)
+        values = highly_variable_genes.log_columns(source, columns, cells=keep, totals=totals)
+        scores = cell_cycle.cycle_scores(values, members)
+        before, components = components, np.round(cell_cycle.without_cycle(components, scores), 4).astype(np.float32)
+        shares = tuple(cell_cycle.explained(rep, scores) for rep in (before, components))
+    method = "none" if scope == "all" else options.method
+    adata = AnnData(obs=obs, obsm={"X_pca": components})
+    if method == "scvi":
+        raw = counts.read_genes(source, list(hvg)).tocsr()[keep]
+        adata = AnnData(obs=obs, var=pd.DataFrame(index=hvg), obsm=dict(adata.obsm), layers={"counts": raw})
+    record = embed_cells(
+        adata,
+        method=method,
+        batch_key=batch_key,
+        n_neighbors=options.n_neighbors,
+        min_mixing=options.min_mixing,
+        max_exact_cells=options.max_exact_cells,
+        seed=seed,
+        threads=threads,
+    )
+    if scope == "all":
+        record["reason"] = "the gate looks at cells as they are: batches are not integrated in this scope"
+    record |= {"batch_key": batch_key or "", "batch_reason": batch_reason, "integration_reason": record["reason"]}
+    record |= {"scope": scope, "cells": which, "reason": reason, "n_hvg": int(chosen.sum()), "seed": seed} | numbers
+    record |= {
+        "highly_variable_genes": hvg,
+        "regress_cell_cycle": options.regress_cell_cycle,
+        "cycle_before": shares[0],
+        "cycle_after": shares[1],
+        "pca_variance": variance_ratio,
+    }
+    for key in ("reason", "batch_reason", "integration_reason", "warning"):
+        if record[key]:
+            logger.info("%s: %s", key, record[key])
+    light = AnnData(obs=pd.DataFrame(index=obs.index), obsm=dict(adata.obsm), obsp=dict(adata.obsp))
+    light.uns = {"neighbors": adata.uns["neighbors"], "mscape": {"embed_cells": record}}
+    return light

@@ -9,12 +9,17 @@ two lineages in one sample; a pure culture does not tell its ambient share.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.special
 
 from mscape.data import counts, yaml_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mscape.data.counts import Source
 
 MIN_CELLS = 10  # of a lineage, to count as present
 MIN_EXPECTED = 50.0  # counts that would be seen if all RNA were ambient
@@ -86,13 +91,13 @@ def estimate_ambient(panels: dict[str, np.ndarray], groups: dict[str, str], tota
 
 
 def measure_ambient(
-    path: str, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: Path
+    source: Source, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: str | Path
 ) -> Ambient:
     """Estimate the ambient share from the lineage panels of the marker file."""
     if organism != "human":
         return Ambient(fraction=np.nan, source="not assessable: lineage panels are for human cells")
     all_lineages = yaml_file.read(markers)["lineages"]
-    there = set(counts.read_var(path).index)
+    there = set(counts.read_var(source).index)
     lineages = {
         name: [gene for gene in panel["genes"] if gene in there]
         for name, panel in all_lineages.items()
@@ -102,7 +107,7 @@ def measure_ambient(
     if not lineages or not len(passed):
         return Ambient(fraction=np.nan, source="not assessable: no lineage genes in the feature table")
     wanted = sorted({gene for genes in lineages.values() for gene in genes})
-    matrix = counts.read_genes(path, wanted)[passed]
+    matrix = counts.read_genes(source, wanted)[passed]
     place = {gene: number for number, gene in enumerate(wanted)}
     panels = {
         name: np.asarray(matrix[:, [place[gene] for gene in genes]].sum(axis=1)).ravel()

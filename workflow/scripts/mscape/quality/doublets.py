@@ -21,6 +21,8 @@ from mscape.stats import leading_vectors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mscape.data.counts import Source
+
 MIN_CELLS = 100  # below, a sample has too few neighbours to tell doublets from rare cells
 PER_THOUSAND = 0.008  # doublets per 1,000 cells recovered, as the manual of droplet kits states
 MAX_RATE = 0.25
@@ -290,7 +292,7 @@ def _spans(n_rows: int) -> Iterator[tuple[int, int]]:
 
 
 def score_doublets(
-    path: str, passed: np.ndarray, totals: np.ndarray, settings: dict, *, seed: int
+    source: Source, passed: np.ndarray, totals: np.ndarray, settings: dict, *, seed: int
 ) -> tuple[Doublets | None, str]:
     """Score the cells that pass; return the scores, or None and the reason.
 
@@ -298,8 +300,8 @@ def score_doublets(
 
     Parameters
     ----------
-    path
-        raw.h5ad of the sample.
+    source
+        Raw counts of the sample.
     passed
         Positions of the cells that pass, ascending.
     totals
@@ -309,12 +311,12 @@ def score_doublets(
     """
     if len(passed) < MIN_CELLS:
         return None, f"{len(passed)} cells are fewer than the {MIN_CELLS} that it takes"
-    names = count_blocks.read_var(path).index
+    names = count_blocks.read_var(source).index
     keep = np.zeros(len(totals), dtype=bool)
     keep[passed] = True
-    kept = (block[keep[start:stop]] for start, stop, block in count_blocks.blocks(path))
+    kept = (block[keep[start:stop]] for start, stop, block in count_blocks.blocks(source))
     genes = choose_genes(kept, totals[passed], len(names))
-    kept = [block[keep[start:stop]] for start, stop, block in count_blocks.blocks(path, genes=names[genes])]
+    kept = [block[keep[start:stop]] for start, stop, block in count_blocks.blocks(source, genes=names[genes])]
     found = score_cells(
         sp.vstack(kept, format="csr"), totals[passed], expected_rate=settings["doublet_rate"], seed=seed
     )

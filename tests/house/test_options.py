@@ -1,0 +1,28 @@
+"""The options of each room are the keys and defaults of its config section, and nothing else."""
+
+import dataclasses
+import importlib
+
+import pytest
+
+from mscape import paths
+from mscape.data.schema import fill_defaults, load_schema
+
+OPTIONS = {
+    "qc": "quality.options.QcOptions",
+    "embed": "embedding.options.EmbedOptions",
+    "gate": "gating.options.GateOptions",
+    "cluster": "clustering.options.ClusterOptions",
+    "score": "scoring.options.ScoreOptions",
+    "compare": "comparison.options.CompareOptions",
+    "passport": "passports.options.PassportOptions",
+}
+
+
+@pytest.mark.parametrize("section", OPTIONS)
+def test_options_equal_the_schema_of_their_section(section):
+    module, _, name = OPTIONS[section].rpartition(".")
+    options = dataclasses.asdict(getattr(importlib.import_module(f"mscape.{module}"), name)())
+    schema = load_schema(paths.schema("config.schema.yaml"))
+    stated = fill_defaults({}, schema["$defs"][section], schema)
+    assert {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()} == stated
