@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import yaml
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe
 
 
-def read(path: Path) -> object:
+def read(path: str | Path) -> object:
     """Read a file.
 
     Raises
@@ -24,4 +21,4 @@ def read(path: Path) -> object:
     yaml.YAMLError
         If it is not YAML.
     """
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_LOADER)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 FEW = 10_000  # cells up to which a map takes more epochs, as in scanpy
 
 
-def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, seed: int = 0) -> np.ndarray:
+def layout(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, seed: int = 0) -> np.ndarray:
     """Map a neighbour graph to the plane by UMAP with a fixed seed (McInnes 2018, arXiv:1802.03426).
 
     The map starts from the first two components, which keeps the large-scale order of the cells as well as the graph's
@@ -27,7 +27,7 @@ def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, see
         ``obsm[use_rep]``, what the graph was built on; ``obsp["connectivities"]`` and ``uns["neighbors"]``. Left with
         the map in ``obsm["X_umap"]``.
     use_rep, umap_epochs, seed
-        As in :func:`map_cells`.
+        As in :func:`compute_umap`.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def lay_out(graph: AnnData, *, use_rep: str, umap_epochs: int | None = None, see
     return np.asarray(active.active().umap(graph, epochs=umap_epochs, start=start, seed=seed), dtype=np.float32)
 
 
-def map_cells(
+def compute_umap(
     light: AnnData, *, max_map_cells: int = 50_000, umap_epochs: int | None = None, seed: int = 0, threads: int = 1
 ) -> np.ndarray:
     """Map cells to the plane; of many cells a part is laid out, and each other one placed among its nearest of these.
@@ -66,6 +66,6 @@ def map_cells(
     rep = np.asarray(light.obsm[use_rep])
     options = {"use_rep": use_rep, "umap_epochs": umap_epochs, "seed": seed}
     if light.n_obs <= max_map_cells:
-        return lay_out(light, **options)
+        return layout(light, **options)
     drawn, some = landmarks.draw(light, max_map_cells, use_rep=use_rep, seed=seed, threads=threads)
-    return landmarks.spread(rep, drawn, lay_out(some, **options), threads=threads)
+    return landmarks.spread(rep, drawn, layout(some, **options), threads=threads)
