@@ -15,6 +15,7 @@ import load_counts
 import qc_cells
 from mscape.data import counts
 from mscape.quality import doublets
+from mscape.quality.doublets import score_doublets
 from mscape.quality.sex import check_sex
 
 SETTINGS = {
@@ -49,7 +50,7 @@ def test_doublet_scores_read_in_blocks_equal_those_of_the_whole_matrix(tmp_path,
     whole = sp.csr_matrix(matrix.astype(np.int32))
     var = pd.DataFrame(index=names)
     counts.write(AnnData(whole, obs=pd.DataFrame(index=[f"S_{i}" for i in range(300)]), var=var), tmp_path / "raw.h5ad")
-    found, _ = qc_cells.score_doublets(tmp_path / "raw.h5ad", passed, totals, SETTINGS, seed=0)
+    found, _ = score_doublets(tmp_path / "raw.h5ad", passed, totals, SETTINGS, seed=0)
     np.testing.assert_array_equal(found.score, doublets.find_doublets(whole[passed]).score)
     assert found.score.max() > 0
 
