@@ -125,10 +125,12 @@ def test_the_phenotype_names_the_marker_that_single_cells_show_least():
     assert "up to 40% without CD105" in phenotype.reason
 
 
-def test_licensing_turns_a_failed_hla_dr_into_a_warning():
-    found = identity_rules.judge_criterion(row("negative", "fails", "HLADR_INDUCED", 0.4), passport.PANEL_LIMITS)
-    assert found.verdict == WARN
-    assert "interferon" in found.reason
+def test_hla_dr_of_the_stroma_itself_warns_and_is_called_informative():
+    for code, said in (("HLADR_INDUCED", "interferon"), ("LINEAGE_UNSUPPORTED", "without other genes of its lineage")):
+        found = identity_rules.judge_criterion(row("negative", "inconclusive", code, 0.4), passport.PANEL_LIMITS)
+        assert found.verdict == WARN
+        assert said in found.reason
+        assert "above the limit, which is informative, not decisive" in found.reason
 
 
 def test_a_mouse_is_not_assessable():

@@ -2,39 +2,10 @@ import gate_cases
 import numpy as np
 import pandas as pd
 import pytest
-from gate_cases import run_gate, write_case
+from gate_cases import PANEL, run_gate, toy_cells, write_case
 
 from mscape.errors import UserError
 from mscape.gating import panels
-
-# CPM of the gate genes and one lineage panel gene pair in each kind of cell
-KINDS = {
-    "MSC": {"NT5E": 40, "THY1": 400, "ENG": 60, "COL1A1": 6000, "COL1A2": 4000, "SPARC": 3000, "LUM": 1500},
-    "T": {"PTPRC": 300, "CD3D": 900, "CD3E": 700, "TRAC": 900},
-    "endothelial": {"ENG": 400, "NT5E": 60, "CD34": 150, "PECAM1": 800, "CDH5": 500, "VWF": 900, "CLDN5": 300},
-    "iPS": {"THY1": 300, "POU5F1": 500, "LIN28A": 300, "L1TD1": 600, "DPPA4": 300},
-    "neural": {},
-}
-PANEL = ["NT5E", "THY1", "ENG", "PTPRC", "CD34", "CD14", "ITGAM", "CD19", "CD79A", "HLA-DRA"]
-
-
-def toy_cells(numbers, *, depth=6000, seed=0, n_genes=400):
-    """Draw cells of known kinds; returns counts, gene names, kinds."""
-    rng = np.random.default_rng(seed)
-    marked = sorted({g for rates in KINDS.values() for g in rates} | set(PANEL))
-    base = np.random.default_rng(99).lognormal(0, 1.2, n_genes)
-    genes = [*marked, *(f"G{i}" for i in range(n_genes))]
-    X, kinds = [], []
-    for i, (kind, n) in enumerate(numbers.items()):
-        profile = base.copy()
-        if kind != "MSC":
-            profile[np.random.default_rng(7 + i).choice(n_genes, 80, replace=False)] *= 6
-        rates = np.array([KINDS[kind].get(g, 0.05) for g in marked]) * 1e-6
-        p = np.concatenate([rates, profile / profile.sum() * (1 - rates.sum())])
-        totals = rng.lognormal(np.log(depth), 0.3, n)
-        X.append(rng.poisson(totals[:, None] * p * rng.gamma(5, 0.2, (n, len(p)))))
-        kinds += [kind] * n
-    return np.vstack(X), genes, np.array(kinds)
 
 
 @pytest.fixture(scope="module")

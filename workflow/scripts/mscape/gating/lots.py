@@ -9,6 +9,7 @@ import pandas as pd
 
 from mscape.gating.intervals import bootstrap_fraction, borrow_from_lot, min_detectable_fraction, verdict_of
 from mscape.gating.lineages import MIN_EXPECTED
+from mscape.gating.lot_reasons import follow_cells
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence
@@ -139,6 +140,7 @@ def judge_lot(
         )
         row |= {"estimate": estimate, "low": low, "high": high}
         rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth, max_hidden))
+    rows = [follow_cells(row, cells, p, calls, features, min_probability=min_probability) for row in rows]
     rows.append(
         _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
     )

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from mscape.gating import reasons
+from mscape.gating import lot_reasons, reasons
 from mscape.passports.rules import (
     DECIDES,
     DESCRIBES,
@@ -108,6 +108,8 @@ def judge_criterion(
         ]
         if verdict == WARN and code in {"HIDDEN_MIXTURE", "HOMOGENEITY_ASSUMED"}:
             words = "within the limit by pooled counts, but not settled"
+        if verdict == WARN and code in lot_reasons.OWN:
+            words = "not settled" if row["kind"] == "overall" else "above the limit, which is informative, not decisive"
         if code == "HOMOGENEITY_ASSUMED" and not math.isnan(row["max_hidden_fraction"]):
             without = weakest if row["kind"] == "overall" else marker
             said = (
@@ -118,8 +120,6 @@ def judge_criterion(
         if (verdict == FAIL or code == "AMBIGUOUS") and foreign > 0 and foreign >= failing / 2:
             said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
         reason = f"{share} of {subject}: {words}." + (f" {said}" if said else "")
-    if row["kind"] == "negative" and code == "HLADR_INDUCED" and verdict == FAIL:
-        verdict = WARN
     return Finding(
         verdict,
         reason,

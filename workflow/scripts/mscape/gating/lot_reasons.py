@@ -1,0 +1,55 @@
+"""The reason of a lot's criterion follows from the reasons of the cells that break it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mscape.gating.reasons import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mscape.gating.panels import Features
+
+INFORMATIVE = "HLA-DR"  # by release practice reported and not decisive: doi:10.1186/s12967-018-1659-4, PMC6567533
+OWN = (Reason.HLADR_INDUCED, Reason.LINEAGE_UNSUPPORTED)  # the stroma's own RNA, by no lineage that carries the marker
+
+
+def follow_cells(
+    row: dict, cells: np.ndarray, p: np.ndarray, calls: pd.DataFrame, features: Features, *, min_probability: float
+) -> dict:
+    """Give a criterion that fails the majority reason of its cells.
+
+    HLA-DR without a lineage that carries it is induced (licensing, some marrow cultures). It is informative: the
+    criterion is then inconclusive, whatever the share.
+
+    Parameters
+    ----------
+    row
+        Of the criteria table; returned as it is unless its verdict is ``fails``.
+    cells
+        Rows of the lot.
+    p, calls
+        Probabilities (n_cells, n_features) and calls of all cells.
+    features
+        What ``p`` is of.
+    min_probability
+        A marker is present at this probability and absent at one minus it.
+    """
+    if row["verdict"] != "fails":
+        return row
+    values = p[np.ix_(cells, features.columns(row["genes"].split(";")))]
+    positive = row["kind"] == "positive"
+    broken = (values <= 1 - min_probability).any(axis=1) if positive else (values >= min_probability).any(axis=1)
+    common = calls["reason"].astype(str).iloc[cells[broken]].mode()
+    if common.empty:
+        return row if row["criterion"] != INFORMATIVE else row | {"verdict": "inconclusive", "reason": Reason.AMBIGUOUS}
+    code = common.iloc[0]
+    if positive and not code.startswith(Reason.MISSING):
+        return row | {"reason": code}
+    if not positive and code in OWN:
+        verdict = "inconclusive" if row["criterion"] == INFORMATIVE else "fails"
+        return row | {"verdict": verdict, "reason": code}
+    return row
