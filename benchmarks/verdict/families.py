@@ -21,6 +21,7 @@ GOOD, BAD, OPEN = "good", "bad", "open"
 DONORS = ("H1.1", "H1.2", "H2.1", "H3.1", "H5.1")
 CLUSTERS = {"c1": 0.5, "c2": 0.35, "c4": 0.15}
 NEGATIVES = ("PTPRC", "CD34", "CD14", "ITGAM", "CD19", "CD79A", "HLA-DRA")
+SOUP_LEVELS = (0.05, 0.0, 0.1, 0.005, 0.01, 0.02)  # the quick subset has the first
 NEAR = Noise(efficiency=0.05)  # where a rate is near its threshold, the library must not carry it across
 PBMC = {"CD14+ Mono": 0.25, "Naive CD4 T": 0.25, "Memory CD4 T": 0.2, "B": 0.12, "CD8 T": 0.1, "NK": 0.08}
 
@@ -198,8 +199,11 @@ def _own_soup(s, rng, i):
 
 
 def _blood_swap(levels):
+    """Draw the same lot at each level: a verdict that changes with it has flipped."""
+
     def build(s, rng, i):
-        lot = Library("lot", msc(s, rng, 600), swap={"blood": levels[i % len(levels)]})
+        recipe = np.random.default_rng([17, i // len(levels)])
+        lot = Library("lot", msc(s, recipe, 700, markers(recipe, deep=True)), swap={"blood": levels[i % len(levels)]})
         return [lot, Library("blood", blood(s, 300), depth=4000)]
 
     return build
@@ -465,9 +469,9 @@ FAMILIES = (
     Family(
         "blood_soup_10",
         GOOD,
-        "ambient RNA of a blood lot of the lane at 0.5-10 %",
-        _blood_swap((0.005, 0.01, 0.02, 0.05, 0.1)),
-        15,
+        "the same lot with ambient RNA of a blood lot of the lane at 0, 0.5, 1, 2, 5, 10 %",
+        _blood_swap(SOUP_LEVELS),
+        24,
         3,
         needs=("pbmc",),
     ),

@@ -41,6 +41,7 @@ registry.load_markers = cache(registry.load_markers)
 yaml_file.read = cache(yaml_file.read)
 
 
+@cache
 def digest() -> str:
     """Digest of the code and resources that the results depend on, this file included."""
     found = hashlib.sha256()

@@ -54,6 +54,7 @@ def summary(records: list[dict]) -> pd.DataFrame:
         ("bad lots that FAIL", _share(sum(r["verdict"] == "FAIL" for r in by["bad"]), len(by["bad"]))),
         ("criterion intervals that hold the truth", _covered(records, phenotype=False)),
         ("phenotype intervals that hold the truth", _covered(records, phenotype=True)),
+        ("verdicts that change with up to 10 % ambient RNA of blood", _share(*flips(records))),
         ("MSC named as another lineage", _share(sum(r["msc_named"] for r in records), msc)),
         (
             "fibroblasts and muscle named as blood",
@@ -61,6 +62,16 @@ def summary(records: list[dict]) -> pd.DataFrame:
         ),
     ]
     return pd.DataFrame(rows, columns=["measure", "result"])
+
+
+def flips(records: list[dict]) -> tuple[int, int]:
+    """Count lots whose verdict differs from that of the same lot without ambient RNA of the lane, and all such lots."""
+    from families import SOUP_LEVELS
+
+    soup = {r["number"]: r["verdict"] for r in records if r["family"] == "blood_soup_10"}
+    n, free = len(SOUP_LEVELS), SOUP_LEVELS.index(0.0)
+    pairs = [(v, soup[k // n * n + free]) for k, v in soup.items() if k % n != free and k // n * n + free in soup]
+    return sum(a != b for a, b in pairs), len(pairs)
 
 
 def by_family(records: list[dict]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -24,6 +25,7 @@ REPO = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
 
+@cache
 def lot_digest() -> str:
     """Digest of the generator."""
     code = b"".join((HERE / f"{name}.py").read_bytes() for name in ("sources", "generate", "families", "evaluate"))
