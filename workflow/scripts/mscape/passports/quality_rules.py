@@ -133,7 +133,7 @@ def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
     tested = rows[rows["finding"] != "not_assessable"] if len(rows) else rows
     if len(tested) == 0:
         reason = "The markers' counts are too low to tell: a subset without a marker would not be seen."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=0)
+        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=0)
     found = tested[tested["finding"] == "hidden_mixture"]
     genes = sorted(tested["gene"].unique())
     if found.empty:
@@ -148,7 +148,7 @@ def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
     value = float(worst["hidden_fraction"])
     where = f"{worst['gene']} in cluster {worst['cluster']}"
     reason = f"{where}: about {value:.0%} of cells may lack it although their neighbours carry it."
-    return Finding(WARN, reason, value, threshold=limit, next_action=ACTIONS["HIDDEN_MIXTURE"], n=len(tested))
+    return Finding(WARN, reason, value, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=len(tested))
 
 
 def judge_structure(evidence: Evidence, settings: dict) -> Finding:
