@@ -1,6 +1,6 @@
 """The only place that knows the product: the workflow's own steps, on a lane in memory.
 
-The steps ``embed_cells`` and ``gate_msc`` run as in the workflow, through stage files in a temporary folder; the
+The steps ``embed_cells`` and ``gate_msc`` run as in the workflow, their outputs in a temporary folder; the
 passport's identity and quality rules then judge each lot. Structure, cycling and scores are left out: the lots are
 about identity and purity.
 """
@@ -8,6 +8,7 @@ about identity and purity.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from mscape.passports import identity_rules, passport, quality_rules  # noqa: E4
 from mscape.passports import rules as passport_rules  # noqa: E402
 from mscape.quality import ambient  # noqa: E402
 
+ROOMS = ("gating", "embedding", "passports", "quality", "data")  # whose code the verdicts depend on
 LEFT_OUT = {"structure", "cycling"}
 # The steps read these once a process; the benchmark runs them many times.
 registry.load_markers = cache(registry.load_markers)
@@ -43,11 +45,13 @@ yaml_file.read = cache(yaml_file.read)
 
 @cache
 def digest() -> str:
-    """Digest of the code and resources that the results depend on, this file included."""
-    found = hashlib.sha256()
-    for path in [Path(__file__), MARKERS, *sorted(SCRIPTS.rglob("*.py"))]:
-        if "report" not in path.parts:
-            found.update(path.read_bytes())
+    """Digest of this file and of the code and data that verdicts depend on."""
+    found = hashlib.sha256(Path(__file__).read_bytes())
+    steps = [SCRIPTS / f"{name}.py" for name in ("embed_cells", "gate_msc", "write_passports")]
+    for path in [*steps, *(p for room in ROOMS for p in sorted((SCRIPTS / "mscape").glob(f"{room}*/**/*.py")))]:
+        found.update(path.read_bytes())
+    judged_by = {key: yaml_file.read(MARKERS)[key] for key in ("panels", "lineages")}
+    found.update(json.dumps([judged_by, settings()], sort_keys=True, default=str).encode())
     return found.hexdigest()[:16]
 
 
@@ -67,12 +71,12 @@ def panel_genes() -> set[str]:
     return {*panel.thresholds, *(g for x in panels.make_lineages(lineages, organism="human") for g in x.genes)}
 
 
-def ambient_fractions(path: str, obs: pd.DataFrame) -> dict[str, float]:
+def ambient_fractions(adata: AnnData) -> dict[str, float]:
     """Estimate the ambient fraction of each library as quality control does."""
-    out, totals = {}, obs["total_counts"].to_numpy(float)
-    for library in obs["sample_id"].unique():
-        mine = (obs["sample_id"] == library).to_numpy()
-        out[library] = float(ambient.measure_ambient(path, totals, mine, organism="human", markers=MARKERS).fraction)
+    out, totals = {}, adata.obs["total_counts"].to_numpy(float)
+    for library in adata.obs["sample_id"].unique():
+        mine = (adata.obs["sample_id"] == library).to_numpy()
+        out[library] = float(ambient.measure_ambient(adata, totals, mine, organism="human", markers=MARKERS).fraction)
     return out
 
 
@@ -105,22 +109,20 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     config = settings()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path, embedding = str(folder / "counts.h5ad"), str(folder / "embedding.h5ad")
+        embedding = str(folder / "embedding.h5ad")
         var = pd.DataFrame(index=pd.Index(lane.genes, name="gene"))
         adata = AnnData(sp.csr_matrix(lane.X), obs=obs, var=var)
-        counts.write(adata, path)
-        adata.uns["mscape"] = {"merge_samples": {"ambient_fraction": ambient_fractions(path, obs)}}
-        counts.write(adata, path)
+        adata.uns["mscape"] = {"merge_samples": {"ambient_fraction": ambient_fractions(adata)}}
         common = {"organism": "human", "culture": "expanded", "seed": seed, "threads": 1}
         embed_cells.main(
-            SimpleNamespace(h5ad=path, markers=MARKERS),
+            SimpleNamespace(h5ad=adata, markers=MARKERS),
             SimpleNamespace(h5ad=embedding),
             SimpleNamespace(settings=config["embed"], cluster=config["cluster"], scope="all", **common),
         )
         files = {key: str(folder / f"{key}.tsv") for key in ("table", "contaminants", "hidden")}
         output = SimpleNamespace(h5ad=str(folder / "gate.h5ad"), **files)
         gate_msc.main(
-            SimpleNamespace(h5ad=path, embedding=embedding, markers=MARKERS),
+            SimpleNamespace(h5ad=adata, embedding=embedding, markers=MARKERS),
             output,
             SimpleNamespace(settings=config["gate"], **common),
         )
