@@ -1,96 +1,28 @@
 """Score every signature in every cell, calibrated against random gene sets, and say what each score also follows."""
 
-import numpy as np
-import pandas as pd
-from anndata import AnnData
-
 from mscape.backends import active
 from mscape.data import contract, counts
-from mscape.genes.names import GeneIndex
-from mscape.genes.registry import SCORED, load_markers
+from mscape.genes.registry import load_markers
 from mscape.run import step
-from mscape.scoring import consensus, control_genes, gene_sets, null_sets, tables
-from mscape.scoring.reference_cells import FRAMES, agreement_map, choose_reference, confounders_of, own_confounders
-from mscape.scoring.score import measure_genes, score_dataset
+from mscape.scoring.dataset import score_signatures
+from mscape.scoring.options import ScoreOptions
 
 
 def main(input, output, params):
     """Score the cells of a dataset, calibrate the scores, and write them with their tables."""
-    settings, seed = params.settings, params.seed
-    adata = contract.read(input.h5ad, "counts")
-    names, obs, lots = adata.var_names.to_numpy(dtype=str), adata.obs, adata.obs["lot_id"].astype(str)
-    markers = load_markers(input.markers, extra=settings["signature_files"])
-    index = GeneIndex(names, adata.var["gene_id"].astype(str), organism=params.organism)
-    measured = adata.varm["measured"].to_numpy(dtype=bool).all(axis=1)
-    limits = {key: settings[key] for key in ("min_genes", "min_coverage")}
-    sets, table = gene_sets.build_sets(markers, index, names, measured, **limits)
-
-    call = counts.read_obs(input.gate)["isct_call"].reindex(obs.index)
-    cells = choose_reference(call, lots, min_cells=settings["min_cells"])
-    lot_names = np.unique(lots)
-    groups = np.where(cells["reference"], np.searchsorted(lot_names, lots), lot_names.size)
-    genes = measure_genes(input.h5ad, groups, lot_names.size + 1)
-    is_mt = pd.Series(names).str.upper().str.startswith("MT-").to_numpy()
-    usable = measured & ~gene_sets.scored_genes(table, names) & ~is_mt
-    mean = genes["mean"][:-1].mean(axis=0)
-    reference = control_genes.make_background(mean, usable, names, controls=settings["controls"])
-    if reference is None and sets:
-        table.loc[table["used"], "reason"] = f"fewer than {control_genes.MIN_POOL} genes to compare with"
-        table["used"], sets = False, []
-
-    columns = list(table.loc[table["use"].isin(SCORED), "id"])
-    result = AnnData(obs=pd.DataFrame(index=obs.index))
-    frames = {key: pd.DataFrame(np.nan, obs.index, columns, dtype=np.float32) for key in FRAMES}
-    lots_found = dict.fromkeys(("z", "pvalue", "unit"), pd.DataFrame(np.nan, lot_names, columns))
-    if sets:
-        scored = score_dataset(input.h5ad, sets, reference, genes, obs, table, settings=settings, seed=seed)
-        own = [s.name for s in sets]
-        for key, frame in frames.items():
-            frame[own] = scored.pop(key)
-        table = table.merge(scored["depth"], on="id", how="left")
-        if lot_names.size > 1:  # the average of one lot is the lot
-            found = null_sets.score_lots(
-                genes["mean"][:-1], scored["weights"], sets, scored["stats"], reference, seed=seed
-            )
-            frames_of_lots = (pd.DataFrame(values, lot_names, own).reindex(columns=columns) for values in found)
-            lots_found = dict(zip(lots_found, frames_of_lots, strict=True))
-    for key, frame in frames.items():
-        result.obsm[f"score_{key}"] = frame
-    p = frames["p"]
-    result.obs["phase"] = consensus.call_phase(
-        *(consensus.column_or_nan(p, key) for key in ("TIROSH_S", "TIROSH_G2M")), alpha=settings["alpha"]
+    contract.check(input.h5ad, "counts")
+    options = ScoreOptions(**params.settings)
+    found = score_signatures(
+        input.h5ad,
+        counts.read_obs(input.gate)["isct_call"].reindex(counts.read_obs(input.h5ad).index),
+        options,
+        markers=load_markers(input.markers, extra=options.signature_files),
+        organism=params.organism,
+        seed=params.seed,
     )
-    result.obs["senescence_state"] = consensus.call_senescence(p, result.obs["phase"].array, alpha=settings["alpha"])
-
-    related, adjusted = tables.relate_confounders(
-        frames["z"].dropna(axis=1),
-        confounders_of(obs, genes["totals"], frames["z"]),
-        lots,
-        cells["reference"].to_numpy(),
-        own_confounders(table),
-        pd.to_numeric(obs["passage"].astype(str).groupby(lots).first().str.lstrip("pP"), errors="coerce"),
-    )
-    summary = tables.summarise_lots(frames["matched"], frames["z"], lots, cells, lots_found, adjusted, seed=seed)
-    rates = tables.tabulate_genes(
-        markers, index, names, genes["counts"][:-1], genes["seen"][:-1], genes["n"][:-1], lot_names
-    )
-    result.uns["mscape"] = {
-        "score_signatures": {
-            "missing": table[table["id"].isin(columns) & ~table["used"]].set_index("id")["reason"].to_dict(),
-            "senescence_agreement": agreement_map(frames["z"], lots),
-            "parameters": {key: value for key, value in settings.items() if value is not None},
-        }
-    }
-    written = {
-        "table": table,
-        "summary": summary,
-        "confounders": related,
-        "lots": tables.summarise_programmes(result.obs, lots, cells, lots_found["z"]),
-        "genes": rates,
-    }
-    for key, content in written.items():
+    for key, content in found.tables.items():
         content.to_csv(getattr(output, key), sep="\t", index=False, float_format="%.6g")
-    counts.write(result, output.h5ad)
+    counts.write(found.cells, output.h5ad)
 
 
 if "snakemake" in globals():

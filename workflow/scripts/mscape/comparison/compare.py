@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,20 @@ from anndata import AnnData
 
 from mscape.comparison import composition, contrasts, linear_model, pseudobulk
 from mscape.comparison.contrasts import Contrast
-from mscape.comparison.design import Design
+from mscape.comparison.design import Design, build_design
 from mscape.data import counts
 from mscape.stats import adjust_pvalues
 
+if TYPE_CHECKING:
+    from mscape.comparison.options import CompareOptions
+    from mscape.data.counts import Source
+
 logger = logging.getLogger(__name__)
 
-COLUMNS = ["contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"]
+COLUMNS = [
+    *("contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"),
+    *("note", "statistic", "unit"),
+]
 SHORT = "Effect only: see the note of this contrast's design row."
 
 
@@ -220,3 +229,88 @@ def describe_cells(calls: pd.Series) -> str:
     """Say so where the compared cells are not those that pass the gate."""
     other = (calls.astype(str) != "pass").sum()
     return f"Compared are all clustered cells; {other} of {len(calls)} did not pass the MSC gate." if other else ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Lots compared.
+
+    Attributes
+    ----------
+    contrasts, composition
+        Tables of the stage.
+    pseudobulk
+        Sums of the counts of each lot and cluster.
+    """
+
+    contrasts: pd.DataFrame
+    composition: pd.DataFrame
+    pseudobulk: AnnData
+
+
+def compare_lots(
+    source: Source, clusters: pd.DataFrame, scores: pd.DataFrame, calls: pd.Series, options: CompareOptions
+) -> Comparison:
+    """Compare lots in scores, genes and cluster shares, with the donor as the unit.
+
+    Parameters
+    ----------
+    source
+        Counts of all cells, with the lots' metadata in ``obs``.
+    clusters
+        ``obs`` of the clustered cells, with ``leiden``.
+    scores
+        Scores of all cells, shape (n_cells, n_signatures), index = cells.
+    calls
+        ``isct_call`` of every cell.
+    options
+        Settings.
+    """
+    settings = asdict(options)
+    obs, var = counts.read_obs(source), counts.read_var(source)
+    leiden = clusters_of(clusters, obs.index)
+    clustered = leiden != ""
+    if not clustered.any():
+        logger.info("no cell was clustered: all tables are empty")
+    factors = [*settings["factors"], *(item["factor"] for item in settings["contrasts"]), *settings["covariates"]]
+    lots = contrasts.describe_lots(obs, factors, cells=clustered)
+    found = choose_contrasts(lots, settings)
+    shares = composition.count_shares(obs["lot_id"][clustered].astype(str), leiden[clustered])
+    table = composition.cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
+    known = measured_in_lots(source, obs, lots.index, len(var))
+    bulk = gather_pseudobulk(source, obs, leiden, var.assign(measured=known.all(axis=0)))
+    summed = sum_lots(bulk, lots.index)
+    scores = scores.loc[obs.index[clustered]]
+    means, variances = average_scores(obs["lot_id"][clustered].astype(str), scores, lots.index)
+
+    remark = describe_cells(calls.reindex(obs.index)[clustered])
+    parts = []
+    for contrast in found:
+        design = build_design(
+            lots,
+            contrast,
+            covariates=[*lots.columns.intersection(settings["factors"]), *settings["covariates"]]
+            if settings["adjust"]
+            else [],
+            min_donors=settings["min_donors"],
+            min_cells=settings["min_cells"],
+        )
+        if design is None:
+            parts.append(describe_design(contrast, design))
+            continue
+        if remark:
+            design.remarks.append(remark)
+        parts.append(describe_design(contrast, design))
+        confidence = {"confidence": settings["confidence"]}
+        parts.append(label_rows(compare_scores(means, variances, list(scores), design, **confidence), "score", design))
+        parts.append(label_rows(composition.compare_shares(table, design, **confidence), "composition", design))
+        if settings["genes"]:
+            genes = compare_expression(summed, var.index, known, design, min_cpm=settings["min_cpm"], **confidence)
+            parts.append(label_rows(genes, "gene", design))
+        logger.info("%s: %s and %s donors. %s", contrast.name, design.n_reference, design.n_other, design.note)
+    parts = [part for part in parts if not part.empty]
+    result = pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+    bulk.uns["mscape"] = {
+        "compare_groups": {"contrasts": [contrast.name for contrast in found], "cells": remark or "MSC"}
+    }
+    return Comparison(result, shares, bulk)
