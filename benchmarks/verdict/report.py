@@ -36,12 +36,21 @@ def _range(low: float, high: float) -> str:
     return f"{low:.1%}" + (f"-{high:.1%}" if high != low else "")
 
 
+def _impure(record: dict) -> bool:
+    purity = next((a["verdict"] for a in record["attributes"] if a["name"] == "purity"), "")
+    return purity in ("WARN", "FAIL")
+
+
 def summary(records: list[dict]) -> pd.DataFrame:
     """Compute the figures that the whole benchmark is for."""
     by = {side: [r for r in records if r["side"] == side] for side in ("good", "bad", "open")}
     deep = [r for r in by["good"] if r["deep_enough"]]
     wrong = {side: [r for r in rows if r["wrong"]] for side, rows in by.items()}
     msc = sum(r["msc_cells"] for r in records)
+    hek = [r for r in records if r["family"].startswith("hek")]
+    pure = [r for r in by["good"] if "soup" not in r["family"]]
+    cord = [r for r in by["good"] if r["family"].startswith("cord_gse")]
+    foreign = [r for r in by["bad"] if r["family"] == "foreign_blood"]
     rows = [
         ("wrong PASS of bad lots", _share(len(wrong["bad"]), len(by["bad"]))),
         ("any PASS of bad lots", _share(sum(r["verdict"] == "PASS" for r in by["bad"]), len(by["bad"]))),
@@ -51,6 +60,10 @@ def summary(records: list[dict]) -> pd.DataFrame:
             "good lots deep and large enough that are not PASS",
             _share(sum(r["verdict"] != "PASS" for r in deep), len(deep)),
         ),
+        ("FAIL at the published rates of cord MSC", _share(sum(r["verdict"] == "FAIL" for r in cord), len(cord))),
+        ("PASS of kinds of blood", _share(sum(r["verdict"] == "PASS" for r in foreign), len(foreign))),
+        ("lots with 5-20 % HEK293T whose purity warns or fails", _share(sum(map(_impure, hek)), len(hek))),
+        ("pure lots whose purity warns or fails", _share(sum(map(_impure, pure)), len(pure))),
         ("bad lots that FAIL", _share(sum(r["verdict"] == "FAIL" for r in by["bad"]), len(by["bad"]))),
         ("criterion intervals that hold the truth", _covered(records, phenotype=False)),
         ("phenotype intervals that hold the truth", _covered(records, phenotype=True)),
@@ -114,15 +127,26 @@ def shortfalls(records: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["lot", "what", "detail"])
 
 
+def gathered(table: pd.DataFrame) -> pd.DataFrame:
+    """Gather the shortfalls of a family that are of one kind: the lots, and the detail of the first."""
+    table = table.assign(
+        family=table["lot"].str.rsplit("-", n=1).str[0], number=table["lot"].str.rsplit("-", n=1).str[1]
+    )
+    rows = [
+        {"family": family, "what": what, "lots": ", ".join(x["number"]), "first of them": x["detail"].iloc[0]}
+        for (family, what), x in table.groupby(["family", "what"], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["family", "what", "lots", "first of them"])
+
+
 def families_table() -> pd.DataFrame:
     """List the rule of each family."""
     import families
 
-    rows = [
-        {"family": f.name, "side": f.side, "wrong": ", ".join(f.wrong_verdicts), "lots": f.lots, "why": f.why}
+    return pd.DataFrame(
+        {"family": f.name, "side": f.side, "lots": f.lots, "wrong": ", ".join(f.wrong_verdicts) or "none", "why": f.why}
         for f in families.FAMILIES
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
@@ -130,7 +154,9 @@ def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
     tables = {"summary": summary(records), "families": by_family(records), "shortfalls": shortfalls(records)}
     for name, table in tables.items():
         table.to_csv(out / f"{name}.tsv", sep="\t", index=False)
-    text = "\n\n".join(_markdown(table) for table in tables.values())
+    tables["shortfalls"] = gathered(tables["shortfalls"])
+    heads = {"summary": "Result", "families": "By family", "shortfalls": "Shortfalls"}
+    text = "\n\n".join(f"### {heads[name]}\n\n{_markdown(table)}" for name, table in tables.items())
     if skipped:
         text += "\n\nSkipped for want of data: " + "; ".join(f"{k} ({', '.join(v)})" for k, v in skipped.items()) + "."
     return text
@@ -140,4 +166,5 @@ def into_docs(text: str, path: Path) -> None:
     """Put the tables between the markers of a page."""
     page = path.read_text(encoding="utf-8")
     before, rest = page.split(START)
-    path.write_text(f"{before}{START}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    made = f"### Families\n\n{_markdown(families_table())}\n\n{text}"
+    path.write_text(f"{before}{START}\n\n{made}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")

@@ -3,7 +3,7 @@
 The lots are drawn by ``generate.py`` after the rules in ``families.py``; ``product.py`` judges them. A result is kept
 below ``--out``, named by the digests of the generator, the lot's family and number, and of the product's code, so
 that an interrupted run goes on where it stopped and a change of code runs all again. The tables are printed and
-written to ``--out``; with ``--docs`` they become the section of docs/gate.md between its markers.
+written to ``--out``; with ``--docs`` they become the section of docs/verdict.md between its markers.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def missing_sources(family, source) -> list[str]:
 def main() -> None:
     """Run the families that are asked for."""
     import families
+    import product
     import report
     import sources
 
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--lots", type=int, help="at most so many lots of a family")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPO / "benchmarks" / "results" / "verdict")
-    parser.add_argument("--docs", action="store_true", help="write the section of docs/gate.md")
+    parser.add_argument("--docs", action="store_true", help="write the tables of docs/verdict.md")
     options = parser.parse_args()
     source = sources.load(options.out)
     if source is None:
@@ -112,11 +113,11 @@ def main() -> None:
                 f"{record['family']}-{record['number']:03d} {record['side']:4} {record['verdict']:14} {mark}",
                 flush=True,
             )
-    print(f"{len(records)} lots, {time.monotonic() - start:.0f} s\n")
+    print(f"{len(records)} lots, {time.monotonic() - start:.0f} s, code {product.digest()}\n")
     text = report.write(records, skipped, options.out)
     print(text)
     if options.docs:
-        report.into_docs(text, REPO / "docs" / "gate.md")
+        report.into_docs(text, REPO / "docs" / "verdict.md")
 
 
 if __name__ == "__main__":
