@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from mscape.comparison import composition
@@ -27,3 +28,13 @@ def test_clr_variance_matches_multinomial_draws():
     draws = np.random.default_rng(0).multinomial(500, share, 4000)
     observed = composition.centred_log_ratio(draws).var(axis=0)
     assert composition.clr_variance(500 * share[None])[0] == pytest.approx(observed, rel=0.1)
+
+
+def test_shares_of_all_clustered_cells_and_of_passing_ones_stand_side_by_side():
+    lot = pd.Series(["a"] * 6 + ["b"] * 2)
+    leiden = pd.Series(["0", "0", "0", "1", "1", "1", "0", "1"])
+    passing = pd.Series([True, True, True, True, False, False, False, False])
+    table = composition.count_both(lot, leiden, passing).set_index(["lot_id", "cluster"])
+    assert table.loc[("a", "1"), ["fraction", "n_pass", "fraction_pass"]].tolist() == [0.5, 1, 0.25]
+    assert table.loc[("b", "1"), ["fraction", "n_pass"]].tolist() == [0.5, 0]
+    assert np.isnan(table.loc[("b", "1"), "fraction_pass"])

@@ -19,6 +19,7 @@ def evidence(n=200, **given):
             "total_counts": 8000.0,
             "pct_counts_mt": 5.0,
             "isct_call": "pass",
+            "isct_reason": "",
             "phase": ["S" if i % 4 == 0 else "G1" for i in range(n)],
             "condition": "control",
         },
@@ -146,6 +147,16 @@ def test_every_code_of_the_gate_has_a_sentence_and_an_action():
         said, action = identity_rules._explain(f"{code}_CD45" if code.named else code)
         assert said.endswith(".")
         assert action.endswith(".")
+
+
+def test_shallow_cycling_cells_count_and_both_shares_are_said(settings):
+    own = evidence(200)
+    own.cells["phase"] = ["S"] * 40 + ["G1"] * 160
+    own.cells.loc[own.cells.index[:30], ["isct_call", "isct_reason"]] = ["indeterminate", "LOW_EXPOSURE"]
+    own.cells.loc[own.cells.index[190:], ["isct_call", "isct_reason"]] = ["fail", "NEG_CD45"]
+    found = quality_rules.judge_cycling(own, settings)
+    assert found.value == pytest.approx(40 / 190)
+    assert "30 of these 190 cells are left open by the gate; of the 160 that pass it is 6.2%." in found.reason
 
 
 def test_purity_follows_the_interval(settings):

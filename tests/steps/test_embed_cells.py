@@ -32,9 +32,17 @@ def test_the_msc_scope_holds_the_cells_that_pass(study):
     assert light.X is None
     assert light.obs.shape[1] == 0
     assert record["cells"] == "msc"
-    assert record["reason"] == "200 of 240 cells pass the gate"
+    assert record["reason"] == "200 of 240 cells pass the gate or are left open by it"
     assert light.obsp["connectivities"].shape == (200, 200)
     assert record["batch_key"] == "donor_id"
+
+
+def test_open_cells_without_a_sign_of_another_kind_stay(tmp_path):
+    x, *_ = draw_counts(n=240, genes=300, shares=(0.5, 0.5))
+    calls = ["pass"] * 100 + ["indeterminate"] * 100 + ["fail"] * 40
+    reasons = [""] * 100 + ["LOW_EXPOSURE"] * 60 + ["POOL_MIXED"] * 20 + ["UNEXPLAINED"] * 20 + ["NEG_CD45"] * 40
+    light = run_embed(write_study(tmp_path, x, calls=calls, reasons=reasons))
+    assert list(light.obs_names) == [f"cell{i}" for i in range(160)]
 
 
 def test_too_few_msc_mean_all_cells_with_the_reason(study):

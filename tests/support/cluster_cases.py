@@ -42,7 +42,7 @@ def draw_counts(
     return rng.poisson(rng.gamma(1 / 0.3, mean * 0.3)).astype(np.int32), group, batch
 
 
-def write_study(folder, x, *, batch=None, calls=None, genes=None, obs=None):
+def write_study(folder, x, *, batch=None, calls=None, reasons=None, genes=None, obs=None):
     """Write counts.h5ad and gate.h5ad; one donor a batch. Returns the paths of all stage files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,11 @@ def write_study(folder, x, *, batch=None, calls=None, genes=None, obs=None):
     samples = sorted(table["sample_id"].unique())
     adata.varm["measured"] = pd.DataFrame(np.ones((len(genes), len(samples)), dtype=bool), index=genes, columns=samples)
     counts.write(adata, folder / "counts.h5ad")
-    calls = pd.Categorical(["pass"] * n if calls is None else calls, categories=["pass", "fail"])
-    counts.write(AnnData(obs=pd.DataFrame({"isct_call": calls}, index=table.index)), folder / "gate.h5ad")
+    calls = pd.Categorical(["pass"] * n if calls is None else calls, categories=["pass", "fail", "indeterminate"])
+    gate = pd.DataFrame(
+        {"isct_call": calls, "isct_reason": [""] * n if reasons is None else reasons}, index=table.index
+    )
+    counts.write(AnnData(obs=gate), folder / "gate.h5ad")
     return study_paths(folder)
 
 

@@ -24,7 +24,7 @@ def main(input, output, params):
     stability = _read(input.stability).set_index("cluster")
     scores, signatures = _read(input.signature_scores), _read(input.signatures).set_index("id")
     cells = counts.read_obs(input.counts)
-    cells = cells.join(counts.read_obs(input.gate)[["isct_call"]]).join(_states(input.scores))
+    cells = cells.join(counts.read_obs(input.gate)[["isct_call", "isct_reason"]]).join(_states(input.scores))
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
     quality = [contract.read(path, "qc", obs=["predicted_doublet"]) for path in input.qc]
     doublets = {

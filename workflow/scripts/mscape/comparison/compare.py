@@ -226,7 +226,7 @@ def measured_in_lots(path: str, obs: pd.DataFrame, lots: pd.Index, n_genes: int)
 
 
 def describe_cells(calls: pd.Series) -> str:
-    """Say so where the compared cells are not those that pass the gate."""
+    """Say so where cells are compared that do not pass the gate."""
     other = (calls.astype(str) != "pass").sum()
     return f"Compared are all clustered cells; {other} of {len(calls)} did not pass the MSC gate." if other else ""
 
@@ -275,7 +275,8 @@ def compare_lots(
     factors = [*settings["factors"], *(item["factor"] for item in settings["contrasts"]), *settings["covariates"]]
     lots = contrasts.describe_lots(obs, factors, cells=clustered)
     found = choose_contrasts(lots, settings)
-    shares = composition.count_shares(obs["lot_id"][clustered].astype(str), leiden[clustered])
+    calls = calls.reindex(obs.index)[clustered].astype(str)
+    shares = composition.count_both(obs["lot_id"][clustered].astype(str), leiden[clustered], calls == "pass")
     table = composition.cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
     known = measured_in_lots(source, obs, lots.index, len(var))
     bulk = gather_pseudobulk(source, obs, leiden, var.assign(measured=known.all(axis=0)))
@@ -283,7 +284,7 @@ def compare_lots(
     scores = scores.loc[obs.index[clustered]]
     means, variances = average_scores(obs["lot_id"][clustered].astype(str), scores, lots.index)
 
-    remark = describe_cells(calls.reindex(obs.index)[clustered])
+    remark = describe_cells(calls)
     parts = []
     for contrast in found:
         design = build_design(

@@ -64,6 +64,32 @@ def count_shares(lot: pd.Series, leiden: pd.Series, *, confidence: float = 0.95)
     return long.assign(fraction=(table.to_numpy() / total).ravel(), low=low.ravel(), high=high.ravel())
 
 
+def count_both(lot: pd.Series, leiden: pd.Series, passing: pd.Series, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Count all clustered cells, and beside them those alone that pass the gate.
+
+    Parameters
+    ----------
+    lot, leiden, passing
+        Lot, cluster and whether the cell passes, of each clustered cell.
+    confidence
+        Coverage of the intervals.
+
+    Returns
+    -------
+    As :func:`count_shares`, with ``n_pass fraction_pass low_pass high_pass``: cells of the cluster that pass, and their
+    share of the lot's passing cells; NaN where none of the lot passes.
+    """
+    table = count_shares(lot, leiden, confidence=confidence)
+    inside = passing.to_numpy(bool)
+    alone = count_shares(lot[inside], leiden[inside], confidence=confidence)
+    names = {"n_cells": "n_pass", "fraction": "fraction_pass", "low": "low_pass", "high": "high_pass"}
+    table = table.merge(alone.rename(columns=names), on=["lot_id", "cluster"], how="left")
+    some = table["lot_id"].isin(alone["lot_id"])
+    table["n_pass"] = table["n_pass"].fillna(0).astype(int)
+    table.loc[some, "fraction_pass"] = table.loc[some, "fraction_pass"].fillna(0.0)
+    return table
+
+
 def compare_shares(table: pd.DataFrame, design: Design, *, confidence: float = 0.95) -> pd.DataFrame:
     """Compare cluster shares between groups of donors by a linear model of centred log-ratios.
 

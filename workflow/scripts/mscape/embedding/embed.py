@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def choose_cells(calls: pd.Series | None, n_cells: int, *, cells: str = "msc", min_cells: int = 50) -> tuple:
+def choose_cells(chosen: pd.Series | None, n_cells: int, *, cells: str = "msc", min_cells: int = 50) -> tuple:
     """Say which cells are embedded for the clusters.
 
     Parameters
     ----------
-    calls
-        ``isct_call`` of every cell, or None before the gate.
+    chosen
+        Does the gate choose the cell (:func:`mscape.gating.scope.analyzed_cells`)? None before the gate.
     n_cells
         Cells in the dataset.
     cells
-        ``msc``: those that pass the gate; ``all``: every cell.
+        ``msc``: those that the gate chooses; ``all``: every cell.
     min_cells
-        Fewer MSC than this are not embedded alone.
+        Fewer chosen cells than this are not embedded alone.
 
     Returns
     -------
@@ -47,15 +47,17 @@ def choose_cells(calls: pd.Series | None, n_cells: int, *, cells: str = "msc", m
         In words.
     """
     everything = np.ones(n_cells, dtype=bool)
-    if calls is None:
+    if chosen is None:
         return everything, "all", "before the gate: all cells"
     if cells == "all":
         return everything, "all", "cluster.cells is set to all"
-    keep = (calls == "pass").to_numpy()
+    keep = chosen.to_numpy(bool)
     if keep.sum() < min_cells:
-        said = f"only {keep.sum()} of {n_cells} cells pass the gate, fewer than {min_cells}: all cells are used"
+        said = (
+            f"only {keep.sum()} of {n_cells} cells pass the gate or are left open, fewer than {min_cells}: all are used"
+        )
         return everything, "all", said
-    return keep, "msc", f"{keep.sum()} of {n_cells} cells pass the gate"
+    return keep, "msc", f"{keep.sum()} of {n_cells} cells pass the gate or are left open by it"
 
 
 def allowed_genes(var: pd.DataFrame, measured: pd.DataFrame | None, left_out: set[str]) -> tuple[np.ndarray, dict]:
@@ -177,7 +179,7 @@ def embed_dataset(
     source: Source,
     options: EmbedOptions,
     *,
-    calls: pd.Series | None = None,
+    chosen: pd.Series | None = None,
     cells: str = "msc",
     min_cells: int = 50,
     markers: Markers,
@@ -193,8 +195,8 @@ def embed_dataset(
         Counts of all cells; ``obs`` with batches, ``varm["measured"]`` where samples differ in their genes.
     options
         Settings.
-    calls
-        ``isct_call`` of every cell: the MSC are embedded, with batches integrated where they show. None before the
+    chosen
+        Does the gate choose the cell? Those are embedded, with batches integrated where they show. None before the
         gate: all cells are, as they are, without the genes that the gate judges by.
     cells, min_cells
         See :func:`choose_cells`.
@@ -215,9 +217,9 @@ def embed_dataset(
     mscape.errors.UserError
         If fewer than three genes vary among those that every sample measured.
     """
-    scope = "all" if calls is None else "msc"
+    scope = "all" if chosen is None else "msc"
     obs, shell = counts.read_obs(source), counts.read_light(source, obs=[])
-    keep, which, reason = choose_cells(calls, len(obs), cells=cells, min_cells=min_cells)
+    keep, which, reason = choose_cells(chosen, len(obs), cells=cells, min_cells=min_cells)
     obs = obs[keep]
 
     batch_key, batch_reason = integration.choose_batch(obs, batch_key=options.batch_key)

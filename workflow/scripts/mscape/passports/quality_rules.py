@@ -177,15 +177,22 @@ def judge_structure(evidence: Evidence, settings: dict) -> Finding:
 
 
 def judge_cycling(evidence: Evidence, settings: dict) -> Finding:
-    """Share of MSC in S or G2M phase."""
+    """Share of MSC in S or G2M phase, cells that the gate leaves open included, for cycling ones may be shallow."""
     limit = f"at least {settings['min_cycling']:.0%} in expanded culture"
-    phase = evidence.msc["phase"].dropna() if "phase" in evidence.msc else pd.Series(dtype=str)
+    phase = evidence.analyzed["phase"].dropna() if "phase" in evidence.cells else pd.Series(dtype=str)
     if len(phase) < settings["min_cells"]:
         reason = "Too few MSC, or the cell-cycle genes are missing."
         return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase))
-    k, n = int(phase.astype(str).isin(["S", "G2M"]).sum()), len(phase)
+    cycling = phase.astype(str).isin(["S", "G2M"])
+    k, n = int(cycling.sum()), len(phase)
     low, high = (float(x) for x in wilson_interval(k, n))
     reason = f"{say_share(k / n, low, high)} of MSC have S or G2M transcripts."
+    passing = cycling[cycling.index.isin(evidence.msc.index)]
+    if 0 < len(passing) < n:
+        reason += (
+            f" {n - len(passing)} of these {n} cells are left open by the gate; of the {len(passing)} that pass it is "
+            f"{passing.mean():.1%}."
+        )
     warn = evidence.culture == "expanded" and high < settings["min_cycling"]
     return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["not_cycling"] if warn else "", n)
 

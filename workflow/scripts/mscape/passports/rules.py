@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mscape.gating.scope import analyzed_cells
 from mscape.passports.sentences import TISSUES
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Evidence:
     gate, contaminants
         Its rows of gate.tsv and contaminants.tsv.
     cells
-        ``obs`` of its cells that pass quality control, with ``isct_call`` and ``phase``.
+        ``obs`` of its cells that pass quality control, with ``isct_call``, ``isct_reason`` and ``phase``.
     loaded, doublets
         Cells read, and predicted doublets among them.
     ambient
@@ -96,6 +97,11 @@ class Evidence:
         """Number of cells that no panel names and that lack the stroma's matrix."""
         rows = self.contaminants
         return int(rows.loc[rows["call"] == UNEXPLAINED, "n_cells"].sum())
+
+    @property
+    def analyzed(self) -> pd.DataFrame:
+        """Cells that pass the gate or are left open by it without a sign of another kind."""
+        return self.cells[analyzed_cells(self.cells)]
 
     @property
     def msc(self) -> pd.DataFrame:

@@ -45,6 +45,8 @@ COMPOSITION = (
     ("fraction", "Share", "percent", "composition"),
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
+    ("n_pass", "Passing", "number", "cells"),
+    ("fraction_pass", "Share of passing", "percent", "composition"),
 )
 
 

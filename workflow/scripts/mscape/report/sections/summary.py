@@ -75,7 +75,11 @@ def _hero_clusters(dataset: Dataset) -> dict:
         return found | {"note": dataset.missing.get("stability", "")}
     stable = int(is_true(stability["stable"]).sum())
     of_all = dataset.stage("embedding_msc", "embed_cells").get("cells") == "all"
-    where = "of all cells, because no or too few pass the gate" if of_all else "of the cells that pass the gate"
+    where = (
+        "of all cells, because no or too few pass the gate"
+        if of_all
+        else "of the cells that pass the gate or are left open by it"
+    )
     if len(stability) == 1:
         found["label"] = "sub-population found"
     return found | {"value": str(len(stability)), "note": f"{stable} stable under resampling, {where}"}
