@@ -12,7 +12,7 @@ from scipy import stats
 from mscape.data import counts
 from mscape.genes import names as gene_names
 from mscape.genes import registry
-from mscape.scoring import control_genes, methods
+from mscape.scoring import control_genes, methods, null_sets
 from mscape.scoring import score as score_passes
 from mscape.simulation import model
 
@@ -64,8 +64,10 @@ def score(
         n_lots = lots.max() + 1
         genes = score_passes.measure_genes(path, lots, n_lots + 1)
         usable = np.arange(n_genes) >= HELD_OUT
-        reference = control_genes.make_background(genes["mean"][:-1].mean(axis=0), usable, names)
-        return score_passes.score_dataset(path, sets, reference, genes, obs, table, settings=settings, seed=seed)
+        mean, detection = (genes[key][:-1].mean(axis=0) for key in ("mean", "detection"))
+        reference = control_genes.make_background(mean, usable, names)
+        stats = null_sets.GeneStats.of(mean, detection, reference)
+        return score_passes.score_dataset(path, sets, reference, genes, stats, obs, table, settings=settings, seed=seed)
 
 
 def likelihood_ratio(x: sp.csr_matrix, rates: np.ndarray, genes: np.ndarray, fold: float) -> np.ndarray:

@@ -97,3 +97,14 @@ def test_the_estimate_is_the_sum_of_lever_times_value_and_weights_move_it():
     assert heavy.estimate == pytest.approx([1])
     assert (heavy.lever * values).sum(axis=0) == pytest.approx(heavy.estimate)
     assert equal.leverage.sum() == pytest.approx(2)
+
+
+def test_genes_with_variance_ratios_of_their_own_are_told_from_one_ratio():
+    rng = np.random.default_rng(5)
+    average, arms = rng.uniform(3, 10, 1000), [np.arange(3), np.arange(3, 9)]
+    X = np.column_stack([np.ones(9), np.repeat([0, 1], [3, 6])])
+    spread = np.repeat([0.2, 0.8], [3, 6])[:, None] * rng.lognormal(0, 0.5, 1000)
+    for own, expected in ((np.ones(1000), False), (rng.lognormal(0, 0.6, 1000), True)):
+        values = average + spread * np.where(X[:, [1]] == 1, own, 1) * rng.normal(size=(9, 1000))
+        fit = linear_model.fit_columns(values, X, 1, np.ones(values.shape))
+        assert moderated_t.ratios_differ(fit, arms, average) is expected

@@ -37,8 +37,8 @@ def bulk():
 
 
 def test_the_osteogenic_cluster_leans_osteogenic_with_its_interval_over_lots(bulk):
-    scores, programmes = cluster_profiles.score_clusters(bulk, MARKERS)
-    assert dict(zip(programmes["cluster"], programmes["lineage_bias"], strict=True)) == {"0": "none", "1": "osteogenic"}
+    scores, programmes = cluster_profiles.score_clusters(bulk, MARKERS, "0")
+    assert dict(zip(programmes["cluster"], programmes["lineage_bias"], strict=True)) == {"1": "osteogenic"}
     row = scores.set_index(["cluster", "signature"]).loc[("1", "MSC_OSTEOGENIC_LATE")]
     assert row["z"] > 6
     assert 0 < row["low"] < row["z"] < row["high"]
@@ -47,17 +47,17 @@ def test_the_osteogenic_cluster_leans_osteogenic_with_its_interval_over_lots(bul
 
 
 def test_a_primed_lot_does_not_make_its_clusters_licensed(bulk):
-    scores, programmes = cluster_profiles.score_clusters(bulk, MARKERS)
+    scores, programmes = cluster_profiles.score_clusters(bulk, MARKERS, "0")
     licensed = scores[scores["signature"] == "MSC_IMMUNOREG_LICENSED"]["z"]
     assert licensed.abs().max() < 3
     assert set(programmes["immune_profile"]) == {"resting"}
 
 
 def test_one_lot_has_no_interval_and_one_cluster_no_score(bulk):
-    scores, _ = cluster_profiles.score_clusters(bulk[:3].copy(), MARKERS)
+    scores, _ = cluster_profiles.score_clusters(bulk[:3].copy(), MARKERS, "0")
     assert scores["z"].notna().all()
     assert scores[["low", "high"]].isna().all(axis=None)
-    alone, programmes = cluster_profiles.score_clusters(bulk[[0, 3, 6]].copy(), MARKERS)
+    alone, programmes = cluster_profiles.score_clusters(bulk[[0, 3, 6]].copy(), MARKERS, "0")
     assert alone.empty
     assert list(programmes.columns) == cluster_profiles.PROGRAMMES
 
@@ -66,5 +66,5 @@ def test_a_gene_that_a_sample_lacks_is_not_zero(bulk):
     lacking = bulk.copy()
     lost = genes_of("MSC_OSTEOGENIC_LATE")[:6]
     lacking.var["measured"] = ~lacking.var_names.isin(lost)
-    scores, _ = cluster_profiles.score_clusters(lacking, MARKERS)
-    assert "MSC_OSTEOGENIC_LATE" not in set(scores["signature"])  # 8 of 14 genes are fewer than ten
+    scores, _ = cluster_profiles.score_clusters(lacking, MARKERS, "0")
+    assert "MSC_OSTEOGENIC_LATE" not in set(scores["signature"])  # 4 of 10 genes are fewer than ten

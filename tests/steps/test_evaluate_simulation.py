@@ -191,9 +191,8 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
         },
         index=truth.index,
     )
-    frame = pd.DataFrame(
-        {"SENMAYO": [2.0] * 2 + [0.0] * 8, "MSC_SENESCENCE_ARREST": [2.0] * 2 + [0.0] * 8}, index=obs.index
-    )
+    names = ("SENMAYO", "MSC_SENESCENCE_ARREST", "MSC_SENESCENCE_ARREST__SIGNED")
+    frame = pd.DataFrame({name: [2.0] * 2 + [0.0] * 8 for name in names}, index=obs.index)
     obsm = {f"score_{kind}": frame for kind in ("matched", "rank", "scanpy", "z", "p")}
     anndata.AnnData(obs=obs, obsm=obsm).write_h5ad(tmp_path / "all.h5ad")
     pd.DataFrame({"lot_id": ["A"], "kind": ["overall"], "estimate": [0.7], "low": [0.6], "high": [0.8]}).to_csv(

@@ -161,7 +161,7 @@ def test_cycling_cells_are_found(result):
     cycling = adata.obs_names.isin([f"c{i}" for i in range(0, 300, 5)])
     assert (adata.obs["phase"][cycling] == "G2M").mean() > 0.9
     assert (adata.obs["phase"][~cycling] == "G1").mean() > 0.85
-    assert adata.obs["senescence_state"][~cycling].isin(["unresolved", "cycling"]).all()
+    assert 0.1 < tables["lots"]["fraction_cycling"].max() < 0.4  # a fifth of the cells, corrected for the call's errors
     assert tables["lots"].set_index("lot_id").loc["A", "senescence"] == "not assessable"
 
 

@@ -64,6 +64,10 @@ rule name_clusters:
     """Score each cluster, and name it by the signatures that set it apart, or leave it unnamed and say why."""
     input:
         pseudobulk="results/{dataset}/pseudobulk.h5ad",
+        h5ad="results/{dataset}/counts.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        clusters="results/{dataset}/clusters.h5ad",
+        cell_scores="results/{dataset}/scores.h5ad",
         markers=resource("markers.yaml"),
         signature_files=STUDY.files_of_setting("score", "signature_files"),
         stability="results/{dataset}/stability.tsv",

@@ -95,7 +95,7 @@ def _read(path: str) -> pd.DataFrame:
 
 def _states(path: str) -> pd.DataFrame:
     obs = counts.read_obs(path)
-    return obs[[name for name in ("phase", "senescence_state") if name in obs]]
+    return obs[[name for name in ("phase",) if name in obs]]
 
 
 def _sample(light, path: str) -> str:

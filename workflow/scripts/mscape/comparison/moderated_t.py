@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TREND_KNOTS = 4  # of the natural spline of log variance along mean log expression, the outer two at the ends
 SMALLEST_VARIANCE = 1e-5  # of the median variance; a gene that does not vary at all has no logarithm
+RATIO_ERRORS = 3.0  # standard errors by which genes' variance ratios must spread beyond chance to count as their own
 MIN_ARM_DF = 2.0  # residual degrees of freedom of an arm, below which its variance cannot be told from the other's
 
 
@@ -27,10 +28,10 @@ def moderated_t(
     """Test a contrast of many genes whose variances inform each other.
 
     In a comparison of two groups of donors each arm has its own trend of the variance along expression; units are
-    weighted by it. Two errors are computed: one takes for granted that a gene's variances in the two arms are in the
-    ratio of the trends, the other squeezes each arm's own variance (Welch's test with Satterthwaite's degrees of
-    freedom). The one that is less sure is given. Pairs, trends and arms with fewer than two residual degrees of freedom
-    have one common trend, and the test is limma-trend's.
+    weighted by it. That takes a gene's variances in the two arms to be in the ratio of the trends. Where the genes' own
+    ratios spread more than chance makes them (:func:`ratios_differ`) a second error squeezes each arm's own variance
+    (Welch's test with Satterthwaite's degrees of freedom), and of the two tests the less sure one is given. Pairs,
+    trends and arms with fewer than two residual degrees of freedom have one common trend: the test is limma-trend's.
 
     Parameters
     ----------
@@ -50,11 +51,12 @@ def moderated_t(
     average, same = values.mean(axis=0), np.ones(values.shape)
     fit = fit_columns(values, X, column, same)
     arms = split_arms(design, fit.leverage[:, 0], least=MIN_ARM_DF)
+    own_ratios = arms is not None and ratios_differ(fit, arms, average)
     weights = same if arms is None else arm_weights(fit, arms, average)
     fit = fit if arms is None else fit_columns(values, X, column, weights)
     error, df = _common_error(fit, weights, design.df, average)
     half, pvalue = _half_and_p(fit.estimate, error, df, confidence)
-    if arms is not None:
+    if own_ratios:
         error_by_arm, df_by_arm = _error_by_arm(fit, arms, average)
         half_by_arm, p_by_arm = _half_and_p(fit.estimate, error_by_arm, df_by_arm, confidence)
         error = np.where(p_by_arm > pvalue, error_by_arm, error)
@@ -152,6 +154,32 @@ def arm_weights(fit: Fit, arms: list[np.ndarray], average: np.ndarray) -> np.nda
         df = (1 - fit.leverage[units]).sum(axis=0)
         weights[units] = 1 / prior_of_variances((fit.residual[units] ** 2).sum(axis=0) / df, df, average)[0]
     return weights
+
+
+def ratios_differ(fit: Fit, arms: list[np.ndarray], average: np.ndarray) -> bool:
+    """Tell whether genes differ in the ratio of their variances in the two arms.
+
+    With one ratio along expression, the log ratio of two chi-squared variances varies by trigamma(df / 2) of either; a
+    gene's own variance cancels. Genes are said to differ where the observed variance exceeds that by three standard
+    errors.
+
+    Parameters
+    ----------
+    fit
+        Fit with equal weights.
+    arms
+        Units of each arm.
+    average
+        Mean log expression, shape (n_genes,).
+    """
+    free = [float((1 - fit.leverage[units, 0]).sum()) for units in arms]
+    scatter = [(fit.residual[units] ** 2).sum(axis=0) / df for units, df in zip(arms, free, strict=True)]
+    logs = [np.log(np.maximum(s, SMALLEST_VARIANCE * max(float(np.median(s)), np.finfo(float).tiny))) for s in scatter]
+    basis, ratio = natural_spline(average), logs[1] - logs[0]
+    ratio = ratio - basis @ np.linalg.lstsq(basis, ratio, rcond=None)[0]
+    spread = (ratio**2).sum() / max(ratio.size - basis.shape[1], 1)
+    error = np.sqrt(np.mean((ratio**2 - spread) ** 2) / ratio.size)
+    return bool(spread - special.polygamma(1, np.array(free) / 2).sum() > RATIO_ERRORS * error)
 
 
 def _common_error(fit: Fit, weights: np.ndarray, df: int, average: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

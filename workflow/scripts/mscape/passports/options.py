@@ -24,5 +24,4 @@ class PassportOptions:
     max_ambient: float = 0.1
     min_stable: float = 0.8
     min_cycling: float = 0.05
-    max_senescent: float = 0.2
     score_threshold: float = 3

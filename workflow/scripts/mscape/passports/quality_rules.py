@@ -21,6 +21,7 @@ from mscape.passports.rules import (
     say_share,
 )
 from mscape.passports.sentences import ACTIONS
+from mscape.scoring import consensus
 from mscape.stats import wilson_interval
 
 
@@ -185,16 +186,18 @@ def judge_cycling(evidence: Evidence, settings: dict) -> Finding:
         return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase))
     cycling = phase.astype(str).isin(["S", "G2M"])
     k, n = int(cycling.sum()), len(phase)
-    low, high = (float(x) for x in wilson_interval(k, n))
-    reason = f"{say_share(k / n, low, high)} of MSC have S or G2M transcripts."
+    share, low, high = consensus.correct_share(k, n, consensus.CYCLING)
+    said = f"{k / n:.0%} are called S or G2M, corrected for the call's errors"
+    reason = f"{say_share(share, low, high)} of MSC cycle: {said}."
     passing = cycling[cycling.index.isin(evidence.msc.index)]
     if 0 < len(passing) < n:
+        own = consensus.correct_share(int(passing.sum()), len(passing), consensus.CYCLING)[0]
         reason += (
             f" {n - len(passing)} of these {n} cells are left open by the gate; of the {len(passing)} that pass it is "
-            f"{passing.mean():.1%}."
+            f"{own:.1%}."
         )
     warn = evidence.culture == "expanded" and high < settings["min_cycling"]
-    return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["not_cycling"] if warn else "", n)
+    return Finding(WARN if warn else PASS, reason, share, low, high, limit, ACTIONS["not_cycling"] if warn else "", n)
 
 
 def _upper(value, low, high, limit: float, threshold: str, reason: str, action: str, n: int) -> Finding:
@@ -289,7 +292,8 @@ QUALITY_RULES = (
         "programmes",
         "fraction of MSC",
         DESCRIBES,
-        "Share of MSC called S or G2M from cell-cycle transcripts, Wilson interval.",
+        "Share of MSC called S or G2M from cell-cycle transcripts, corrected for the call's sensitivity (0.75 to 1) "
+        "and specificity (0.88 to 1), with an interval over both and over cells.",
         judge_cycling,
     ),
 )

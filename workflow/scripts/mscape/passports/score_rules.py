@@ -1,6 +1,7 @@
 """Passport rules of the signature scores: how a lot departs from the average of its dataset's lots.
 
-A score's zero has no biological meaning. The lot's z (``signature_scores.tsv``) is its departure from the average of
+A score's zero has no biological meaning, so every sentence says what it is relative to: the lots of this study. The
+lot's z (``signature_scores.tsv``) is its departure from the average of
 the lots in units of random gene sets of the same expression; :mod:`mscape.scoring.consensus` says what several of them
 mean together. These attributes describe: they warn, and never change a lot's verdict.
 """
@@ -13,10 +14,10 @@ import pandas as pd
 from mscape.passports.rules import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Evidence, Finding, Rule
 from mscape.passports.sentences import ACTIONS
 from mscape.scoring import consensus
-from mscape.stats import wilson_interval
 
 STRESS = "MSC_DISSOCIATION_STRESS"
-SENESCENT = "senescence-like"
+AGAINST = "Against the average of the lots of this study, z"
+NOT_ABOVE = "It is not above the other lots of this study."
 LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
@@ -33,53 +34,36 @@ def interval_of(evidence: Evidence, signature: str) -> tuple[float, float]:
 
 
 def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
-    """Whether the senescence scorers agree that the lot stands out."""
-    limit = f"the arrest core and one more scorer below z = {settings['score_threshold']:g}"
+    """Whether genes gained and genes lost in senescence agree that the lot stands out from the others of its study."""
+    threshold = settings["score_threshold"]
+    limit = f"genes gained below z = {threshold:g} or genes lost above z = {-threshold:g}"
     z = lot_scores(evidence)
-    known = z.reindex(list(consensus.SENESCENCE.values())).dropna()
-    found = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])
-    if found["senescence"] == "not assessable":
-        return _missing(evidence, list(consensus.SENESCENCE.values()), limit)
-    named = found["senescence_scorers"].replace(";", " and ") or "none"
+    found = consensus.senescence_agreement(z.to_dict(), threshold=threshold)
+    if found["senescence"] == "not assessable" or consensus.SIGNED not in z:
+        return _missing(evidence, [consensus.GAINED, consensus.LOST, consensus.SIGNED], limit)
+    level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.SENESCENCE.items() if name in z)
     said = {
-        "agree": f"The scorers agree ({named} stand out): the lot looks more senescent than the others.",
-        "arrest only": "Only the arrest core stands out: cells have stopped, without the secretome of senescence.",
-        "secretory only": f"Only {named} stands out, without arrest: inflammation or priming can do this.",
-        "none": "No scorer stands out.",
+        "agree": "Genes gained in senescence stand above and genes lost below the other lots of this study: it looks "
+        "more senescent than they do.",
+        "differentiating": "Genes gained in senescence stand above and genes lost below the other lots of this study, "
+        "but osteogenic genes stand above them too: cells that stop to differentiate look the same, and senescence is "
+        "not claimed.",
+        "gained only": "Genes gained in senescence stand above the other lots of this study, genes lost do not stand "
+        "below: no claim of senescence.",
+        "secretory only": "Only secretory scores stand above the other lots of this study: priming or inflammation can "
+        "do this, and senescence is not claimed.",
+        "none": NOT_ABOVE,
     }[found["senescence"]]
     agree = found["senescence"] == "agree"
     return Finding(
         WARN if agree else PASS,
-        _end(said) + _which(evidence),
-        float(known.median()),
-        float(known.min()),
-        float(known.max()),
+        f"{AGAINST}: {level}. {said}{_which(evidence)}",
+        float(z[consensus.SIGNED]),
+        *interval_of(evidence, consensus.SIGNED),
         limit,
         ACTIONS["senescence"] if agree else "",
         _n(evidence),
     )
-
-
-def judge_senescent_cells(evidence: Evidence, settings: dict) -> Finding:
-    """Share of MSC that look senescent by agreement of the scorers, cell by cell."""
-    limit = f"at most {settings['max_senescent']:.0%}"
-    msc = evidence.msc
-    if "senescence_state" not in msc:
-        return Finding(
-            NOT_ASSESSABLE, "Cells were not scored.", threshold=limit, next_action=ACTIONS["genes_missing"], n=0
-        )
-    state = msc["senescence_state"].astype(str)
-    state = state[state != "unresolved"]
-    if len(state) < settings["min_cells"]:
-        reason = f"{len(state)} MSC could be told; {settings['min_cells']} are needed."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(state))
-    k, n = int((state == SENESCENT).sum()), len(state)
-    low, high = (float(x) for x in wilson_interval(k, n))
-    shares = state.value_counts(normalize=True)
-    others = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if name != SENESCENT)
-    reason = f"{k / n:.1%} ({low:.1%} to {high:.1%}) of MSC are senescence-like; the others: {others or 'none'}."
-    warn = low > settings["max_senescent"]
-    return Finding(WARN if warn else PASS, reason, k / n, low, high, limit, ACTIONS["senescence"] if warn else "", n)
 
 
 def judge_constitutive(evidence: Evidence, settings: dict) -> Finding:
@@ -103,20 +87,26 @@ def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
     low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
     value = float(z[consensus.IMMUNE["licensed"]])
     found = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
-    text = f"Against the average of the lots, z: {level}."
+    text = f"{AGAINST}: {level}."
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
         beside = " together with senescence" if agree == "agree" else ""
-        reason = f"{text} Inflammatory genes stand out{beside} and licensed genes do not: inflammation, not licensing."
+        reason = (
+            f"{text} Inflammatory genes stand above the other lots of this study{beside} and licensed genes do not: "
+            "inflammation, not licensing."
+        )
         return Finding(WARN, reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
     if profile == "licensed":
         given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
         meant = any(word in condition for condition in given for word in LICENSED_WORDS)
         tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
-        reason = f"{text} Licensed genes stand out, as after interferon, {tail}."
+        reason = f"{text} Licensed genes stand above the other lots of this study, as after interferon, {tail}."
         action = "" if meant else ACTIONS["licensed"]
         return Finding(PASS if meant else WARN, reason + _which(evidence), next_action=action, **found)
-    said = "Resting genes stand out." if profile == "constitutive" else "No sign of licensing or inflammation."
+    said = "Neither licensed nor inflammatory genes are above the other lots of this study."
+    if profile == "constitutive":
+        said += " Resting genes are above the other lots of this study."
+    said += " Whether all its lots are licensed or none is, only a lot of known state can tell."
     return Finding(PASS, f"{text} {said}{_which(evidence)}", **found)
 
 
@@ -130,8 +120,9 @@ def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
         return _missing(evidence, list(names), limit)
     warn = bool(z.max() >= threshold)
     level = ", ".join(f"{name.rsplit('_', 1)[1].lower()} {value:+.1f}" for name, value in z.items())
-    said = f"It stands out: {'late' if z.idxmax().endswith('LATE') else 'early'} osteogenic genes." if warn else ""
-    reason = f"Against the average of the lots, z: {level}. {said or 'It does not stand out.'}{_which(evidence)}"
+    late = "late" if z.idxmax().endswith("LATE") else "early"
+    said = f"It stands above the other lots of this study: {late} osteogenic genes." if warn else NOT_ABOVE
+    reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = ACTIONS["committed"] if warn else ""
     interval = interval_of(evidence, z.idxmax())
     return Finding(WARN if warn else PASS, reason, float(z.max()), *interval, limit, action, _n(evidence))
@@ -154,8 +145,15 @@ def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
     }
     low, high = interval_of(evidence, known.idxmax())
     level = ", ".join(f"{lineage} {value:+.1f}" for lineage, value in best.items())
-    said = {"none": "No lineage stands out.", "mixed": "Several lineages stand out."}.get(bias, f"It leans {bias}.")
-    reason = f"Against the average of the lots, z: {level}. {said}{_which(evidence)}"
+    said = {
+        "none": "No lineage is above the other lots of this study.",
+        "mixed": "Several lineages are above the other lots of this study.",
+    }.get(bias, f"It leans {bias} against the other lots of this study.")
+    if z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.STANDS_OUT:
+        said += (
+            " The response to glucocorticoids is above them: adipocyte genes say nothing, dexamethasone raises them."
+        )
+    reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = "" if bias == "none" else ACTIONS["committed"]
     verdict = PASS if bias == "none" else WARN
     return Finding(verdict, reason, float(known.max()), low, high, limit, action, _n(evidence))
@@ -170,8 +168,9 @@ def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, 
         return _missing(evidence, [signature], limit)
     value = float(z[signature])
     warn = sign * value >= threshold
-    side = f"It stands {'above' if sign > 0 else 'below'} the other lots." if warn else "It does not stand out."
-    reason = f"Against the average of the lots, z: {value:+.1f}. {side}{_which(evidence)}"
+    direction = "above" if sign > 0 else "below"
+    side = f"It {'stands' if warn else 'is not'} {direction} the other lots of this study."
+    reason = f"{AGAINST}: {value:+.1f}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
     verdict = WARN if warn else PASS
     return Finding(verdict, reason, value, low, high, limit, ACTIONS[action] if warn else "", _n(evidence))
@@ -185,7 +184,7 @@ def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
     if reasons:
         reason, action = f"It could not be scored: {reasons[0]}", ACTIONS["genes_missing"]
     elif lots < 2:
-        reason, action = "There is no second lot to compare with.", ACTIONS["no_lots"]
+        reason, action = "There is no second lot in this study to compare with.", ACTIONS["no_lots"]
     else:
         reason, action = "It could not be scored.", ACTIONS["genes_missing"]
     return Finding(NOT_ASSESSABLE, _end(reason), threshold=limit, next_action=action, n=_n(evidence))
@@ -209,31 +208,23 @@ def _end(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-UNIT = "z from the average of the lots"
+UNIT = "z from the average of the lots of the study"
 MEANING = (
-    "z is the lot's departure from the average of the dataset's lots, in units of random gene sets of the same "
+    "z is the lot's departure from the average of the lots of the study, in units of random gene sets of the same "
     "expression; its 95 % interval is over the lot's cells. A signature score is no potency assay."
 )
 SCORE_RULES = (
     Rule(
         "senescence",
-        "Senescence, agreement of scorers",
+        "Senescence, signed score",
         "programmes",
         UNIT,
         DESCRIBES,
-        "Median z of three scorers (arrest core, SenMayo and Fridman, the last two without genes of priming, stress "
-        f"and cycle), with their range. {MEANING}",
+        "z of a signed pair: genes gained in senescence (arrest, lysosomes) minus genes lost (lamins, chromatin, "
+        "growth; no gene of the phases of the cycle). Both must stand out; SenMayo and Fridman, without genes of "
+        "priming, stress and cycle, are printed beside them. No share of senescent cells is given: against a lot of "
+        f"unknown state a cell cannot be called. {MEANING}",
         judge_senescence,
-    ),
-    Rule(
-        "senescent_cells",
-        "Senescence-like cells",
-        "programmes",
-        "fraction of MSC",
-        DESCRIBES,
-        "Share of MSC that do not cycle and in which the arrest core and one more senescence scorer exceed random gene "
-        "sets, Wilson interval. A signature score is no potency assay.",
-        judge_senescent_cells,
     ),
     Rule(
         "immune_constitutive",
@@ -270,7 +261,7 @@ SCORE_RULES = (
         UNIT,
         DESCRIBES,
         "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
-        f"not the ability to differentiate. {MEANING}",
+        f"not the ability to differentiate; not adipogenic where glucocorticoids explain it. {MEANING}",
         judge_trilineage,
     ),
     Rule(

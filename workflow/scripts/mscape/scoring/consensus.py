@@ -1,27 +1,34 @@
 """What several signatures say together: cycle phase, senescence, immunoregulation, lineage bias.
 
-Every rule reads calibrated z: 0 is the average of the lots, 1 the spread of random gene sets like the signature.
+Every rule reads calibrated z: 0 is the average of the lots of the study, 1 the spread of random gene sets like the
+signature. All lots may be in a state, or none: z says which lots are more so.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from mscape.stats import wilson_interval
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PHASES = ("G1", "S", "G2M", "unknown")
-STATES = ("cycling", "senescence-like", "arrested", "secretory", "quiescent", "unresolved")
 
-ARREST = "MSC_SENESCENCE_ARREST"
-SENESCENCE = {  # the scorers that must agree, each without the genes of priming, stress and cycle where it has them
-    "arrest": ARREST,
+GAINED = "MSC_SENESCENCE_ARREST"  # arrest and lysosomes
+LOST = "MSC_SENESCENCE_DOWN"  # lamins, chromatin and growth; no gene of the phases of the cycle
+SIGNED = f"{GAINED}__SIGNED"
+SENESCENCE = {  # the scorers of a lot; the first two decide, the others are printed beside them
+    "gained": GAINED,
+    "lost": LOST,
     "secretome": "SENMAYO__DEPLETED",
     "published": "FRIDMAN_SENESCENCE_UP__DEPLETED",
 }
+GLUCOCORTICOID = "MSC_GLUCOCORTICOID"
 IMMUNE = {
     "constitutive": "MSC_IMMUNOREG_CONSTITUTIVE",
     "licensed": "MSC_IMMUNOREG_LICENSED",
@@ -59,37 +66,12 @@ def call_phase(p_s: np.ndarray, p_g2m: np.ndarray, *, alpha: float = 0.05) -> pd
     return pd.Categorical.from_codes(codes, categories=list(PHASES))
 
 
-def call_senescence(p: pd.DataFrame, phase: pd.Categorical, *, alpha: float = 0.05) -> pd.Categorical:
-    """Senescence state of each cell, by agreement.
-
-    Cycling cells are cycling, whatever else they express. A cell that does not cycle is senescence-like if the arrest
-    core and one more scorer of ``SENESCENCE`` stand out; arrested or secretory if only that side does; else quiescent.
-    Without the arrest core nothing but cycling
-    can be told, without the phase nothing.
-
-    Parameters
-    ----------
-    p
-        Empirical p of the signatures in each cell; columns may be missing.
-    phase
-        Result of :func:`call_phase`.
-    alpha
-        Level.
-    """
-    phases, arrest = np.asarray(phase), column_or_nan(p, ARREST)
-    others = [column_or_nan(p, column) for role, column in SENESCENCE.items() if role != "arrest"]
-    arrested = arrest <= alpha
-    secretes = np.any([other <= alpha for other in others], axis=0)
-    codes = np.select(
-        [phases == "unknown", phases != "G1", np.isnan(arrest), arrested & secretes, arrested, secretes],
-        [STATES.index(s) for s in ("unresolved", "cycling", "unresolved", "senescence-like", "arrested", "secretory")],
-        STATES.index("quiescent"),
-    )
-    return pd.Categorical.from_codes(codes, categories=list(STATES))
-
-
 def senescence_agreement(z: Mapping[str, float], *, threshold: float = STANDS_OUT) -> dict:
-    """Say how many senescence scorers of a lot stand out.
+    """Say what the senescence scorers of a lot show against the other lots of its study.
+
+    Senescence is told by a signed pair: genes that senescent fibroblasts gain stand out, and genes that they lose stand
+    out downwards. Cells that stop to differentiate do the same, so osteogenic genes that stand out forbid the word.
+    A secretory score never decides: priming raises it.
 
     Parameters
     ----------
@@ -100,18 +82,21 @@ def senescence_agreement(z: Mapping[str, float], *, threshold: float = STANDS_OU
 
     Returns
     -------
-    ``senescence`` (``agree``: the arrest core and one more; ``secretory only``, ``arrest only``, ``none``, or
-    ``not assessable`` without the arrest core or without both others), ``senescence_scorers`` (names of those that
+    ``senescence`` (``agree``; ``differentiating``: as that, with osteogenic genes; ``gained only``; ``secretory only``;
+    ``none``; ``not assessable`` without the gained or the lost genes), ``senescence_scorers`` (names of those that
     stand out, separated by ;) and ``senescence_assessed`` (number of scorers with a value).
     """
     known = {role: z[name] for role, name in SENESCENCE.items() if not np.isnan(z.get(name, np.nan))}
-    high = [role for role, value in known.items() if value >= threshold]
-    if "arrest" not in known or len(known) < 2:
+    high = [role for role, value in known.items() if (-value if role == "lost" else value) >= threshold]
+    if not {"gained", "lost"} <= set(known):
         label = "not assessable"
-    elif "arrest" in high:
-        label = "agree" if len(high) > 1 else "arrest only"
+    elif {"gained", "lost"} <= set(high):
+        differentiates = np.nan_to_num(z.get(LINEAGES["osteogenic"][0], np.nan), nan=-np.inf) >= threshold
+        label = "differentiating" if differentiates else "agree"
+    elif "gained" in high:
+        label = "gained only"
     else:
-        label = "secretory only" if high else "none"
+        label = "secretory only" if {"secretome", "published"} & set(high) else "none"
     return {"senescence": label, "senescence_scorers": ";".join(high), "senescence_assessed": len(known)}
 
 
@@ -142,6 +127,9 @@ def immune_profile(z: Mapping[str, float], *, threshold: float = STANDS_OUT) -> 
 def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: float = 1.0) -> str:
     """Name the lineage to which a lot or cluster leans.
 
+    Where the glucocorticoid response stands out the adipogenic lineage is not named: dexamethasone, which osteogenic
+    medium holds, raises genes of adipocytes without fat.
+
     Parameters
     ----------
     z
@@ -163,10 +151,12 @@ def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: fl
             best[lineage] = max(values)
     if len(best) < 2:
         return "not assessable"
-    first, second = sorted(best, key=best.get, reverse=True)[:2]
+    if z.get(GLUCOCORTICOID, -np.inf) >= STANDS_OUT:
+        best.pop("adipogenic", None)
+    first, second = [*sorted(best, key=best.get, reverse=True), None][:2]
     if best[first] < threshold:
         return "none"
-    return first if best[first] - best[second] >= margin else "mixed"
+    return first if second is None or best[first] - best[second] >= margin else "mixed"
 
 
 def describe_lots(z: pd.DataFrame, *, threshold: float = STANDS_OUT) -> pd.DataFrame:
@@ -194,14 +184,51 @@ def describe_lots(z: pd.DataFrame, *, threshold: float = STANDS_OUT) -> pd.DataF
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lot_id")
 
 
-def fraction_interval(k: int, n: int, *, z: float = 1.959964) -> tuple[float, float, float]:
-    """Fraction k/n with Wilson's 95 % interval; NaN without cells."""
+@dataclass(frozen=True)
+class Classifier:
+    """How well cells are called, with the range over the data on which that was measured.
+
+    Attributes
+    ----------
+    sensitivity, specificity
+        Lowest, middle and highest.
+    """
+
+    sensitivity: tuple[float, float, float]
+    specificity: tuple[float, float, float]
+
+
+# S or G2/M against G1: benchmarks/scoring/cycling.py, iPSC-derived MSC (GSE181744), 2,000 to 20,000 counts a cell
+CYCLING = Classifier(sensitivity=(0.75, 0.90, 1.0), specificity=(0.88, 0.95, 1.0))
+
+
+def correct_share(called: int, n: int, classifier: Classifier) -> tuple[float, float, float]:
+    """Correct the share of called cells for the errors of the call (Rogan and Gladen 1978, AJE 107:71).
+
+    Parameters
+    ----------
+    called, n
+        Cells that were called, and all cells.
+    classifier
+        Its sensitivity and specificity.
+
+    Returns
+    -------
+    Share and its 95 % interval, which takes Wilson's interval of the call to the worst ends of sensitivity and
+    specificity; NaN without cells.
+    """
     if n == 0:
         return np.nan, np.nan, np.nan
-    share, spread = k / n, z**2 / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * np.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+    low, high = (float(end) for end in wilson_interval(called, n))
+
+    def correct(share: float, sensitivity: float, specificity: float) -> float:
+        return float(np.clip((share + specificity - 1) / (sensitivity + specificity - 1), 0, 1))
+
+    least, most = (
+        correct(low, classifier.sensitivity[2], classifier.specificity[0]),
+        correct(high, classifier.sensitivity[0], classifier.specificity[2]),
+    )
+    return correct(called / n, classifier.sensitivity[1], classifier.specificity[1]), least, most
 
 
 def column_or_nan(table: pd.DataFrame, name: str) -> np.ndarray:

@@ -13,7 +13,14 @@ from mscape.data import counts
 from mscape.genes.names import GeneIndex
 from mscape.genes.registry import SCORED
 from mscape.scoring import consensus, control_genes, gene_sets, null_sets, tables
-from mscape.scoring.reference_cells import FRAMES, agreement_map, choose_reference, confounders_of, own_confounders
+from mscape.scoring.reference_cells import (
+    FRAMES,
+    agreement_map,
+    choose_reference,
+    confounders_of,
+    lots_of_average,
+    own_confounders,
+)
 from mscape.scoring.score import measure_genes, score_dataset
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ class Scores:
     Attributes
     ----------
     cells
-        Without counts: ``obsm["score_*"]``, ``obs["phase"]``, ``obs["senescence_state"]``, and what was done in
+        Without counts: ``obsm["score_*"]``, ``obs["phase"]``, and what was done in
         ``uns["mscape"]["score_signatures"]``.
     tables
         ``table`` of the signatures, ``summary`` of lots, ``confounders``, ``lots`` (states), ``genes`` of the sets.
@@ -79,7 +86,8 @@ def score_signatures(
     genes = measure_genes(source, groups, lot_names.size + 1)
     is_mt = pd.Series(names).str.upper().str.startswith("MT-").to_numpy()
     usable = measured & ~gene_sets.scored_genes(table, names) & ~is_mt
-    mean = genes["mean"][:-1].mean(axis=0)
+    average = lots_of_average(cells, lots, lot_names)
+    mean, detection = (genes[key][:-1][average].mean(axis=0) for key in ("mean", "detection"))
     reference = control_genes.make_background(mean, usable, names, controls=settings["controls"])
     if reference is None and sets:
         table.loc[table["used"], "reason"] = f"fewer than {control_genes.MIN_POOL} genes to compare with"
@@ -90,15 +98,14 @@ def score_signatures(
     frames = {key: pd.DataFrame(np.nan, obs.index, columns, dtype=np.float32) for key in FRAMES}
     lots_found = dict.fromkeys(("z", "pvalue", "unit"), pd.DataFrame(np.nan, lot_names, columns))
     if sets:
-        scored = score_dataset(source, sets, reference, genes, obs, table, settings=settings, seed=seed)
+        stats = null_sets.GeneStats.of(mean, detection, reference)
+        scored = score_dataset(source, sets, reference, genes, stats, obs, table, settings=settings, seed=seed)
         own = [s.name for s in sets]
         for key, frame in frames.items():
             frame[own] = scored.pop(key)
         table = table.merge(scored["depth"], on="id", how="left")
         if lot_names.size > 1:  # the average of one lot is the lot
-            found = null_sets.score_lots(
-                genes["mean"][:-1], scored["weights"], sets, scored["stats"], reference, seed=seed
-            )
+            found = null_sets.score_lots(genes["mean"][:-1], scored["weights"], sets, stats, reference, seed=seed)
             frames_of_lots = (pd.DataFrame(values, lot_names, own).reindex(columns=columns) for values in found)
             lots_found = dict(zip(lots_found, frames_of_lots, strict=True))
     for key, frame in frames.items():
@@ -107,7 +114,6 @@ def score_signatures(
     result.obs["phase"] = consensus.call_phase(
         *(consensus.column_or_nan(p, key) for key in ("TIROSH_S", "TIROSH_G2M")), alpha=settings["alpha"]
     )
-    result.obs["senescence_state"] = consensus.call_senescence(p, result.obs["phase"].array, alpha=settings["alpha"])
 
     related, adjusted = tables.relate_confounders(
         frames["z"].dropna(axis=1),

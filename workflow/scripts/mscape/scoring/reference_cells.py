@@ -42,6 +42,28 @@ def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 
     return pd.DataFrame({"reference": reference.astype(bool), "cells": cells}, index=isct_call.index)
 
 
+def lots_of_average(cells: pd.DataFrame, lots: pd.Series, names: np.ndarray) -> np.ndarray:
+    """Choose the lots whose average is the zero of z: those of MSC, where there are two.
+
+    A lot of other cells in the same study (iPSC, blood) would make every lot of MSC depart from the average.
+
+    Parameters
+    ----------
+    cells
+        From :func:`choose_reference`.
+    lots
+        Lot of each cell.
+    names
+        Lots, in the order of the result.
+
+    Returns
+    -------
+    bool, shape (n_lots,).
+    """
+    of_msc = cells["cells"].groupby(lots.astype(str)).first().reindex(names).eq("MSC").to_numpy()
+    return of_msc if of_msc.sum() > 1 else np.ones(len(names), dtype=bool)
+
+
 def confounders_of(obs: pd.DataFrame, totals: np.ndarray, z: pd.DataFrame) -> pd.DataFrame:
     """Gather what the scores may follow: depth, mitochondrial fraction, cycle, stress, hypoxia."""
     table = pd.DataFrame({"log depth": np.log(np.maximum(totals, 1))}, index=obs.index)
@@ -54,7 +76,7 @@ def confounders_of(obs: pd.DataFrame, totals: np.ndarray, z: pd.DataFrame) -> pd
 
 def agreement_map(z: pd.DataFrame, lots: pd.Series) -> pd.DataFrame:
     """Correlate the senescence scorers and the cycle with each other: Spearman within lots, signatures x signatures."""
-    names = [*consensus.SENESCENCE.values(), "MSC_SENESCENCE_DOWN", "TIROSH_S", "TIROSH_G2M"]
+    names = [*consensus.SENESCENCE.values(), "TIROSH_S", "TIROSH_G2M"]
     names = [name for name in names if name in z and z[name].notna().all()]
     some = sampling.stable_order(z.index)[:CORRELATED_CELLS]
     values, codes = z[names].to_numpy()[some], lots.astype("category").cat.codes.to_numpy()[some]

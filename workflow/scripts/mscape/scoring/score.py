@@ -237,6 +237,7 @@ def score_dataset(
     sets: list[methods.GeneSet],
     reference: control_genes.Background,
     genes: dict[str, np.ndarray],
+    stats: null_sets.GeneStats,
     obs: pd.DataFrame,
     table: pd.DataFrame,
     *,
@@ -253,6 +254,8 @@ def score_dataset(
         Columns to score and the background.
     genes
         Result of :func:`measure_genes`; its last group holds the cells that stand for no lot.
+    stats
+        Mean and detection of each gene over the lots that z is relative to, with their bins.
     obs
         ``sample_id`` and ``lot_id`` of each cell.
     table
@@ -264,10 +267,9 @@ def score_dataset(
 
     Returns
     -------
-    ``matched``, ``rank``, ``scanpy``, ``z``, ``p`` (n_cells x n_sets), ``weights``, ``stats``, and ``depth``: a table
+    ``matched``, ``rank``, ``scanpy``, ``z``, ``p`` (n_cells x n_sets), ``weights``, and ``depth``: a table
     with the id of each set.
     """
-    stats = null_sets.GeneStats.of(genes["mean"][:-1].mean(axis=0), genes["detection"][:-1].mean(axis=0), reference)
     libraries = obs["sample_id"].astype("category").cat.codes.to_numpy()
     lots = obs["lot_id"].astype("category").cat.codes.to_numpy()
     strata = libraries * STRATA + depth_strata(genes["totals"], libraries)
@@ -297,4 +299,4 @@ def score_dataset(
         random_sets=settings["random_sets"],
         seed=seed,
     )
-    return scored | {"p": p, "stats": stats, "depth": depth.assign(id=own)}
+    return scored | {"p": p, "depth": depth.assign(id=own)}

@@ -126,26 +126,25 @@ def summarise_programmes(obs: pd.DataFrame, lots: pd.Series, cells: pd.DataFrame
     Parameters
     ----------
     obs
-        ``phase`` and ``senescence_state`` of each cell.
+        ``phase`` of each cell.
     lots, cells, lot_z
         As for :func:`summarise_lots`.
 
     Returns
     -------
-    lot_id, n_cells, cells, fraction_<state> with _low and _high (Wilson, over cells) for cycling and senescence-like
-    cells, and the columns of :func:`mscape.scoring.consensus.describe_lots`.
+    lot_id, n_cells, cells, fraction_cycling with _low and _high (corrected for the errors of the call,
+    :func:`mscape.scoring.consensus.correct_share`), and the columns of :func:`mscape.scoring.consensus.describe_lots`.
     """
     rows = []
     for lot in lot_z.index:
         inside = (lots == lot).to_numpy() & cells["reference"].to_numpy()
-        state, row = obs["senescence_state"][inside], {"lot_id": lot, "n_cells": int(inside.sum())}
-        row["cells"] = cells["cells"][inside].iloc[0]
-        for name in ("cycling", "senescence-like"):
-            key = f"fraction_{name.replace('-', '_')}"
-            known = int((state != "unresolved").sum())
-            interval = consensus.fraction_interval(int((state == name).sum()), known)
-            row |= dict(zip((key, f"{key}_low", f"{key}_high"), interval, strict=True))
-        rows.append(row)
+        phase = obs["phase"][inside].astype(str)
+        known = phase[phase != "unknown"]
+        share = consensus.correct_share(int((known != "G1").sum()), len(known), consensus.CYCLING)
+        row = {"lot_id": lot, "n_cells": int(inside.sum()), "cells": cells["cells"][inside].iloc[0]}
+        rows.append(
+            row | dict(zip(("fraction_cycling", "fraction_cycling_low", "fraction_cycling_high"), share, strict=True))
+        )
     return pd.DataFrame(rows).merge(consensus.describe_lots(lot_z).reset_index(), on="lot_id", how="left")
 
 
