@@ -1,1 +1,37 @@
-"""What two or more steps of the workflow share."""
+"""mscape: from single-cell RNA-seq of mesenchymal stromal cells to a trustworthy answer per lot.
+
+The verbs work on an AnnData with raw counts, in the manner of scanpy, and are what the workflow's steps call too::
+
+    import mscape as ms
+
+    adata = ms.read("sample/")
+    ms.qc(adata)
+    ms.embed(adata)
+    ms.gate(adata)
+    ms.passport(adata)
+
+Verbs are imported when they are first used, so that ``import mscape`` takes no time and a workflow step depends on the
+code that it runs and on nothing else.
+"""
+
+VERBS = {
+    **dict.fromkeys(("read", "qc", "embed", "gate", "cluster", "score", "compare", "passport"), "mscape.api"),
+    "explain": "mscape.gating.reasons",
+}
+__all__ = [*VERBS, "pl"]
+
+
+def __getattr__(name: str) -> object:
+    """Import a verb, or the module of plots, at its first use."""
+    import importlib
+
+    if name == "pl":
+        return importlib.import_module("mscape.pl")
+    if name in VERBS:
+        return getattr(importlib.import_module(VERBS[name]), name)
+    msg = f"module 'mscape' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,38 @@
+"""Read counts of one sample into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import scipy.sparse as sp
+
+from mscape.errors import UserError
+from mscape.genes.names import GENES
+from mscape.io import formats
+from mscape.io.formats import features
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def read_counts(
+    path: str | Path, *, organism: str = "human", genome: str = "", member: str = "", cells: str = ""
+) -> AnnData:
+    """Read the counts of a sample, whatever their format; see :func:`mscape.api.read`."""
+    from anndata import AnnData
+
+    path = Path(path)
+    known = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
+    with formats.open_counts(path, format="auto", member=member, cells=cells, known=known) as table:
+        genes = features.settle(table.features, known, organism=organism, genome=genome)
+        matrix = sp.vstack([genes.apply(block) for block in table.rows()], format="csr")
+        obs = pd.DataFrame(index=pd.Index(table.barcodes.astype(str)))
+        record = {"path": str(path), "format": table.format, "notes": [*table.notes, *genes.notes]}
+    if not matrix.nnz:
+        msg = f"{path} holds {matrix.shape[0]:,} cells and not one count. Give the matrix that has them."
+        raise UserError(msg)
+    adata = AnnData(matrix, obs=obs, var=genes.var, uns={"mscape": {"load_counts": record}})
+    adata.obs_names_make_unique()
+    return adata

@@ -1,0 +1,88 @@
+"""Judge all lots: evidence of each from the tables of the stages, then its record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mscape.passports import rules
+from mscape.passports.passport import write_lot
+from mscape.passports.reporting_items import describe_lot, report_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+    from mscape.passports.options import PassportOptions
+
+logger = logging.getLogger(__name__)
+
+
+def gather_evidence(
+    tables: Mapping[str, pd.DataFrame],
+    cells: pd.DataFrame,
+    *,
+    doublets: Mapping[str, int],
+    ambient: Mapping[str, float],
+    limits: dict[str, float],
+    organism: str = "human",
+    culture: str = "unknown",
+) -> Iterator[rules.Evidence]:
+    """Gather what was found about each lot.
+
+    Parameters
+    ----------
+    tables
+        ``accounting gate contaminants hidden_mixture composition`` with ``lot_id``; ``stability signature_scores
+        signatures``; empty where a stage did not run.
+    cells
+        ``obs`` of all cells that pass quality control, with ``isct_call`` and, where scored, ``phase`` and
+        ``senescence_state``.
+    doublets, ambient
+        Predicted doublets, and ambient fraction (NaN where it could not be estimated), of each sample.
+    limits
+        ``min_positive`` and ``max_negative`` of the gate's panel.
+    organism, culture
+        Of the dataset.
+
+    Yields
+    ------
+    Evidence of one lot, in the order of the accounting.
+    """
+    accounting = tables["accounting"]
+    for lot_id in dict.fromkeys(accounting["lot_id"]):
+        own = {
+            name: tables[name][tables[name]["lot_id"] == lot_id]
+            for name in ("accounting", "gate", "contaminants", "hidden_mixture", "composition")
+        }
+        samples = own["accounting"]["sample_id"]
+        yield rules.Evidence(
+            lot_id=lot_id,
+            gate=own["gate"],
+            contaminants=own["contaminants"],
+            cells=cells[cells["lot_id"].astype(str) == lot_id],
+            loaded=int(own["accounting"]["loaded"].sum()),
+            doublets=sum(doublets.get(sample, 0) for sample in samples),
+            ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
+            hidden=own["hidden_mixture"],
+            composition=own["composition"],
+            stability=tables["stability"],
+            scores=tables["signature_scores"],
+            signatures=tables["signatures"],
+            organism=organism,
+            culture=culture,
+            limits=limits,
+        )
+
+
+def judge_lots(evidence: Iterator[rules.Evidence], options: PassportOptions) -> list[dict]:
+    """Judge each lot and write its record, as the passport's schema wants it."""
+    lots = []
+    for one in evidence:
+        record = write_lot(one, asdict(options))
+        record["reporting"] = report_items(one.cells, record["attributes"], culture=one.culture)
+        lots.append(record | describe_lot(one.cells, culture=one.culture))
+        logger.info("%s: %s. %s", one.lot_id, record["verdict"], record["verdict_reason"])
+    return lots
