@@ -250,3 +250,45 @@ def test_reports_of_real_data_do_not_say_simulated(real):
         page = (real / name / "report.html").read_text(encoding="utf-8")
         assert (real / name / "report.html").stat().st_size < 15e6
         assert 'class="banner' not in page or "imulated" not in page.split('class="banner', 1)[1][:200]
+
+
+def test_the_verbs_and_the_workflow_agree_cell_for_cell(tiny):
+    import anndata
+    import numpy as np
+
+    import mscape as ms
+
+    folder, _ = tiny
+    results = folder / "results/tiny"
+    loaded = {sample: anndata.read_h5ad(results / f"samples/{sample}/raw.h5ad") for sample in ("A", "B")}
+    adata = anndata.concat(loaded, label="sample_id", merge="same")
+    for lot in TINY["datasets"]["tiny"]["simulate"]["lots"]:
+        own = adata.obs["sample_id"] == lot["sample_id"]
+        for key in ("donor_id", "tissue", "passage", "sex"):
+            adata.obs.loc[own, key] = str(lot[key])
+    adata.obs["lot_id"] = adata.obs["sample_id"]
+
+    ms.qc(adata)
+    ms.embed(adata)
+    ms.gate(adata, culture="expanded")
+    ms.cluster(adata)
+    ms.score(adata)
+    contrasts = ms.compare(adata)
+    passports = ms.passport(adata)
+
+    whole = anndata.read_h5ad(results / "tiny.h5ad")
+    passing = adata[adata.obs["qc"] == "pass"]
+    assert list(passing.obs_names) == list(whole.obs_names)
+    for column in ("isct_call", "isct_reason", "isct_identity", "phase", "senescence_state"):
+        assert (passing.obs[column].astype(str) == whole.obs[column].astype(str)).all(), column
+    assert (passing.obs["leiden"].astype(object).fillna("").astype(str) == whole.obs["leiden"].astype(str)).all()
+    for key in ("X_pca", "score_z", "score_matched", "isct_pool_size"):
+        assert np.array_equal(np.asarray(passing.obsm[key]), np.asarray(whole.obsm[key]), equal_nan=True), key
+    assert len(contrasts) == len(pd.read_csv(results / "contrasts.tsv", sep="\t"))
+    written = json.loads((results / "passports.json").read_text())["lots"]
+    verdicts = {lot["lot_id"]: lot["verdict"] for lot in written}
+    found = passports[passports["attribute"] == "verdict"].set_index("lot_id")["verdict"].to_dict()
+    assert found == verdicts
+    stated = [(lot["lot_id"], a["name"], a["verdict"], a["reason"]) for lot in written for a in lot["attributes"]]
+    rows = passports[passports["attribute"] != "verdict"]
+    assert list(zip(rows["lot_id"], rows["attribute"], rows["verdict"], rows["reason"], strict=True)) == stated

@@ -107,7 +107,8 @@ def write_cells(rng, paths: dict, obs: pd.DataFrame, clusters: int) -> None:
         gate[f"isct_p_{gene}"] = np.where(high, rng.beta(30, 1, cells), rng.beta(1, 30, cells)).astype(np.float32)
     gate["isct_p_CD19"] = np.float32(np.nan)
     record = {"panel": "isct2006", "min_positive": 0.95, "max_negative": 0.02}
-    _light(paths["gate"], gate, "gate_msc", record)
+    pools = pd.DataFrame({gene: np.full(len(gate), 9) for gene in (*POSITIVE, *NEGATIVE)}, index=gate.index)
+    _light(paths["gate"], gate, "gate_msc", record, obsm={"isct_pool_size": pools, "isct_exposure": pools})
 
     leiden = obs.loc[scope, ["leiden"]].astype("category")
     leiden["leiden_stable"] = leiden["leiden"].astype(str) != str(clusters - 1)

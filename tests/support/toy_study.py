@@ -101,7 +101,8 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
         },
         index=obs.index,
     )
-    counts.write(AnnData(obs=gate, uns={"mscape": {"gate_msc": {"panel": "isct2006"}}}), paths["gate"])
+    pools = {key: pd.DataFrame({"NT5E": np.full(n, 9)}, index=obs.index) for key in ("isct_pool_size", "isct_exposure")}
+    counts.write(AnnData(obs=gate, obsm=pools, uns={"mscape": {"gate_msc": {"panel": "isct2006"}}}), paths["gate"])
     share = np.where(primed, 0.5, 0.25)
     leiden = np.where((position % 20) / 20 < share, "1", "0")
     clusters = pd.DataFrame({"leiden": pd.Categorical(leiden), "leiden_stable": leiden == "0"}, index=obs.index)[

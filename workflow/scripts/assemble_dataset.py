@@ -78,6 +78,7 @@ def main(input, output, params):
     for key, one in zip(("X_umap", "X_umap_msc"), maps, strict=True):
         obsm[key] = spread_rows(np.asarray(one.obsm["X_umap"]), one.obs_names, cells)
     tables = {key: table for key, table in scores.obsm.items() if key.startswith("score_")}
+    tables |= {key: table for key, table in gate.obsm.items() if key.startswith("isct_")}
     obsm |= {key: table if table.index.equals(cells) else table.reindex(cells) for key, table in tables.items()}
     run = json.loads(Path(input.run).read_text(encoding="utf-8"))
     stages = join_stages([part.uns for part in (whole, overview, msc, *maps, gate, clusters, scores)])

@@ -38,7 +38,12 @@ def main(input, output, params):
         threads=params.threads,
     )
     record = result.record(cells.obs["sample_id"])
-    counts.write(AnnData(obs=result.obs(cells.obs_names), uns={"mscape": {"gate_msc": record}}), output.h5ad)
+    counts.write(
+        AnnData(
+            obs=result.obs(cells.obs_names), obsm=result.obsm(cells.obs_names), uns={"mscape": {"gate_msc": record}}
+        ),
+        output.h5ad,
+    )
     for name in ("table", "contaminants", "hidden"):
         getattr(result, name).to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g")
 

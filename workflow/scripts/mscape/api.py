@@ -245,6 +245,8 @@ def gate(
     obs["isct_call"], obs["isct_reason"], obs["isct_identity"], obs["isct_p_<GENE>"]
         ``pass``, ``fail`` or ``indeterminate``; the reason code (:func:`mscape.explain`); a name; the probability that
         the gene's rate is above its threshold.
+    obsm["isct_pool_size"], obsm["isct_exposure"]
+        Cells pooled for each marker, and the counts of all genes that they hold; DataFrames, one column a marker.
     uns["mscape"]["gate"]
         ``table`` (criteria of each lot), ``contaminants``, ``hidden``, and the panel, thresholds and ``params``.
 
@@ -274,6 +276,8 @@ def gate(
         threads=threads,
     )
     in_memory.put_obs(adata, result.obs(source.obs_names))
+    for key, frame in result.obsm(source.obs_names).items():
+        adata.obsm[key] = frame.reindex(adata.obs_names)
     record = result.record(source.obs["sample_id"]) | {
         "table": result.table,
         "contaminants": result.contaminants,

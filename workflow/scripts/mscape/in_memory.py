@@ -77,7 +77,8 @@ def _matrix(adata: AnnData, layer: str | None) -> tuple[sp.spmatrix | np.ndarray
     places = {"layers['counts']": adata.layers.get("counts"), "X": adata.X}
     if layer is not None:
         if layer not in adata.layers:
-            msg = f"there is no layer {layer!r}; there are: {', '.join(adata.layers) or 'none'}."
+            there = ", ".join(str(name) for name in adata.layers if name) or "none"
+            msg = f"there is no layer {layer!r}; there are: {there}."
             raise UserError(msg)
         places = {f"layers[{layer!r}]": adata.layers[layer]}
     elif adata.raw is not None:

@@ -84,7 +84,10 @@ STAGES = {
         "results/{dataset}/gate.h5ad",
         whole=False,
         what="call, reason and identity of each cell, probability per marker",
-        adds={"obs": ("isct_call", "isct_reason", "isct_identity")},
+        adds={
+            "obs": ("isct_call", "isct_reason", "isct_identity"),
+            "obsm": ("isct_pool_size", "isct_exposure"),
+        },
     ),
     "clusters": Stage(
         "cluster_cells",

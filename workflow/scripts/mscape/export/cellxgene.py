@@ -20,7 +20,7 @@ RESERVED = (  # columns that the schema fills in by itself from the terms
     *("assay", "cell_type", "development_stage", "disease", "donor_id", "organism", "self_reported_ethnicity"),
     *("sex", "tissue", "tissue_type", "suspension_type", "is_primary_data", "observation_joinid"),
 )
-INNER = ("isct_k_", "isct_exposure_", "isct_pool")  # what the gate pooled, for its own record
+INNER = ("isct_pool",)  # what the gate pooled, for its own record
 
 
 def read_terms(path: str | Path) -> dict[str, dict[str, str]]:

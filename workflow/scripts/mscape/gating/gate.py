@@ -74,7 +74,7 @@ class GateResult:
     calibrated: dict[str, float] = field(default_factory=dict)
 
     def obs(self, index: pd.Index) -> pd.DataFrame:
-        """Give the columns of ``obs``: call, reason, identity; of each marker probability, pool size and exposure."""
+        """Give the columns of ``obs``: call, reason, identity, and the probability of each marker."""
         evidence = self.evidence
         obs = pd.DataFrame(index=index)
         obs["isct_call"] = pd.Categorical(self.calls["call"], categories=list(CALLS))
@@ -83,10 +83,17 @@ class GateResult:
         for gene in self.panel.thresholds:
             column = evidence.features.names.index(gene)
             obs[f"isct_p_{gene}"] = self.p[:, column]
-            obs[f"isct_k_{gene}"] = evidence.pools.size[:, column].astype(np.int32)
-            obs[f"isct_exposure_{gene}"] = evidence.pools.exposure[:, column]
         obs["isct_pool"] = pd.Categorical(self.clusters.astype(str))
         return obs
+
+    def obsm(self, index: pd.Index) -> dict[str, pd.DataFrame]:
+        """Give for each cell and marker how many cells were pooled, and the counts that the pool holds in all."""
+        evidence, genes = self.evidence, list(self.panel.thresholds)
+        columns = evidence.features.columns(genes)
+        return {
+            "isct_pool_size": pd.DataFrame(evidence.pools.size[:, columns].astype(np.int32), index, genes),
+            "isct_exposure": pd.DataFrame(evidence.pools.exposure[:, columns], index, genes),
+        }
 
     def record(self, samples: pd.Series) -> dict:
         """Give what was judged by, for ``uns``; ``samples`` is the sample of each cell."""

@@ -10,7 +10,8 @@ import pandas as pd
 from mscape.report.charts import colours
 from mscape.report.charts.enrichment import NES_EDGES
 from mscape.report.dataset import natural
-from mscape.report.numbers import finite, signature_name
+from mscape.report.lot_figures import draw_intervals, draw_verdicts, short
+from mscape.report.numbers import signature_name
 from mscape.report.sections import enrichment
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
     dataset
         The stage files, read.
     folder
-        Where ``umap_gate umap_identity umap_lot umap_leiden gate_intervals`` and ``enrichment_dots_<scope>
+        Where ``umap_gate umap_identity umap_lot umap_leiden gate_intervals verdicts`` and ``enrichment_dots_<scope>
         enrichment_running_<scope>`` go, each as SVG and PDF.
     max_cells
         Cells drawn on a map.
@@ -66,7 +67,8 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
             if stage in dataset.light and column in dataset.obs:
                 made[stem] = draw_map(dataset, stage, column, title=title, max_cells=max_cells, seed=seed)
         if "gate_table" in dataset.tables:
-            made["gate_intervals"] = draw_intervals(dataset)
+            made["gate_intervals"] = draw_intervals(dataset.tables["gate_table"], dataset.lots)
+        made["verdicts"] = draw_verdicts(dataset.passports["lots"])
         for scope in ("cluster", "contrast"):
             made |= draw_enrichment(dataset, scope)
         return [path for stem, figure in made.items() for path in _save(figure, folder / stem, dataset)]
@@ -111,54 +113,13 @@ def draw_map(
     )
     axes.set(title=title, xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], aspect="equal")
     for name in names[:30]:
-        axes.scatter([], [], s=18, c=palette[name], label=_short(name), linewidths=0)
+        axes.scatter([], [], s=18, c=palette[name], label=short(name), linewidths=0)
     figure.legend(
         loc="outside right upper",
         frameon=False,
         fontsize=6,
         title=None if len(names) <= 30 else f"first 30 of {len(names)}",
     )
-    return figure
-
-
-def draw_intervals(dataset: Dataset) -> Figure:
-    """Draw the share of cells per lot and criterion with its interval and limit."""
-    from matplotlib.figure import Figure
-
-    table = dataset.tables["gate_table"]
-    criteria = list(table.groupby(["kind", "criterion"], sort=False).groups)
-    criteria.sort(
-        key=lambda key: (
-            ("overall", "positive", "negative").index(key[0]) if key[0] in ("overall", "positive", "negative") else 3
-        )
-    )
-    lots = dataset.lots
-    figure = Figure(figsize=(1.2 + 1.35 * len(criteria), 1.2 + 0.2 * len(lots)), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(1, len(criteria), sharey=True))
-    for axes, (kind, criterion) in zip(grid, criteria, strict=True):
-        part = (
-            table[(table["kind"] == kind) & (table["criterion"] == criterion)]
-            .drop_duplicates("lot_id")
-            .set_index("lot_id")
-            .reindex(lots)
-        )
-        value, low, high = (pd.to_numeric(part[c]) * 100 for c in ("estimate", "low", "high"))
-        y = np.arange(len(lots))
-        shades = [
-            colours.VERDICT[{"meets": "PASS", "fails": "FAIL", "inconclusive": "WARN"}.get(v, "NOT ASSESSABLE")]
-            for v in part["verdict"]
-        ]
-        axes.hlines(y, low, high, color="#555555", linewidth=0.8)
-        axes.scatter(value, y, s=14, c=shades, zorder=3, linewidths=0)
-        limit = {"positive": 95.0, "negative": 2.0}.get(kind)
-        if limit is not None:
-            axes.axvline(limit, color="#222222", linewidth=0.7, linestyle="--")
-        top = finite(high.max()) or 0.0
-        axes.set_title("all criteria" if kind == "overall" else str(criterion), fontsize=7)
-        axes.set_xlim((0, 101) if kind != "negative" else (0, max(5.0, top * 1.05)))
-    grid[0].set_yticks(np.arange(len(lots)), [_short(lot) for lot in lots], fontsize=6)
-    grid[0].invert_yaxis()
-    figure.supxlabel("cells (%)", fontsize=7)
     return figure
 
 
@@ -177,10 +138,8 @@ def draw_enrichment(dataset: Dataset, scope: str) -> dict[str, Figure]:
         where = rows["cluster"].map(groups.index), rows["term"].map(terms.index)
         points = axes.scatter(*where, s=size, c=rows["nes"], cmap=_diverging(), vmin=-NES_EDGES[-1], vmax=NES_EDGES[-1])
         points.set(edgecolor="#555555", linewidth=0.4)
-        axes.set_xticks(
-            range(len(groups)), [_short(group, 40) for group in groups], rotation=40, ha="right", fontsize=6
-        )
-        axes.set_yticks(range(len(terms)), [_short(signature_name(term), 48) for term in terms], fontsize=6)
+        axes.set_xticks(range(len(groups)), [short(group, 40) for group in groups], rotation=40, ha="right", fontsize=6)
+        axes.set_yticks(range(len(terms)), [short(signature_name(term), 48) for term in terms], fontsize=6)
         axes.set(xlim=(-0.6, len(groups) - 0.4), ylim=(len(terms) - 0.4, -0.6), title=f"Gene sets by {scope}")
         figure.colorbar(points, label="NES", shrink=0.5)
         for limit in (0.05, 0.01, 0.001):
@@ -198,7 +157,7 @@ def draw_enrichment(dataset: Dataset, scope: str) -> dict[str, Figure]:
                 axes.set_axis_off()
             for axes, panel in zip(line, found, strict=False):
                 _running(axes, panel)
-            line[0].set_ylabel(f"{_short(name)}\nrunning sum", fontsize=6)
+            line[0].set_ylabel(f"{short(name)}\nrunning sum", fontsize=6)
         made[f"enrichment_running_{scope}"] = figure
     return made
 
@@ -216,13 +175,6 @@ def _running(axes, panel) -> None:
     foot = low - 0.16 * (high - low)
     for leads, shade in ((False, "#BBBBBB"), (True, colours.OKABE_ITO[5])):
         axes.vlines(panel.hits[panel.leading == leads], foot, foot + 0.1 * (high - low), color=shade, linewidth=0.5)
-    axes.set_title(f"{_short(panel.title, 44)}\n{panel.caption}", fontsize=6)
+    axes.set_title(f"{short(panel.title, 44)}\n{panel.caption}", fontsize=6)
     axes.set_xlabel(f"rank of {panel.n_list} genes", fontsize=6)
     axes.tick_params(labelsize=6)
-
-
-def _short(text: str, length: int = 28) -> str:
-    """Shorten a name, and take the meaning out of signs that matplotlib reads as mathematics."""
-    text = text if len(text) <= length else text[: length - 1] + "…"
-    text = text.replace("$", r"\$")
-    return "\u200b" + text if text.startswith("_") else text

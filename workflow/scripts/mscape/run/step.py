@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 from mscape.errors import UserError, explain_files
+from mscape.paths import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ def run(main: Callable[..., None], snakemake: object) -> None:
     rule, log = snakemake.rule, Path(str(snakemake.log[0]))
     _log_to(log)
     os.environ.setdefault("MPLBACKEND", "Agg")
+    _expect_own_package(log, rule, snakemake)
     params = SimpleNamespace(**dict(snakemake.params.items()), threads=snakemake.threads)
     try:
         with _threads(snakemake.threads):
@@ -49,6 +51,17 @@ def run(main: Callable[..., None], snakemake: object) -> None:
         _stop(rule, str(error), log, snakemake.output)
     except Exception as error:  # noqa: BLE001  every error ends here, is logged with its traceback, and stops the run
         _stop(rule, explain_files(error) or f"{type(error).__name__}: {error}", log, snakemake.output)
+
+
+def _expect_own_package(log: Path, rule: str, snakemake: object) -> None:
+    """Stop if another mscape than this workflow's is imported: its numbers would be taken for this version's."""
+    folder = getattr(snakemake, "scriptdir", None)
+    if folder and Path(folder).resolve() != PACKAGE.parent:
+        msg = (
+            f"the package mscape was imported from {PACKAGE}, not from this workflow ({folder}). "
+            "Uninstall mscape from the environment that runs the workflow, or run the workflow it belongs to."
+        )
+        _stop(rule, msg, log, [])
 
 
 def _log_to(log: Path) -> None:
