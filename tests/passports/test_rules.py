@@ -357,7 +357,7 @@ def test_a_hidden_subset_warns(settings):
 
 
 def rule_table():
-    """Write the rules as the table of docs/passport.md."""
+    """Write the rules as the table of docs/passports.md."""
     gate = pd.DataFrame({"criterion": ["phenotype", "CD73", "CD45"], "kind": ["overall", "positive", "negative"]})
     lines = ["| attribute | section | weight | value | definition |", "|---|---|---|---|---|"]
     for rule in [*identity_rules.gate_rules(gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]:
@@ -367,7 +367,7 @@ def rule_table():
 
 
 def test_the_document_lists_every_rule(request, root):
-    path = root / "docs/passport.md"
+    path = root / "docs/passports.md"
     before, rest = path.read_text(encoding="utf-8").split("<!-- rules -->\n")
     after = rest.split("<!-- end of rules -->")[1]
     expected = f"{before}<!-- rules -->\n{rule_table()}\n<!-- end of rules -->{after}"

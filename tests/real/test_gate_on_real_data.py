@@ -43,7 +43,7 @@ def test_lung_stroma_is_indeterminate_and_everything_else_fails(tmp_path):
 def test_reasons_name_the_right_lineage_in_semi_real_cells(monkeypatch):
     if not (SHARED_DATA / "housman_ipsc_msc_osteo_pseudobulk").exists():
         pytest.skip(f"{SHARED_DATA} is missing; set MSCAPE_SHARED_DATA")
-    monkeypatch.setattr(sys, "path", [str(gate_cases.REPO / "benchmarks" / "gate"), *sys.path])
+    monkeypatch.setattr(sys, "path", [str(gate_cases.REPO / "benchmarks" / "gating"), *sys.path])
     import methods
     import semireal
 

@@ -52,7 +52,7 @@ def test_null_p_values_are_uniform(library, size):
         moments = centre[[i], i], spread[[i], i]
         null = null_sets.sample_null(values[[i]], moments, drawn, genes.weights)
         p.append(null_sets.empirical_p(z[i, i], null))
-    # eight tests of one hypothesis; benchmarks/scores has the full one
+    # eight tests of one hypothesis; benchmarks/scoring has the full one
     assert stats.kstest(p, "uniform").pvalue > 0.05 / 8
 
 

@@ -161,7 +161,7 @@ def test_the_surface_table_names_its_source_and_no_gene_twice(root):
         "CC BY 4.0",
         "2022-07-01",
         "2022-Sep12",
-        "benchmarks/clusters/surface_proteins",
+        "benchmarks/clustering/surface_proteins",
     ):
         assert said in header
     table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False)

@@ -55,7 +55,7 @@ def hump_distance(values: np.ndarray, *, n_modes: int = N_MODES, enough: float =
 
 
 # Upper quantiles of the distance for uniform samples, the hardest case with one mode: 10,000 samples a size
-# (benchmarks/clusters/calibrate.py writes this table).
+# (benchmarks/clustering/calibrate.py writes this table).
 TAIL = np.array([0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0002])
 SIZES = np.array([10, 20, 40, 80, 160, 320, 600])
 QUANTILES = np.array(

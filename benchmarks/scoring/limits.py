@@ -3,7 +3,7 @@
 Only the genes of the set and their controls are drawn, so that many sets take seconds. Thirty genes are raised by 0.5
 log2 in a tenth of 600 cells of 10,000 counts. Run from the repository:
 
-    python benchmarks/scores/limits.py --write
+    python benchmarks/scoring/limits.py --write
 """
 
 import argparse
@@ -18,8 +18,8 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(Path(__file__).parent)]
 
 import cells  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "scores.md"
-MARK = "<!-- benchmarks/scores/limits.py -->"
+DOCUMENT = ROOT / "docs" / "scoring.md"
+MARK = "<!-- benchmarks/scoring/limits.py -->"
 POOLS = ((10, 50), (50, 150), (150, 400), (400, 3000), (100, 3000), (200, 3000))
 N_CELLS, DEPTH, SIZE, FOLD, CONTROLS = 600, 10_000, 30, 2**0.5, 100
 NAMES = {
@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=16, help="sets for each range of expression")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="write the table into docs/scores.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/scoring.md")
     options = parser.parse_args()
     rates = cells.msc_rates()
     cpm = 1e6 * rates[: cells.HELD_OUT]

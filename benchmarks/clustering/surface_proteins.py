@@ -1,6 +1,6 @@
 """Write resources/surface_proteins.tsv from the Gene Ontology and NCBI Gene, as Bioconductor's org.Hs.eg.db holds them.
 
-    python benchmarks/clusters/surface_proteins.py org.Hs.eg.sqlite
+    python benchmarks/clustering/surface_proteins.py org.Hs.eg.sqlite
 
 The file is in the Bioconductor package org.Hs.eg.db (extdata), which Debian packages as r-bioc-org.hs.eg.db. A gene is
 listed if its protein lies in a membrane (GO:0031224 or below) and one of these holds: NCBI Gene lists a CD number for
@@ -26,7 +26,7 @@ INTRINSIC, PLASMA_MEMBRANE, SURFACE = "GO:0031224", "GO:0005886", ("GO:0009986",
 CD = re.compile(r"CD\d+[A-Za-z]?\d?")
 HEADER = """\
 # Genes whose protein stands on the cell surface, to sort or stain cells by. Written by
-# benchmarks/clusters/surface_proteins.py from org.Hs.eg.db {version} (Bioconductor, Artistic-2.0), which holds the Gene
+# benchmarks/clustering/surface_proteins.py from org.Hs.eg.db {version} (Bioconductor, Artistic-2.0), which holds the Gene
 # Ontology annotations of {go} (The Gene Ontology Consortium, CC BY 4.0, doi:10.1093/genetics/iyad031) and NCBI
 # Gene of {ncbi} (public domain). CD numbers are names that NCBI Gene lists; those of the gate's markers are from
 # resources/markers.yaml. evidence: "CD" the protein has a CD number and lies in the plasma membrane; "surface"

@@ -1,4 +1,4 @@
-"""What the bound of silent cells rests on and what it needs: ``python benchmarks/gate/silent.py``.
+"""What the bound of silent cells rests on and what it needs: ``python benchmarks/gating/silent.py``.
 
 1. How often a pure simulated lot has a bound of 20 % or less, by mean count of the marker and number of cells.
 2. How much the rates of genes vary in the single cells of three cell lines (sc_mixology, GSE118767, CEL-seq2 with UMI):

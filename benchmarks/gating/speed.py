@@ -1,4 +1,4 @@
-"""Time the gate: ``python benchmarks/gate/speed.py [--cells 100000] [--profile]``; needs no data.
+"""Time the gate: ``python benchmarks/gating/speed.py [--cells 100000] [--profile]``; needs no data.
 
 Simulated lots of 10,000 cells with a tenth of contaminants and 3 % doublets. The clock starts after the neighbour
 search of the embedding, as in the workflow, and stops when cells and lots are judged; memory is the whole process's.

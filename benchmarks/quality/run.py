@@ -4,7 +4,7 @@ Simulated lots come from the built-in simulator (the default study, all its lots
 lot for the time); genotype doublets are those of sc_mixology (GSE118767), and real cells are summed in pairs, if the
 folder of real data is there. Run from the repository:
 
-    python benchmarks/qc/run.py --write
+    python benchmarks/quality/run.py --write
 """
 
 import argparse
@@ -42,7 +42,7 @@ SUMMED = (  # real cells, share of doublets made of them, their counts relative 
     ("zilionis_lung300", 0.10, (1.0, 2.0)),
     ("pollen_celllines299", 0.10, (1.0, 1.0)),
 )
-MARK = "<!-- benchmarks/qc/run.py -->"
+MARK = "<!-- benchmarks/quality/run.py -->"
 
 
 def study(cells: int) -> dict:

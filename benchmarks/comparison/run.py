@@ -6,7 +6,7 @@ Hochberg) and the share of changed features found. A second table has donors tha
 many genes share, heavy tails, one arm that varies more, arms of unequal size), and limma-trend by its formulas beside
 the test of the product. Run from the repository:
 
-    python benchmarks/statistics/run.py --replicates 20 --write
+    python benchmarks/comparison/run.py --replicates 20 --write
 """
 
 import argparse
@@ -29,8 +29,8 @@ from mscape.comparison.contrasts import Contrast  # noqa: E402
 from mscape.comparison.design import Design  # noqa: E402
 from mscape.stats import adjust_pvalues  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "statistics.md"
-MARK = "<!-- benchmarks/statistics/run.py -->"
+DOCUMENT = ROOT / "docs" / "comparison.md"
+MARK = "<!-- benchmarks/comparison/run.py -->"
 N_GENES, CELLS, RAISED, FOLD = 800, 150, 0.1, 2.0
 LEVEL = 0.05
 DONORS = (
@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--donors", type=int, nargs="+", default=[3, 5])
-    parser.add_argument("--write", action="store_true", help="write the table into docs/statistics.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/comparison.md")
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
     start, results = time.perf_counter(), []

@@ -4,7 +4,7 @@ Cells have the rates of a resting MSC in the built-in simulator and negative-bin
 sets or cells is there only where it was put in. Other libraries (pyucell, decoupler) are run if they are installed. Run
 from the repository:
 
-    python benchmarks/scores/run.py --write
+    python benchmarks/scoring/run.py --write
 """
 
 import argparse
@@ -26,8 +26,8 @@ import others  # noqa: E402
 
 from mscape.data import counts  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "scores.md"
-MARK = "<!-- benchmarks/scores/run.py -->"
+DOCUMENT = ROOT / "docs" / "scoring.md"
+MARK = "<!-- benchmarks/scoring/run.py -->"
 DEPTHS = {"2k": 2_000, "20k": 20_000}
 SIZES = (10, 30, 100, 200)
 NAMES = {
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=600)
     parser.add_argument("--sets", type=int, default=300, help="random sets for each null calibration")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/scores.md")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/scoring.md")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The 'future.infer_string' option is deprecated")  # anndata 0.13
     start = time.perf_counter()

@@ -1,6 +1,6 @@
 """Look whether two clusters of one cell line differ by whole chromosome arms, as subclones with other copy numbers do.
 
-    python benchmarks/clusters/subclones.py FOLDER org.Hs.eg.sqlite [--line H1975]
+    python benchmarks/clustering/subclones.py FOLDER org.Hs.eg.sqlite [--line H1975]
 
 FOLDER holds the mixtures of cell lines (GSE118767); the database gives the arm of each gene (see surface_proteins.py).
 """

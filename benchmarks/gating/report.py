@@ -1,4 +1,4 @@
-"""Turn the benchmark's tables into the section of docs/gate.md and its figures."""
+"""Turn the benchmark's tables into the section of docs/gating.md and its figures."""
 
 from __future__ import annotations
 
@@ -224,12 +224,12 @@ def _save(figure, path: Path) -> None:
 
 
 def write(folder: Path, docs: Path) -> None:
-    """Replace the benchmark section of ``docs/gate.md`` and the figures."""
+    """Replace the benchmark section of ``docs/gating.md`` and the figures."""
     parts: list[str] = []
     _figures(folder, docs / "figures", parts)
     for part in (_simulation, _semireal, _isolated, _coverage):
         part(folder, parts)
-    page = docs / "gate.md"
+    page = docs / "gating.md"
     text = page.read_text()
     before, after = text.split(START)[0], text.split(END)[1]
     page.write_text(f"{before}{START}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
