@@ -26,8 +26,8 @@ INTRINSIC, PLASMA_MEMBRANE, SURFACE = "GO:0031224", "GO:0005886", ("GO:0009986",
 CD = re.compile(r"CD\d+[A-Za-z]?\d?")
 HEADER = """\
 # Genes whose protein stands on the cell surface, to sort or stain cells by. Written by
-# benchmarks/clustering/surface_proteins.py from org.Hs.eg.db {version} (Bioconductor, Artistic-2.0), which holds the Gene
-# Ontology annotations of {go} (The Gene Ontology Consortium, CC BY 4.0, doi:10.1093/genetics/iyad031) and NCBI
+# benchmarks/clustering/surface_proteins.py from org.Hs.eg.db {version} (Bioconductor, Artistic-2.0), which holds the
+# Gene Ontology annotations of {go} (The Gene Ontology Consortium, CC BY 4.0, doi:10.1093/genetics/iyad031) and NCBI
 # Gene of {ncbi} (public domain). CD numbers are names that NCBI Gene lists; those of the gate's markers are from
 # resources/markers.yaml. evidence: "CD" the protein has a CD number and lies in the plasma membrane; "surface"
 # annotated to the cell surface by an experiment or a curator; "membrane" annotated to the plasma membrane by an

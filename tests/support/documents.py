@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from mscape.data import contract
+from mscape.data.schema import load_schema
 from mscape.run import config
 
 ROOT = Path(__file__).parents[2]
@@ -30,9 +31,9 @@ def pin_table(project: str, exported: str) -> str:
 
 def conda_env() -> str:
     """envs/cpu.yaml: the pins of what runs the workflow, for conda users."""
-    own = re.findall(
-        r'^    "([a-z0-9-]+)[><=]', (ROOT / "pyproject.toml").read_text().split("[dependency-groups]")[0], re.M
-    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stated = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
+    own = sorted(re.match(r"[a-z0-9-]+", requirement).group() for requirement in stated)
     exact = {pin.split("==")[0]: pin.split(" ;")[0] for pin in pins()}
     packages = "\n".join(f"      - {exact[name]}" for name in own)
     return (
@@ -60,8 +61,8 @@ def gpu_env() -> str:
 
 def config_docs() -> str:
     """config/README.md: every key, its default and meaning."""
-    schema = config.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    samples = config.load_schema(ROOT / "workflow/schemas/samples.schema.yaml")
+    schema = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    samples = load_schema(ROOT / "workflow/schemas/samples.schema.yaml")
     parts = [
         "# Configuration",
         "<!-- Generated from workflow/schemas by: pytest tests/house/test_documents.py --fix -->",

@@ -2,31 +2,31 @@
 
 import json
 import logging
-import tempfile
+from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
 
-import embed_cells
-import gate_msc
-import score_signatures
 from mscape import parity
 from mscape.backends import active, gpu
 from mscape.backends.contract import Backend
 from mscape.data import counts
 from mscape.embedding import highly_variable_genes, integration
+from mscape.embedding.embed import embed_dataset
+from mscape.embedding.options import EmbedOptions
 from mscape.errors import UserError
+from mscape.gating.gate import gate_dataset
+from mscape.gating.options import GateOptions
+from mscape.genes.registry import load_markers
 from mscape.run import step
+from mscape.scoring.dataset import score_signatures
+from mscape.scoring.options import ScoreOptions
 
 logger = logging.getLogger("mscape.check_parity")
 
-STEPS = {  # module -> section of its settings, and its outputs besides the h5ad
-    embed_cells: ("embed", ()),
-    gate_msc: ("gate", ("table", "contaminants", "hidden")),
-    score_signatures: ("score", ("table", "summary", "confounders", "lots", "genes")),
-}
 SCORES = ("score_matched", "score_scanpy", "score_rank", "score_z")
 RESOLUTIONS = (0.2, 1.0)  # of the communities that are compared
 
@@ -53,28 +53,27 @@ def choose_cells(samples: pd.Series, n: int, *, seed: int = 0) -> np.ndarray:
     return np.sort(np.concatenate(chosen))
 
 
-def write_sample(source: str, target: Path, cells: np.ndarray) -> None:
-    """Copy some cells of a whole stage file, with everything that belongs to its genes and to the dataset."""
+def read_sample(source: str, cells: np.ndarray) -> AnnData:
+    """Read some cells of a whole stage file, with everything that belongs to its genes and to the dataset."""
     shell = counts.read_light(source)
     keep = np.zeros(shell.n_obs, dtype=bool)
     keep[cells] = True
-    parts = (block[keep[start:stop]] for start, stop, block in counts.blocks(source) if keep[start:stop].any())
-    counts.append(target, parts, obs=shell.obs[keep], var=shell.var, varm=dict(shell.varm), uns=dict(shell.uns))
+    parts = [block[keep[start:stop]] for start, stop, block in counts.blocks(source) if keep[start:stop].any()]
+    matrix = sp.vstack(parts, format="csr")
+    return AnnData(matrix, obs=shell.obs[keep], var=shell.var, varm=dict(shell.varm), uns=dict(shell.uns))
 
 
-def compare(reference: Backend, candidate: Backend, source: Path, folder: Path, files: dict, params) -> pd.DataFrame:
-    """Compare both on a sample: each function on the same input, then the gate's calls and the scores as steps.
+def compare(reference: Backend, candidate: Backend, cells: AnnData, markers: str, params) -> pd.DataFrame:
+    """Compare both on a sample: each function on the same input, then the gate's calls and the scores.
 
     Parameters
     ----------
     reference, candidate
         The backends.
-    source
-        Counts of the sample, a whole stage file.
-    folder
-        For what the steps write.
-    files
-        The other inputs of the steps: ``markers panel_files signature_files``.
+    cells
+        Counts of the sample.
+    markers
+        Registry of panels, lineages and signatures.
     params
         Params of the rule.
 
@@ -82,45 +81,43 @@ def compare(reference: Backend, candidate: Backend, source: Path, folder: Path, 
     -------
     One row a measure, columns ``parity.COLUMNS``.
     """
-    obs = counts.read_obs(source)
-
-    def run(step_module: ModuleType, where: Backend, **inputs: Path | str) -> Path:
-        return run_step(step_module, where, folder, inputs | files, params)
-
-    embedding_file = run(embed_cells, reference, h5ad=source, gate="")
-    light = counts.read_light(embedding_file)
+    common = {"organism": params.organism, "seed": params.seed}
+    options, score = EmbedOptions(**params.embed), ScoreOptions(**params.score)
+    registry = load_markers(markers, extra=score.signature_files)
+    with active.using(reference):
+        light = embed_dataset(cells, options, markers=registry, threads=params.threads, **common)
     genes = np.asarray(light.uns["mscape"]["embed_cells"]["highly_variable_genes"]).astype(str)
-    everything = np.ones(len(obs), dtype=bool)
-    X = highly_variable_genes.log_columns(source, genes, cells=everything, totals=counts.row_sums(source))
-    key, _ = integration.choose_batch(obs, batch_key=params.embed["batch_key"])
+    everything = np.ones(cells.n_obs, dtype=bool)
+    key, _ = integration.choose_batch(cells.obs, batch_key=options.batch_key)
     sample = parity.Sample(
-        X=X,
+        X=highly_variable_genes.log_columns(cells, genes, cells=everything, totals=counts.row_sums(cells)),
         embedded=light,
-        batch=obs[key] if key else None,
-        n_neighbors=params.embed["n_neighbors"],
+        batch=cells.obs[key] if key else None,
+        n_neighbors=options.n_neighbors,
         resolutions=RESOLUTIONS,
     )
     tables = [parity.compare(reference, candidate, sample, seed=params.seed)]
-    both = reference, candidate
-    gates = [run(gate_msc, one, h5ad=source, embedding=embedding_file) for one in both]
-    calls = [counts.read_obs(gate)["isct_call"] for gate in gates]
+
+    calls, scored = [], []
+    for backend in (reference, candidate):
+        with active.using(backend):
+            gated = gate_dataset(
+                cells,
+                light,
+                partial(counts.read_genes, cells),
+                markers=markers,
+                options=GateOptions(**params.gate),
+                culture=params.culture,
+                threads=params.threads,
+                **common,
+            )
+            calls.append(gated.obs(cells.obs_names)["isct_call"])
+            scored.append(score_signatures(cells, calls[0], score, markers=registry, **common).cells.obsm)
     tables.append(parity.rows("pooled", parity.compare_calls(*calls)))
-    scored = [counts.read_light(run(score_signatures, one, h5ad=source, gate=gates[0])).obsm for one in both]
     for key in SCORES:
         expected, found = (frames[key].dropna(axis=1) for frames in scored)
         tables.append(parity.rows("scores", parity.compare_scores(expected, found), of=key))
     return pd.concat(tables, ignore_index=True)
-
-
-def run_step(step_module: ModuleType, where: Backend, folder: Path, inputs: dict, params) -> Path:
-    """Run a step's ``main`` on a backend; gives the h5ad that it writes into a new folder."""
-    section, tables = STEPS[step_module]
-    target = Path(tempfile.mkdtemp(prefix=f"{step_module.__name__}-", dir=folder))
-    output = {"h5ad": target / "result.h5ad"} | {name: target / f"{name}.tsv" for name in tables}
-    given = vars(params) | {"settings": getattr(params, section), "scope": "all"}
-    with active.using(where):
-        step_module.main(SimpleNamespace(**inputs), SimpleNamespace(**output), SimpleNamespace(**given))
-    return output["h5ad"]
 
 
 def decide(table: pd.DataFrame, on_mismatch: str) -> list[str]:
@@ -160,11 +157,8 @@ def main(input, output, params):
     need = require_card(len(obs), params.embed)
     cells = choose_cells(obs["sample_id"], params.gpu["parity_cells"], seed=params.seed)
     report = Path(str(params.report))
-    files = {name: getattr(input, name) for name in ("markers", "panel_files", "signature_files")}
-    with tempfile.TemporaryDirectory(prefix=".parity-", dir=report.parent) as scratch:
-        source = Path(scratch) / "counts.h5ad"
-        write_sample(input.h5ad, source, cells)
-        table = compare(active.load("cpu"), candidate, source, Path(scratch), files, params)
+    sample = read_sample(input.h5ad, cells)
+    table = compare(active.load("cpu"), candidate, sample, str(input.markers), params)
     table.to_csv(report, sep="\t", index=False, float_format="%.6g")
     for row in table[~table["passed"]].itertuples():
         logger.warning("%s: %s is %g, expected %s %g", row.function, row.measure, row.value, row.rule, row.limit)

@@ -159,7 +159,7 @@ def read_markers(path: str | Path, extra: Iterable[str | Path] = ()) -> tuple[di
             msg = f"Panel file {str(file)!r} cannot be read ({error}). Expected YAML with `panels:` or `lineages:`."
             raise UserError(msg) from None
         if not isinstance(content, dict) or not ({"panels", "lineages"} & set(content)):
-            msg = f"Panel file {str(file)!r} has neither `panels:` nor `lineages:` at its top level; see docs/gating.md."
+            msg = f"Panel file {str(file)!r} has neither `panels:` nor `lineages:` at the top; see docs/gating.md."
             raise UserError(msg)
         panels.update(content.get("panels") or {})
         lineages.update(content.get("lineages") or {})
