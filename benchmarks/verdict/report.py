@@ -108,6 +108,21 @@ def by_family(records: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def not_passed(records: list[dict]) -> pd.DataFrame:
+    """Gather why good lots that are deep and large enough are not PASS."""
+    rows = []
+    for r in records:
+        if r["side"] == "good" and r["deep_enough"] and r["verdict"] != "PASS":
+            said = next(
+                (x for x in r["attributes"] if x["verdict"] == r["verdict"]), {"name": "", "reason": r["reason"]}
+            )
+            rows.append(
+                {"lot": f"{r['family']}-{r['number']:03d}", "verdict": r["verdict"], "reason": r["reason"][:260]}
+            )
+            rows[-1]["attribute"] = said["name"]
+    return pd.DataFrame(rows, columns=["lot", "verdict", "attribute", "reason"])
+
+
 def shortfalls(records: list[dict]) -> pd.DataFrame:
     """List each wrong verdict, each interval without the truth, and MSC named as something else."""
     rows = []
@@ -151,11 +166,13 @@ def families_table() -> pd.DataFrame:
 
 def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
     """Write the tables below ``out`` and return them as markdown."""
-    tables = {"summary": summary(records), "families": by_family(records), "shortfalls": shortfalls(records)}
+    tables = {"summary": summary(records), "families": by_family(records)}
+    tables |= {"not_passed": not_passed(records), "shortfalls": shortfalls(records)}
     for name, table in tables.items():
         table.to_csv(out / f"{name}.tsv", sep="\t", index=False)
     tables["shortfalls"] = gathered(tables["shortfalls"])
     heads = {"summary": "Result", "families": "By family", "shortfalls": "Shortfalls"}
+    heads["not_passed"] = "Good lots, deep and large, that are not PASS"
     text = "\n\n".join(f"### {heads[name]}\n\n{_markdown(table)}" for name, table in tables.items())
     if skipped:
         text += "\n\nSkipped for want of data: " + "; ".join(f"{k} ({', '.join(v)})" for k, v in skipped.items()) + "."
