@@ -214,6 +214,11 @@ def _endo_swap(s, rng, i):
     return [lot, Library("other", [Part("HUVEC", 300, s.profiles["huvec:V4"], msc=False)])]
 
 
+def _msc_swap(s, rng, i):
+    lot = Library("lot", msc(s, rng, 600), swap={"other": (0.05, 0.1)[i % 2]})
+    return [lot, Library("other", msc(s, rng, 400, markers(rng) | {"NT5E": 300.0, "ENG": 200.0, "THY1": 900.0}))]
+
+
 def _doublets(s, rng, i):
     return [Library("lot", msc(s, rng, 700), doublets=(0.05, 0.1, 0.2)[i % 3])]
 
@@ -485,6 +490,7 @@ FAMILIES = (
         needs=("pbmc",),
     ),
     Family("endothelial_soup", GOOD, "ambient RNA of an endothelial lot at 2-10 %", _endo_swap, 6, 1, needs=("huvec",)),
+    Family("msc_soup", GOOD, "ambient RNA of another good lot at 5 and 10 %", _msc_swap, 6, 1),
     Family("doublets", GOOD, "a pure culture with 5-20 % doublets", _doublets, 6, 1),
     Family("cycling", GOOD, "a quarter of the cells cycles, 2,500-15,000 UMI", _cycling, 6, 1),
     Family("without_marker", BAD, "no cell has CD73, CD105 or CD90 (0.3-1 CPM)", _without, 9, 3),

@@ -73,6 +73,9 @@ class Sources:
         out[where] = rates.to_numpy()
         free = ~self.kept
         free[where] = False
+        if out[~free].sum() > 9e5:  # no room beside the kept genes: all but the new rates give way
+            free = np.ones(len(out), bool)
+            free[where] = False
         out[free] *= (1e6 - out[~free].sum()) / out[free].sum()
         return out
 
