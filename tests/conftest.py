@@ -17,6 +17,21 @@ LONG = ("test_slurm.py", "test_workflow.py", "test_determinism.py")  # whole run
 
 def pytest_addoption(parser):
     parser.addoption("--fix", action="store_true", help="write derived documents anew instead of comparing them")
+    parser.addoption("--inputs", type=int, default=2000, help="generated inputs to read, half of them harmful")
+
+
+@pytest.fixture
+def how_many_inputs(request) -> int:
+    """Generated inputs of one kind."""
+    return request.config.getoption("--inputs") // 2
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the number of generated inputs."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if report.when == "call" and name.startswith("generated inputs"):
+                terminalreporter.write_line(f"{name}: {value:,}")
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from mscape.data.schema import load_schema
 from mscape.errors import UserError
 from mscape.run import config
 
@@ -77,7 +78,7 @@ def test_all_faults_are_listed_with_what_was_meant():
 
 @pytest.fixture
 def sheet_schema(root):
-    return config.load_schema(root / "workflow/schemas/samples.schema.yaml")
+    return load_schema(root / "workflow/schemas/samples.schema.yaml")
 
 
 def test_a_sheet_is_completed(tmp_path, sheet_schema):

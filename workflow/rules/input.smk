@@ -73,7 +73,34 @@ rule load_counts:
         member=STUDY.sheet_value("member"),
         genome=STUDY.sheet_value("genome"),
         cells=STUDY.sheet_value("cells"),
+        parts=STUDY.sheet_value("parts"),
         organism=STUDY.setting("organism"),
         code=code("load_counts"),
     script:
         "../scripts/load_counts.py"
+
+
+rule review_inputs:
+    """Judge what was read of all samples of a dataset, before any work on it: errors stop here."""
+    input:
+        raw=STUDY.of_samples("results/{dataset}/samples/{sample}/raw.h5ad"),
+        markers=resource("markers.yaml"),
+    output:
+        findings="results/{dataset}/findings.tsv",
+        inputs="results/{dataset}/inputs.tsv",
+    log:
+        "logs/review_inputs/{dataset}.log",
+    benchmark:
+        "logs/review_inputs/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=STUDY.memory("review_inputs"),
+        runtime=STUDY.minutes("review_inputs"),
+    params:
+        rows=STUDY.sheet_rows,
+        dataset="{dataset}",
+        organism=STUDY.setting("organism"),
+        code=code("review_inputs"),
+    script:
+        "../scripts/review_inputs.py"

@@ -6,6 +6,7 @@ rule qc_cells:
     input:
         h5ad="results/{dataset}/samples/{sample}/raw.h5ad",
         markers=resource("markers.yaml"),
+        reviewed="results/{dataset}/findings.tsv",
     output:
         h5ad="results/{dataset}/samples/{sample}/qc.h5ad",
     log:

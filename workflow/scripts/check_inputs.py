@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mscape.checks.study import LONGEST, PANEL, check_study, describe
+from mscape.checks.study import LONGEST, check_study, describe, genes_of_gate
 from mscape.data import yaml_file
 from mscape.errors import UserError
 from mscape.run import resources, step
@@ -66,8 +66,7 @@ def main(input, output, params):
     """
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
     markers = yaml_file.read(Path(input.markers))
-    gate = markers["panels"][PANEL]
-    panel = {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
+    panel = genes_of_gate(markers)
     report = Path(str(params.report))
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from mscape.checks import inspect
+from mscape.checks.findings import judge_reading
 from mscape.data import counts
 from mscape.data.fingerprint import MatrixDigest
 from mscape.errors import UserError
 from mscape.genes.orthologs import read_orthologs
 from mscape.io import formats
-from mscape.io.formats import features
 from mscape.run.step import run
 
 logger = logging.getLogger("mscape")
@@ -57,24 +57,53 @@ def refuse_empty_droplets(totals: np.ndarray, path: str) -> None:
         raise UserError(msg)
 
 
+def refuse_no_counts(facts: inspect.Facts, path: Path) -> None:
+    """Stop if the numbers are no counts, features no genes, or a column no cell.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        With the first such finding.
+    """
+    for finding in judge_reading(facts):
+        if finding.level == "error":
+            msg = f"{path}: {finding.found}; expected {finding.expected}. {finding.next_step.capitalize()}."
+            raise UserError(msg)
+
+
 def main(input, output, params):
     """Write raw.h5ad of one sample; ``input.orthologs`` is empty where the cells are human or mouse cells.
 
     ``params``: ``sample``, ``dataset``, ``format``, ``organism``, and from the sheet, "" where it does not say:
-    ``member`` (which matrix of a folder or archive), ``genome`` (which of several) and ``cells`` (which barcodes
-    of a file that holds several samples).
+    ``member`` (which matrix of a folder or archive), ``genome`` (which of several), ``cells`` (which barcodes
+    of a file that holds several samples) and ``parts`` (which of a gene's molecules to sum).
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
     known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
     orthologs = read_orthologs(Path(str(input.orthologs))) if input.orthologs else None
     with formats.open_counts(
-        path, format=params.format, member=params.member, cells=params.cells, known=known, scratch=target.parent
+        path,
+        format=params.format,
+        member=params.member,
+        cells=params.cells,
+        parts=params.parts,
+        known=known,
+        scratch=target.parent,
     ) as table:
-        genes = _settle(table, known, path, organism=params.organism, genome=params.genome, orthologs=orthologs)
         if len(table.barcodes) == 0:
             msg = f"{path} holds no cells. Give the matrix that has them."
             raise UserError(msg)
+        watched = _watch(
+            table,
+            known,
+            path,
+            organism=params.organism,
+            genome=params.genome,
+            orthologs=orthologs,
+            parts=params.parts,
+        )
+        genes = watched.genes
         names, repeated = name_cells(table.barcodes, params.sample)
         notes = table.notes + genes.notes
         if repeated:
@@ -82,7 +111,7 @@ def main(input, output, params):
         digest = MatrixDigest((*names, *genes.var.index))
         counts.append(
             target,
-            digest.watch(genes.apply(block) for block in table.rows()),
+            digest.watch(watched.blocks()),
             obs=pd.DataFrame(index=names),
             var=genes.var,
             uns={
@@ -109,16 +138,19 @@ def main(input, output, params):
         msg = f"{path} holds {len(names):,} cells and not one count. Give the matrix that has them."
         raise UserError(msg)
     refuse_empty_droplets(total, str(path))
+    facts = watched.facts(total)
+    refuse_no_counts(facts, path)
+    counts.add_note(target, "load_counts", "facts", inspect.pack(facts))
     for note in notes:
         logger.info("%s: %s", params.sample, note)
     logger.info("%s: %d cells, %d genes, %s", params.sample, len(names), len(genes.var), table.format)
 
 
-def _settle(table, known, path, **options):
+def _watch(table, known, path, **options):
     try:
-        return features.settle(table.features, known, **options)
+        return inspect.Watched(table, known, **options)
     except UserError as error:
-        msg = f"{path}: {error}"
+        msg = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise UserError(msg) from error
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 FEW_CELLS, TINY = 50, 10
 FEW_GENES = 8_000
 FEW_ORTHOLOGS = 2_000
+SUSPECT_KINDS = {"sum of the genes", "number of genes", "summary row", "metadata", "antibody or tag"}
+FEW_STRANGE, MUCH_STRANGE = 0.001, 0.05  # share of the counts under names that have not even the form of a gene's
+MUCH_UNKNOWN, RIVAL = 0.02, 0.5  # share of the counts under one unknown name
+SUMMED_SHARE = 0.005  # of the counts in second rows of genes
+SOME_KNOWN = 0.2  # share of names that are known, below which the genes are of another kind than the table's
+WELL_KNOWN = 0.95  # share of names that are known, from which each unknown one with many counts is named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,7 @@ def judge(facts: Facts, row: Mapping[str, str], *, organism: str, panel: Collect
     ]
     found += _judge_cells(facts)
     found += _judge_genes(facts, organism, panel)
+    found += judge_reading(facts)
     found += _judge_counts(facts)
     found += _judge_chemistry(facts, str(row.get("assay", "")))
     found += _judge_sex(facts, str(row.get("sex", ""))) if organism == "human" else []
@@ -210,7 +217,130 @@ def _judge_orthologs(facts: Facts) -> Finding:
     )
 
 
+def judge_reading(facts: Facts) -> list[Finding]:
+    """List what is wrong with the numbers and names themselves: no counts, no genes, no cells."""
+    return [*_judge_numbers(facts), *_judge_sums(facts), *_judge_features(facts)]
+
+
+def _judge_sums(facts: Facts) -> list[Finding]:
+    if not facts.rival:
+        return []
+    name, share = facts.rival
+    return [
+        Finding(
+            check="sum column",
+            level="error",
+            found=f"the cell {name!r} holds {share:.0%} of all counts",
+            expected="no cell with as many counts as many others together",
+            next_step="take it out of the file: it is a sum of cells",
+        )
+    ]
+
+
+def _judge_features(facts: Facts) -> list[Finding]:
+    """Features left out by their names or numbers, and those that hold many counts and are not known."""
+    found = []
+    said = [
+        f"{count:,} x {kind} with {facts.excluded_share.get(kind, 0):.1%} of the counts"
+        for kind, count in facts.excluded.items()
+        if kind in SUSPECT_KINDS
+    ]
+    if said:
+        found.append(
+            Finding(
+                check="no genes",
+                level="warning",
+                found=f"left out, by names or numbers: {'; '.join(said)}",
+                expected="genes only",
+                next_step="nothing, if they are no genes; else rename them",
+            )
+        )
+    unknown = [(name, share) for name, share, _ in facts.unknown]
+    strange = sum(share for _, share, of_gene in facts.unknown if not of_gene)
+    largest = max((share for _, share in unknown), default=0.0)
+    if strange >= FEW_STRANGE or largest >= MUCH_UNKNOWN or (facts.unknown and not _mostly_unknown(facts)):
+        shown = ", ".join(f"{name} {share:.1%}" for name, share in unknown[:4])
+        held = sum(share for _, share in unknown)
+        wrong = facts.known_share >= SOME_KNOWN and (strange >= MUCH_STRANGE or largest >= RIVAL)
+        found.append(
+            Finding(
+                check="unknown features",
+                level="error" if wrong else "warning",
+                found=f"{len(unknown)} features that are not known as genes hold {held:.1%} of the counts: {shown}",
+                expected="known genes",
+                next_step="take out what is no gene (sums, metadata, antibodies); transgenes and new genes may stay",
+            )
+        )
+    rest = sum(share for _, share in facts.summed)
+    if rest >= SUMMED_SHARE:
+        shown = ", ".join(name for name, _ in facts.summed[:5])
+        found.append(
+            Finding(
+                check="repeated genes",
+                level="warning",
+                found=f"second rows of genes hold {rest:.1%} of the counts and were summed: {shown}",
+                expected="a gene's counts in one row",
+                next_step="check that the second rows are no antibodies, isoforms or another species",
+            )
+        )
+    if facts.dates:
+        found.append(
+            Finding(
+                check="dates",
+                level="warning",
+                found=f"{len(facts.dates):,} names are dates of a spreadsheet: {', '.join(facts.dates[:4])}",
+                expected="names of genes",
+                next_step="give the text or h5 file that no spreadsheet has opened; these genes are lost",
+            )
+        )
+    if facts.partial:
+        found.append(
+            Finding(
+                check="parts",
+                level="warning",
+                found=f"{facts.matrix} holds a part of each gene's molecules",
+                expected="all of them",
+                next_step="give the folder without naming one matrix: its parts are then summed",
+            )
+        )
+    found += [
+        Finding(check="content", level="warning", found=text, next_step="check that nothing else was meant")
+        for text in facts.warnings
+    ]
+    return found
+
+
+def _mostly_unknown(facts: Facts) -> bool:
+    """Say whether unknown names are common, as those of non-coding genes in a whole annotation are."""
+    return facts.known_share < WELL_KNOWN
+
+
+def _judge_numbers(facts: Facts) -> list[Finding]:
+    if not facts.no_counts:
+        return []
+    return [
+        Finding(
+            check="no counts",
+            level="error",
+            found=f"whole numbers that are no counts: {facts.no_counts}",
+            expected="counts of molecules or reads",
+            next_step="give the counts before scaling, rounding or transforming",
+        )
+    ]
+
+
 def _judge_counts(facts: Facts) -> list[Finding]:
+    filled = facts.totals[facts.totals > 0]
+    if len(filled) >= FEW_CELLS and np.mean(filled == np.median(filled)) > 0.9:
+        return [
+            Finding(
+                check="depth",
+                level="warning",
+                found=f"{np.mean(filled == np.median(filled)):.0%} of the cells have {np.median(filled):,.0f} counts",
+                expected="cells of different depth",
+                next_step="if counts were drawn down to one depth, give those before: depth is evidence too",
+            )
+        ]
     if not looks_like_reads(facts.totals, facts.share_of_ones):
         return []
     return [

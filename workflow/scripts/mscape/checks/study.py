@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 COLUMNS = ["dataset", "sample", "level", "check", "found", "expected", "next_step"]
 LEVELS = ["error", "warning", "note"]
 PANEL = "isct2006"
+READING = ["sample_id", "file", "format", "maker", "matrix", "why", "cells", "genes", "counts", "named_by"]
+READING += ["rewritten", "left_out", "species"]
+FEW_SHARED, HARDLY_SHARED = 0.8, 0.3  # share of the genes of the smaller of two samples that the other has too
 LONGEST = 5  # rules that the forecast names on the terminal
 
 
@@ -41,16 +44,112 @@ def check_file(
             format=_given(row, "format") or "auto",
             member=_given(row, "member"),
             cells=_given(row, "cells"),
+            parts=_given(row, "parts"),
             known=known,
             scratch=scratch,
         ) as table:
             facts = inspect.look(
-                table, known, organism=organism, genome=_given(row, "genome"), orthologs=table_of_orthologs
+                table,
+                known,
+                organism=organism,
+                genome=_given(row, "genome"),
+                orthologs=table_of_orthologs,
+                parts=_given(row, "parts"),
             )
     except UserError as error:
         what, _, advice = str(error).partition(". ")
         return None, [Finding(check="readable", level="error", found=what, next_step=advice)]
     return facts, judge(facts, row, organism=organism, panel=panel)
+
+
+def check_genes(genes: dict[str, pd.Index]) -> list[tuple[str, Finding]]:
+    """Find samples of one dataset that share few genes with the others, so that few could be compared.
+
+    Parameters
+    ----------
+    genes
+        Names of the genes of each sample.
+    """
+    found = []
+    if len(genes) < 2:
+        return found
+    most = max(genes, key=lambda name: sum(len(genes[name].intersection(other)) for other in genes.values()))
+    for name, mine in genes.items():
+        shared = len(mine.intersection(genes[most]))
+        smaller = max(1, min(len(mine), len(genes[most])))
+        if name == most or shared >= FEW_SHARED * smaller:
+            continue
+        wrong = shared < HARDLY_SHARED * smaller
+        own = ", ".join(map(str, mine.difference(genes[most], sort=False)[:3]))
+        fault = Finding(
+            check="shared genes",
+            level="error" if wrong else "warning",
+            found=f"{shared:,} of {smaller:,} genes are also in {most}; only here: {own}",
+            expected="the same genes in all samples of a dataset",
+            next_step="name the genes of all samples in one way (annotation, spelling), or make two datasets of them",
+        )
+        found.append((name, fault))
+    return found
+
+
+def review(
+    facts: dict[str, inspect.Facts], rows: dict[str, dict], *, dataset: str, organism: str, panel: set[str]
+) -> pd.DataFrame:
+    """Judge the samples of a dataset that were read, one by one and together.
+
+    Parameters
+    ----------
+    facts, rows
+        What was seen of each sample, and its row of the sheet.
+    dataset, organism, panel
+        Name of the dataset, species of its cells, genes of the gate.
+
+    Returns
+    -------
+    Table with a row a finding, errors first; columns ``COLUMNS``.
+    """
+    found = [(name, one) for name in facts for one in judge(facts[name], rows[name], organism=organism, panel=panel)]
+    found += check_pairs(rows) + same_cells(facts) + check_genes({name: one.genes for name, one in facts.items()})
+    return _as_table([(dataset, name, one) for name, one in found])
+
+
+def describe_reading(facts: dict[str, inspect.Facts], files: dict[str, str]) -> pd.DataFrame:
+    """Say in words what was read of each sample: file, program, matrix and why, what was left out, names, species.
+
+    Parameters
+    ----------
+    facts
+        What was seen of each sample.
+    files
+        Path of each.
+
+    Returns
+    -------
+    One row a sample; columns ``READING``.
+    """
+    rows = []
+    for name, one in facts.items():
+        out = [
+            f"{n:,} {kind} ({one.excluded_share.get(kind, 0):.1%} of the counts)" for kind, n in one.excluded.items()
+        ]
+        rows.append(
+            {
+                "sample_id": name,
+                "file": "/".join(Path(files[name]).parts[-2:]),
+                "format": one.format,
+                "maker": one.maker or "not known",
+                "matrix": one.matrix or "the only one",
+                "why": one.why or "the only one",
+                "cells": len(one.barcodes),
+                "genes": len(one.genes),
+                "counts": int(one.totals.sum()),
+                "named_by": one.ids,
+                "rewritten": "; ".join(one.rewrites) or "nothing",
+                "left_out": "; ".join([*out, *one.warnings]) or "nothing",
+                "species": f"{one.species}{'' if one.sure_species else ' by its symbols'}",
+            }
+        )
+    return pd.DataFrame(rows, columns=READING)
 
 
 def check_remote(text: str, *, reached: dict[str, str]) -> list[Finding]:
@@ -138,12 +237,22 @@ def check_study(
         seen = {name: one for name, one in facts.items() if len(one.detected)}
         if seen:
             sizes[dataset] = {name: len(one.barcodes) * float(one.detected.mean()) for name, one in seen.items()}
-        pairs = check_pairs(rows) + same_cells(facts)
+        pairs = check_pairs(rows) + same_cells(facts) + check_genes({name: one.genes for name, one in facts.items()})
         found += [(dataset, name, finding) for name, finding in pairs]
+    return _as_table(found), sizes
+
+
+def _as_table(found: list[tuple[str, str, Finding]]) -> pd.DataFrame:
     rows = [(*where, f.level, f.check, f.found, f.expected, f.next_step) for *where, f in found]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["level"] = pd.Categorical(table["level"], categories=LEVELS, ordered=True)
-    return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True), sizes
+    return table.sort_values(["dataset", "level", "sample"], kind="stable", ignore_index=True)
+
+
+def genes_of_gate(markers: dict) -> set[str]:
+    """Genes that the gate asks for, from ``resources/markers.yaml``."""
+    gate = markers["panels"][PANEL]
+    return {*gate["positive"], *(gene for group in gate["negative"].values() for gene in group)}
 
 
 def describe(table: pd.DataFrame) -> str:

@@ -279,7 +279,7 @@ def _zstd() -> dict:
     return dict(hdf5plugin.Zstd(clevel=1))
 
 
-def add_note(path: str | Path, stage: str, key: str, value: str) -> None:
+def add_note(path: str | Path, stage: str, key: str, value: str | dict) -> None:
     """Add to ``uns["mscape"][stage]`` of a file what was only known once its counts were written."""
     import anndata
     import h5py

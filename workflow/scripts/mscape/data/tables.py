@@ -35,6 +35,8 @@ def _table(name: str, step: str, required: str = "") -> tuple[str, Table]:
 
 TABLES: dict[str, Table] = dict(
     [
+        _table("inputs", "review_inputs", "sample_id file matrix why left_out"),
+        _table("findings", "review_inputs", "sample level check found next_step"),
         _table("accounting", "merge_samples", "sample_id lot_id loaded pass"),
         _table("gate", "gate_msc", "lot_id criterion kind estimate low high verdict"),
         _table("contaminants", "gate_msc", "lot_id identity n_cells fraction"),

@@ -9,7 +9,7 @@ import pandas as pd
 
 logger = logging.getLogger(__name__)
 
-NOT_METADATA = {"path", "format", "member", "genome", "cells", "sha256"}
+NOT_METADATA = {"path", "format", "member", "genome", "cells", "parts", "sha256"}
 
 
 def merge_var(tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
+from mscape.run.sheet import read_rows
 
 if TYPE_CHECKING:
     pass
@@ -77,7 +79,7 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
     Parameters
     ----------
     path
-        A TSV with one row a sample.
+        Text with one row a sample (see :func:`mscape.run.sheet.read_rows`).
     schema
         ``workflow/schemas/samples.schema.yaml``.
 
@@ -94,13 +96,7 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
     if not path.is_file():
         msg = f"no sample sheet at {path}. Paths of sheets are relative to the config file that names them."
         raise UserError(msg)
-    try:
-        sheet = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, comment="#", encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        msg = f"{path} is not a tab-separated text table: {error}. Save it as tab-separated text in UTF-8."
-        raise UserError(msg) from error
-    sheet.columns = sheet.columns.str.strip()
-    sheet = sheet.apply(lambda column: column.str.strip())
+    sheet = read_rows(path)
     _stop_on(str(path), _sheet_faults(sheet, schema))
     sheet["path"] = [_place(text, path.parent) for text in sheet["path"]]
     return complete_sheet(sheet)
@@ -174,9 +170,14 @@ def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:
         return faults
     if sheet.empty:
         return ["it has a header and no samples"]
-    for number, row in enumerate(sheet.to_dict("records"), start=2):
+    for number, row in zip(sheet.index, sheet.to_dict("records"), strict=True):
         row = {key: value for key, value in row.items() if value != ""}
         faults += [f"line {number}: {fault}" for fault in list_faults(row, schema)]
+    for number, path in zip(sheet.index, sheet["path"], strict=True):
+        if re.search(r"\{[^{}]*\}", path) and not is_remote(path):
+            faults.append(
+                f"line {number}: path {path!r} holds braces, which Snakemake fills in; rename the file or folder"
+            )
     twice = sheet["sample_id"][sheet["sample_id"].duplicated()].unique()
     return faults + [f"sample_id {name!r} stands in more than one row; it must be unique" for name in twice]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
     from mscape.io.formats.count_table import CountTable
 
-READ = {"10x h5 v2", "10x h5 v3", "h5ad", "loom", "zarr", "mtx", "parquet", "text"}
+READ = {"10x h5 v2", "10x h5 v3", "h5ad", "h5mu", "h5seurat", "loom", "zarr", "mtx", "parquet", "text"}
+_FILTERED = re.compile(r"(?<!un)filtered", re.IGNORECASE)
+_RAW = re.compile(r"(?<![a-z])raw(?![a-z])|unfiltered", re.IGNORECASE)
 FAMILIES = {  # what a sheet may call a format -> what it may turn out to be
     "10x": ("10x",),
     "10x_mtx": ("10x folder", "matrix market"),
     "10x_h5": ("10x h5",),
     "h5ad": ("h5ad",),
+    "h5mu": ("h5mu",),
+    "h5seurat": ("h5seurat",),
     "loom": ("loom",),
     "zarr": ("zarr",),
     "mtx": ("10x folder", "matrix market"),
@@ -43,6 +48,7 @@ def open_counts(
     format: str = "auto",
     member: str = "",
     cells: str = "",
+    parts: str = "",
     known: pd.DataFrame | None = None,
     scratch: Path | None = None,
 ) -> Iterator[CountTable]:
@@ -59,6 +65,9 @@ def open_counts(
         Which of several matrices of a folder or archive: a glob or a part of the path.
     cells
         Which cells of a file that holds several samples (see ``table.choose_cells``); all of them if "".
+    parts
+        Which parts of each gene's molecules to sum, where the file holds only parts: ``all``, or names with ``+``
+        between them, such as ``spliced+ambiguous``.
     known
         Gene table with column ``symbol``, to tell genes from cells in text tables.
     scratch
@@ -79,23 +88,35 @@ def open_counts(
         from mscape.io.formats import archives
 
         with archives.unpacked(archive, member=member, scratch=scratch) as folder:
-            yield _settle(_read_folder(folder, member, known, shown=path), format, cells, path)
+            inside = _only_store(folder)
+            if inside is not None:
+                table = _read_file(inside, "zarr", known, parts)
+            else:
+                table = _read_folder(folder, member, known, parts, shown=path)
+            yield _settle(table, format, cells, path)
         return
-    table = _read_folder(path, member, known, shown=path) if kind == "folder" else _read_file(path, kind, known)
+    if kind == "folder":
+        table = _read_folder(path, member, known, parts, shown=path)
+    else:
+        table = _read_file(path, kind, known, parts)
     yield _settle(table, format, cells, path)
 
 
-def _read_file(path: Path, kind: str, known: pd.DataFrame | None) -> CountTable:
+def _read_file(path: Path, kind: str, known: pd.DataFrame | None, parts: str) -> CountTable:
     if kind.startswith("10x h5"):
         return tenx.read_h5(path)
     if kind == "h5ad":
-        return h5ad.read_h5ad(path)
+        return h5ad.read_h5ad(path, parts=parts)
+    if kind == "h5mu":
+        return h5ad.read_h5mu(path, parts=parts)
+    if kind == "h5seurat":
+        return h5ad.read_h5seurat(path)
     if kind == "loom":
-        return h5ad.read_loom(path)
+        return h5ad.read_loom(path, parts=parts)
     if kind == "zarr":
-        return h5ad.read_zarr(path)
+        return h5ad.read_zarr(path, parts=parts)
     if kind == "mtx":
-        return tenx.read_triple(tenx.find_triple(path))
+        return tenx.read_folder([path], parts=parts)
     if kind == "parquet":
         return text.read_parquet(path, known)
     if kind == "text":
@@ -103,16 +124,29 @@ def _read_file(path: Path, kind: str, known: pd.DataFrame | None) -> CountTable:
     raise refuse(path, kind)
 
 
-def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, *, shown: Path) -> CountTable:
-    """Read the one sample in a folder: three files of a 10x matrix, else one file of another format."""
+def _only_store(folder: Path) -> Path | None:
+    """Find the zarr store that an unpacked archive is, or that stands alone in it."""
+    while True:
+        if identify(folder) == "zarr":
+            return folder
+        inside = list(islice(folder.iterdir(), 2))
+        if len(inside) != 1 or not inside[0].is_dir():
+            return None
+        folder = inside[0]
+
+
+def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, parts: str, *, shown: Path) -> CountTable:
+    """Read the one sample in a folder: a matrix with the files of its names, else one file of another format."""
     matrices = _prefer_filtered(tenx.find_matrices(folder, member=member), folder)
-    if len(matrices) > 1:
-        raise _several(matrices, folder, shown)
-    if matrices:
-        return tenx.read_triple(tenx.find_triple(matrices[0]))
+    groups = tenx.group_parts(matrices)
+    if len(groups) > 1:
+        raise _several([group[0] for group in groups], folder, shown)
+    if groups:
+        return tenx.read_folder(groups[0], parts=parts)
     candidates = {path: identify(path) for path in _files(folder) if path.is_dir() or path.stat().st_size}
     if member:
-        candidates = {p: k for p, k in candidates.items() if tenx.matches(p.relative_to(folder).as_posix(), member)}
+        chosen = tenx.choose_member(list(candidates), folder, member)
+        candidates = {path: kind for path, kind in candidates.items() if path in chosen}
     readable = _prefer_filtered([path for path, kind in candidates.items() if kind in READ - {"text"}], folder)
     readable = readable or [path for path, kind in candidates.items() if kind == "text"]
     names = " ".join(path.name.lower() for path in candidates)
@@ -123,7 +157,7 @@ def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, *, shown
     if len(readable) > 1:
         raise _several(readable, folder, shown)
     if readable:
-        return _read_file(readable[0], candidates[readable[0]], known)
+        return _read_file(readable[0], candidates[readable[0]], known, parts)
     refused = [path for path, kind in candidates.items() if kind not in READ | {"unknown"}]
     if refused:
         raise refuse(refused[0], candidates[refused[0]])
@@ -152,8 +186,9 @@ def _only_archive(folder: Path) -> Path | None:
 
 def _prefer_filtered(paths: list[Path], folder: Path) -> list[Path]:
     """Leave out unfiltered matrices where filtered ones stand beside them."""
-    filtered = [path for path in paths if "filtered" in path.relative_to(folder).as_posix().lower()]
-    raw = [path for path in paths if "raw" in path.relative_to(folder).as_posix().lower() and path not in filtered]
+    names = {path: path.relative_to(folder).as_posix() for path in paths}
+    filtered = [path for path, name in names.items() if _FILTERED.search(name)]
+    raw = [path for path, name in names.items() if _RAW.search(name) and path not in filtered]
     return [path for path in paths if path not in raw] if filtered else paths
 
 

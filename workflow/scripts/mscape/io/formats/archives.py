@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tempfile
 import zipfile
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 200 * 2**30
 MAX_FILES = 100_000
+LONGEST_LIST = 100 * 2**20  # bytes of a list of names
+_NAMES = re.compile(
+    r"(features|genes|barcodes|cells|rows|cols|cell_metadata)[^/]*\.(tsv|txt|csv)(\.gz)?$", re.IGNORECASE
+)
+_ZARR = {".zgroup", ".zattrs", ".zarray", ".zmetadata"}  # hidden files without which a store is none
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 
@@ -64,7 +70,7 @@ def unpack(path: Path, folder: Path, *, member: str = "", max_bytes: int = MAX_B
     try:
         for name, size, open_member in _members(path):
             names.append(name)
-            if member and not matches(name, member) and not name.lower().endswith(_ARCHIVES):
+            if member and not _asked_for(name, size, member):
                 continue
             target = _place(name, folder, path)
             written += size
@@ -81,12 +87,22 @@ def unpack(path: Path, folder: Path, *, member: str = "", max_bytes: int = MAX_B
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise damaged(path, error) from error
-    if not any(folder.iterdir()):
+    if not any(folder.iterdir()) or (member and names and not any(_fits(name, member) for name in names)):
         listed = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "nothing"
         which = f"matches {member!r}" if member else "is a plain file"
         msg = f"{path}: nothing in it {which}; it holds {listed}. Correct the sheet's column 'member'."
         raise UserError(msg)
     return max_bytes - written
+
+
+def _fits(name: str, member: str) -> bool:
+    return matches(name, member) or name.lower().endswith(_ARCHIVES)
+
+
+def _asked_for(name: str, size: int, member: str) -> bool:
+    """Say whether a file is needed for a member: the member itself, an archive, or a list that may name its genes."""
+    is_list = size < LONGEST_LIST and _NAMES.search(PurePosixPath(name).name) is not None
+    return matches(name, member) or is_list or name.lower().endswith(_ARCHIVES)
 
 
 def _members(path: Path) -> Iterator[tuple]:
@@ -106,7 +122,7 @@ def _members(path: Path) -> Iterator[tuple]:
 
 def _wanted(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return "__MACOSX" not in parts and not parts[-1].startswith(".")
+    return "__MACOSX" not in parts and (not parts[-1].startswith(".") or parts[-1] in _ZARR)
 
 
 def _place(name: str, folder: Path, path: Path) -> Path:

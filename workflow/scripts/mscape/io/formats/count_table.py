@@ -43,6 +43,14 @@ class CountTable:
         What a user should know about how the file was read.
     chemistry
         Protocol that the file states, or "".
+    maker
+        Program that seems to have written the file, or "".
+    matrix, why
+        Which of the file's matrices the counts were taken from, and why.
+    partial
+        Whether the counts are a part of each gene's molecules only, such as the spliced ones.
+    warnings
+        What was done to the file's content that a user should look at.
     """
 
     format: str
@@ -51,6 +59,11 @@ class CountTable:
     rows: Callable[[], Iterator[sp.csr_matrix]]
     notes: list[str] = field(default_factory=list)
     chemistry: str = ""
+    maker: str = ""
+    matrix: str = ""
+    why: str = ""
+    partial: bool = False
+    warnings: list[str] = field(default_factory=list)
 
 
 def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HEAD = 65_536
 READABLE = "a 10x folder, 10x h5, h5ad, loom, zarr, csv/tsv, Matrix Market or parquet file, or a tar/zip archive of one"
-_OPEN = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # marks of text that a spreadsheet calls Unicode
 _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _R = (b"X\n\x00\x00", b"A\n", b"RDX", b"RDA", b"B\n")
 _REFUSED = {
@@ -38,10 +38,72 @@ _REFUSED = {
     "fastq": "holds raw reads (FASTQ). Count them first (Cell Ranger, STARsolo, alevin-fry) and give the count matrix",
     "pdf": "is a PDF. Give the count matrix itself",
     "json": "is JSON. Give the count matrix itself",
-    "h5mu": "is a MuData file. Save its RNA modality with `mdata['rna'].write_h5ad(...)` and give that file",
     "hdf5": "is an HDF5 file, but neither 10x, h5ad nor loom. Give one of these",
     "hdf5 compressed": "is a compressed HDF5 file. Unpack it first (`gunzip`) and give the unpacked file",
 }
+
+
+class Gunzip(io.RawIOBase):
+    """A gzip file, also of several members; bytes behind its end that are no gzip are left, as gunzip leaves them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mode
+        Always ``rb``; there for the signature that openers share.
+
+    Attributes
+    ----------
+    left_over
+        Whether such bytes were met.
+    """
+
+    def __init__(self, path: Path, mode: str = "rb"):
+        super().__init__()
+        self._file = path.open(mode)
+        self._inflate = zlib.decompressobj(31)
+        self._rest = b""
+        self.left_over = False
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer) -> int:
+        """Fill a buffer with unpacked bytes; return how many there are, 0 at the end."""
+        while True:
+            raw = self._rest or self._file.read(1 << 17)
+            self._rest = b""
+            if self._inflate.eof:  # between two members, or at the end
+                raw = raw.lstrip(b"\0") or self._file.read(1 << 17).lstrip(b"\0")
+                if not raw:
+                    return 0
+                if not raw.startswith(b"\x1f\x8b"[: len(raw)]):
+                    self.left_over = True
+                    self._file.seek(0, io.SEEK_END)
+                    return 0
+                self._inflate = zlib.decompressobj(31)
+            if not raw:
+                msg = "compressed file ended before its end was reached"
+                raise EOFError(msg)
+            data = self._inflate.decompress(raw, len(buffer))
+            self._rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def _open_gzip(path: Path, mode: str = "rb") -> io.BufferedReader:
+    return io.BufferedReader(Gunzip(path, mode), 1 << 17)
+
+
+_OPEN = {b"\x1f\x8b": _open_gzip, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 def refuse(path: Path, kind: str) -> UserError:
@@ -91,6 +153,8 @@ def identify(path: Path) -> str:
 
 
 def _identify_bytes(head: bytes) -> str:
+    if head.startswith(tuple(_WIDE)):
+        return "text"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
     if head[257:262] == b"ustar":
         return "tar"
@@ -120,6 +184,8 @@ def _identify_hdf5(path: Path) -> str:
     with open_hdf5(path) as file:
         if "mod" in file:
             return "h5mu"
+        if {"assays", "cell.names"} <= set(file):
+            return "h5seurat"
         if {"row_attrs", "col_attrs", "matrix"} <= set(file):
             return "loom"
         if {"obs", "var"} <= set(file):
@@ -138,7 +204,9 @@ def _identify_zip(path: Path) -> str:
             names = archive.namelist()
     except zipfile.BadZipFile as error:
         raise damaged(path, error) from error
-    return "xlsx" if "xl/workbook.xml" in names else "zip"
+    if "xl/workbook.xml" in names:
+        return "xlsx"
+    return "zip"
 
 
 def damaged(path: Path, error: BaseException) -> UserError:
@@ -186,13 +254,8 @@ def open_binary(path: Path) -> Iterator[io.BufferedIOBase]:
 
 @contextmanager
 def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
-    """Open a file for reading text in UTF-8 (a byte order mark is skipped), compressed or not."""
-    with open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace") as text:
+    """Open a file for reading text in UTF-8 or, where its first bytes say so, UTF-16; compressed or not."""
+    with open_binary(path) as file:
+        encoding = next((name for mark, name in _WIDE.items() if file.read(2) == mark), "utf-8-sig")
+    with open_binary(path) as file, io.TextIOWrapper(file, encoding=encoding, errors="replace") as text:
         yield text
-
-
-def read_lines(path: Path) -> list[list[str]]:
-    """Read a small table of names: its rows split at tabs, quotes removed, empty lines left out."""
-    with open_text(path) as file:
-        rows = [line.rstrip("\r\n") for line in file]
-    return [[cell.strip().strip('"') for cell in row.split("\t")] for row in rows if row.strip()]

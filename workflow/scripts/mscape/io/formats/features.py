@@ -11,20 +11,43 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.errors import UserError
+from mscape.genes.spelling import ENSEMBL, gene_share, id_share, is_symbol, take_apart
+from mscape.io.formats.evidence import kind_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OWN = "own:"  # before the name of a gene of another species that has no human counterpart
-GENE_TYPES = {"", "gene expression", "gene", "rna", "mrna"}
-ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{6,})(\.\d+)?(_PAR_Y)?$")
-_JOINED = re.compile(r"^(?P<id>ENS[A-Z]*G\d{6,})(\.\d+)?[_|:;](?!PAR_Y$)(?P<name>\S+)$")
-_JOINED_REVERSED = re.compile(r"^(?P<name>\S+?)[_|:;](?P<id>ENS[A-Z]*G\d{6,})(\.\d+)?$")
-_SPIKE = re.compile(r"^(gSpikein[_-])?ERCC-\d{5}$")
-_GENOME = re.compile(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?|rn\d|T2T-?CHM13\w*|EquCab\d(?:\.\d)?)_+(?=\S)", re.IGNORECASE)
-_NOT_GENES = re.compile(
-    r"^(__(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)|N_(unmapped|multimapping|noFeature|ambiguous))$"
+EXPRESSION = "gene expression"  # 10x's word; where it stands, the words of the column are kinds of features
+_GENE_WORDS = {"", EXPRESSION, "gene", "genes", "rna", "mrna", "transcriptome", "exon"}
+_OTHER_WORDS = re.compile(
+    r"antibod|antigen|\badt\b|\bhto\b|hashtag|\bprotein\b|abseq|\bcite|crispr|guide|sgrna|multiplex|\bcmo\b|lipid|custom"
+    r"|peak|\batac\b|chromatin|\btag\b|spike|\bercc\b|\bvdj\b|\btcr\b|\bbcr\b|isotype|barcode",
+    re.IGNORECASE,
 )
+_SPIKE = re.compile(r"^(gSpikein[_-])?(ERCC-\d{5}|SIRV\d\S*)$")
+_PROBE = re.compile(r"^(?P<id>ENS[A-Z]*G\d{6,})\|(?P<name>[^|]+)\|[0-9a-f]{7}$")
+_TRANSCRIPT = re.compile(r"^(ENS[A-Z]*T\d{6,}|[NX][MR]_\d{5,})(\.\d+)?")
+SPECIES = {
+    "ENSG": "human",
+    "ENSMUSG": "mouse",
+    "ENSRNOG": "rat",
+    "ENSECAG": "horse",
+    "ENSSSCG": "pig",
+    "ENSCAFG": "dog",
+    "ENSBTAG": "cow",
+    "ENSMMUG": "macaque",
+    "ENSOCUG": "rabbit",
+}
+MANY_IDS = 50  # of a second species, or a twentieth of the features
+PARTS = {  # suffix of a feature's name -> what part of a gene's molecules it holds
+    "U": "unspliced",
+    "A": "ambiguous",
+    "I": "unspliced",
+    "S": "spliced",
+}
+_PART = re.compile(r"^(?P<base>.+?)-(?P<part>[UAIS])$")
+DEFAULT_PARTS = ("spliced", "ambiguous")  # of alevin-fry's three, as its own tools take for whole cells
 
 
 @dataclass(kw_only=True)
@@ -44,6 +67,16 @@ class Genes:
         Symbols that more than one feature of the file bears.
     notes
         What a user should know.
+    kinds
+        For each feature of the file the kind by which it was left out, "" if it is kept; shape (n_features,).
+    rewrites
+        What was done to the names, in words.
+    dates
+        Names that a spreadsheet turned into dates.
+    names
+        Of the features after rewriting, shape (n_features,).
+    by_parts
+        Whether features that are parts of a gene's molecules were summed.
     """
 
     var: pd.DataFrame
@@ -51,6 +84,11 @@ class Genes:
     excluded: dict[str, int]
     summed: list[str]
     notes: list[str] = field(default_factory=list)
+    kinds: np.ndarray
+    rewrites: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    names: np.ndarray
+    by_parts: bool = False
 
     def apply(self, block: sp.csr_matrix) -> sp.csr_matrix:
         """Bring the columns of a block of the file into the order of ``var``; features of one gene are summed."""
@@ -80,6 +118,8 @@ def settle(
     organism: str = "human",
     genome: str = "",
     orthologs: Mapping[str, str] | None = None,
+    parts: str = "",
+    no_genes: Mapping[int, str] | None = None,
 ) -> Genes:
     """Choose the rows that are genes and give each a unique symbol.
 
@@ -98,41 +138,60 @@ def settle(
     organism
         Ids and symbols are looked up in ``known`` for ``human`` only.
     genome
-        Genome to keep, where the file holds several.
+        Genome to keep, where the file holds several; also a species, where ids or spelling tell two of them.
     orthologs
         Human symbol by symbol or Ensembl id of another species' gene (see
         ``mscape.genes.orthologs``). A gene that is in it bears the human name; the others get ``OWN`` before
         theirs, because horse TP53BP3 is no human gene even where its name is one.
+    parts
+        Which parts of a gene's molecules to sum, where features hold them apart (``GENE``, ``GENE-U``, ``GENE-A``):
+        ``all``, or names with ``+`` between them; ``DEFAULT_PARTS`` if "".
+    no_genes
+        Position of a feature -> kind, of those whose numbers say that they are no genes (see
+        ``evidence.features_no_genes``).
 
     Raises
     ------
     mscape.errors.UserError
-        If no gene is left, or there are several genomes and none of them is chosen.
+        If no gene is left, or there are several genomes or species and none of them is chosen.
     """
-    table = _split_names(features)
-    excluded: dict[str, int] = {}
+    table = features[["name", "id", "type", "genome"]].astype(object).fillna("").astype(str).reset_index(drop=True)
+    if len(table) and table["id"].str.match(_PROBE).mean() > 0.5:
+        msg = (
+            "rows are probes, not genes. Give filtered_feature_bc_matrix (or sample_filtered_feature_bc_matrix) of the "
+            "same run, where Cell Ranger has counted the probes of each gene."
+        )
+        raise UserError(msg)
+    kinds = np.full(len(table), "", dtype=object)
     notes: list[str] = []
-    kept = np.ones(len(table), dtype=bool)
 
     def leave_out(rows: np.ndarray, kind: str) -> None:
-        rows = rows & kept
-        if rows.any():
-            excluded[kind] = int(rows.sum())
-            kept[rows] = False
+        kinds[np.asarray(rows, dtype=bool) & (kinds == "")] = kind
 
-    types = table["type"].str.strip()
-    for kind in sorted(set(types[~types.str.lower().isin(GENE_TYPES)])):
-        leave_out((types == kind).to_numpy(), kind)
-    leave_out(table["name"].str.match(_SPIKE).to_numpy() | table["id"].str.match(_SPIKE).to_numpy(), "ERCC spike-in")
-    leave_out(table["name"].str.match(_NOT_GENES).to_numpy(), "summary row")
-    _choose_genome(table, kept, genome, leave_out)
-    leave_out((table["name"] == "").to_numpy() & (table["id"] == "").to_numpy(), "feature without a name")
+    for kind, rows in _other_types(table, notes).items():
+        leave_out(rows, kind)
+    for row, kind in (no_genes or {}).items():
+        leave_out(np.arange(len(table)) == row, kind)
+    by_parts = _leave_out_parts(table, parts, leave_out, notes)
+    spelled = take_apart(table["name"], table["id"], table["genome"], organism=organism)
+    table = table.assign(name=spelled.name, id=spelled.id, genome=spelled.genome)
+    leave_out(
+        table["name"].str.match(_SPIKE) | features["id"].astype(str).str.match(_SPIKE).to_numpy(), "ERCC spike-in"
+    )
+    for kind, rows in _named_otherwise(table, kinds).items():
+        leave_out(rows, kind)
+    _choose_genome(table, kinds, genome, leave_out)
+    leave_out((table["name"] == "") & (table["id"] == ""), "feature without a name")
+    kept = kinds == ""
+    excluded = {kind: int(count) for kind, count in pd.Series(kinds[~kept]).value_counts(sort=False).items()}
     if not kept.any():
-        found = ", ".join(f"{count:,} x {kind}" for kind, count in excluded.items()) or "an empty table of features"
+        found = ", ".join(f"{count:,} x {kind}" for kind, count in list(excluded.items())[:6]) or "no feature at all"
         msg = f"no gene is left ({found}). Give the file that holds the gene expression counts."
         raise UserError(msg)
     notes += [f"left out: {count:,} x {kind}" for kind, count in excluded.items()]
+    notes += spelled.rewrites
 
+    every = table["name"].where(table["name"] != "", table["id"]).to_numpy()
     table = table[kept]
     symbol_of = dict(zip(known["gene_id"], known["symbol"], strict=True)) if organism == "human" else {}
     id_of = {symbol: gene_id for gene_id, symbol in symbol_of.items()}
@@ -162,41 +221,159 @@ def settle(
     if summed:
         shown = ", ".join(summed[:5]) + (", ..." if len(summed) > 5 else "")
         notes.append(f"{len(summed):,} genes stand in several rows of the file, which were summed: {shown}")
-    return Genes(var=var, column=column, excluded=excluded, summed=summed, notes=notes)
+    return Genes(
+        var=var,
+        column=column,
+        excluded=excluded,
+        summed=summed,
+        notes=notes,
+        kinds=kinds,
+        rewrites=spelled.rewrites,
+        dates=spelled.dates,
+        names=every,
+        by_parts=by_parts,
+    )
 
 
-def _split_names(features: pd.DataFrame) -> pd.DataFrame:
-    """Return name, id (Ensembl without version, or ""), type and genome with prefixes and joined names taken apart."""
-    table = features[["name", "id", "type", "genome"]].astype(object).fillna("").astype(str).reset_index(drop=True)
-    for key in ("name", "id"):
-        prefix = table[key].str.extract(_GENOME, expand=True)[0].fillna("")
-        table[key] = table[key].str.replace(_GENOME, "", regex=True)
-        table["genome"] = table["genome"].where(table["genome"] != "", prefix)
-    for pattern in (_JOINED, _JOINED_REVERSED):
-        parts = table["name"].str.extract(pattern)
-        joined = parts["id"].notna()
-        if joined.any():
-            table.loc[joined, "id"] = parts["id"][joined]
-            table.loc[joined, "name"] = parts["name"][joined]
-    unversioned = table["id"].str.extract(ENSEMBL)[0]
-    from_name = table["name"].str.extract(ENSEMBL)[0]
-    table["id"] = unversioned.where(unversioned.notna(), from_name).fillna("")
-    return table
+def _other_types(table: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
+    """Find rows whose type says that they are no genes; words that are no kinds of features, as biotypes, say nothing.
+
+    A word unknown here leaves rows out only where 10x's "Gene Expression" stands beside it and its rows do not bear
+    names of genes.
+    """
+    types = table["type"].str.strip()
+    words = types.str.lower()
+    classes = pd.unique(words[~words.isin(_GENE_WORDS)])
+    ours = bool((words == EXPRESSION).any())
+    other: dict[str, np.ndarray] = {}
+    passed_over = []
+    for word in sorted(classes)[:1000]:
+        rows = (words == word).to_numpy()
+        named = types[rows].iloc[0]
+        strange = ours and gene_share(list(table["name"][rows])) < 0.5 and id_share(list(table["id"][rows])) < 0.5
+        if (_OTHER_WORDS.search(word) and not word.endswith("_coding")) or strange:
+            other[named] = rows
+        else:
+            passed_over.append(named)
+    if passed_over:
+        shown = ", ".join(passed_over[:3]) + (", ..." if len(passed_over) > 3 else "")
+        notes.append(f"the column of types holds no kinds of features ({shown}); its rows are genes")
+    return other
 
 
-def _choose_genome(table: pd.DataFrame, kept: np.ndarray, genome: str, leave_out) -> None:
-    """Keep one genome's rows."""
+def _named_otherwise(table: pd.DataFrame, kinds: np.ndarray) -> dict[str, np.ndarray]:
+    """Find rows that are no genes by their names: sums, metadata of cells, antibodies and tags."""
+    kept = (kinds == "") & (table["id"] == "").to_numpy()
+    found: dict[str, np.ndarray] = {}
+    for row in np.flatnonzero(kept):
+        name = table["name"].iat[row]
+        if is_symbol(name):
+            continue
+        kind = kind_by_name(name)
+        if kind:
+            found.setdefault(kind, np.zeros(len(table), dtype=bool))[row] = True
+    return found
+
+
+def _leave_out_parts(table: pd.DataFrame, parts: str, leave_out, notes: list[str]) -> bool:
+    """Keep the parts of each gene's molecules that are asked for, where they are features of their own."""
+    matched = table["name"].str.extract(_PART)
+    suffixed = matched["part"].notna()
+    if suffixed.sum() < 0.1 * len(table) or len(table) < 3:
+        return False
+    plain = set(table["name"][~suffixed])
+    twins = suffixed & matched["base"].isin(plain)
+    if twins.sum() < 0.9 * suffixed.sum():
+        return False
+    part = matched["part"].where(twins).map(PARTS).fillna("spliced")
+    there = list(dict.fromkeys(part))
+    wanted = choose_parts(there, parts, default=DEFAULT_PARTS)
+    for one in there:
+        if one not in wanted:
+            leave_out((part == one).to_numpy(), f"{one} molecules")
+    table.loc[twins, "name"] = matched["base"][twins]
+    same = table["id"].str.extract(_PART)["base"]
+    table.loc[twins & same.notna(), "id"] = same
+    notes.append(f"molecules of each gene summed: {' + '.join(wanted)}, of {', '.join(there)}")
+    return True
+
+
+def choose_parts(there: list[str], parts: str, *, default: tuple[str, ...] | None = None) -> list[str]:
+    """Choose which parts of a gene's molecules to sum.
+
+    Parameters
+    ----------
+    there
+        Parts that the file holds, such as spliced, unspliced, ambiguous.
+    parts
+        What the sheet says: ``all``, or names with ``+`` between them, or "".
+    default
+        Taken where the sheet does not say; all if not given.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If one that is asked for is not there.
+    """
+    if not parts and default is not None and set(default) & set(there):
+        return [one for one in there if one in default]
+    if parts in {"", "all", "unknown"}:
+        return there
+    wanted = [part.strip().lower() for part in parts.split("+")]
+    missing = [part for part in wanted if part not in there]
+    if missing:
+        msg = (
+            f"the part {missing[0]!r} is not in the file, which holds {', '.join(there)}. Correct the sheet's column "
+            "'parts'."
+        )
+        raise UserError(msg)
+    return [one for one in there if one in wanted]
+
+
+def _choose_genome(table: pd.DataFrame, kinds: np.ndarray, genome: str, leave_out) -> None:
+    """Keep one genome's rows; ids and spelling tell two species apart where no genome is named."""
+    kept = kinds == ""
+    named = table["genome"].where(kept, "")
+    if len(set(named) - {""}) < 2:
+        species = _species_of_each(table, kept)
+        if species is not None:
+            given = set(named) - {""}
+            table["genome"] = species.where(species != "", table["genome"])
+            if genome and genome in given:
+                genome = str(species[(table.index.isin(np.flatnonzero(kept))) & (species != "")].mode().iat[0])
     genomes = sorted(set(table["genome"][kept]) - {""})
-    if genome:
-        if genome not in genomes:
+    if genome and genome not in genomes:
+        twin = [one for one in genomes if one.lower() == genome.lower()]
+        if not twin:
             found = ", ".join(genomes) or "none named"
             msg = f"genome {genome!r} is not in the file; found: {found}. Correct the sheet's column 'genome'."
             raise UserError(msg)
+        genome = twin[0]
+    if genome:
         leave_out((table["genome"] != genome).to_numpy(), "gene of another genome")
     elif len(genomes) > 1:
-        sizes = ", ".join(f"{name} ({int((table['genome'] == name).sum()):,} genes)" for name in genomes)
+        sizes = ", ".join(f"{name} ({int((table['genome'] == name).sum()):,} genes)" for name in genomes[:4])
         msg = f"there are genes of several genomes: {sizes}. Name the one to use in the sheet's column 'genome'."
         raise UserError(msg)
+
+
+def _species_of_each(table: pd.DataFrame, kept: np.ndarray) -> pd.Series | None:
+    """Species of each feature where there are two: by the prefix of ids, or by capitals of symbols; else None."""
+    prefix = table["id"].where(kept, "").str.extract(r"^(ENS[A-Z]*G)\d")[0].fillna("")
+    species = prefix.map(SPECIES).fillna(prefix)
+    sizes = species[species != ""].value_counts()
+    if len(sizes) > 1 and sizes.iloc[1] >= min(MANY_IDS, 0.05 * kept.sum()):
+        return species
+    names = table["name"].where(kept, "")
+    upper = names.str.upper()
+    twice = upper.duplicated(keep=False) & ~names.duplicated(keep=False) & (names != "")
+    title = twice & names.str.match(r"^([A-Z][a-z]|mt-)")
+    if title.sum() >= max(5, 0.05 * kept.sum()):
+        mouse = names.str.match(r"^([A-Z][a-z0-9]*[a-z][A-Za-z0-9.-]*$|mt-|[0-9A-Z]+Rik$|Gm\d+$)") & ~names.str.match(
+            r"^C[0-9XY]+orf"
+        )
+        return pd.Series(np.where(mouse, "mouse", "human"), index=table.index).where(names != "", "")
+    return None
 
 
 def _one_row_each(symbols: np.ndarray, ids: np.ndarray, id_of: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:

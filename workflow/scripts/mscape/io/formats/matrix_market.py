@@ -129,6 +129,12 @@ def _read_blocks(file: BinaryIO, path: Path, block_lines: int):
             if chunk.shape[1] == 2:
                 msg = f"{path} holds positions without values ('pattern'). Export it again with counts."
                 raise UserError(msg)
+            if chunk.shape[1] > 3:
+                msg = (
+                    f"{path} holds {chunk.shape[1] - 2} values a line, as an early STARsolo wrote spliced, unspliced "
+                    "and ambiguous molecules. Give the folder Gene of the same run, which holds the counts."
+                )
+                raise UserError(msg)
             rows, columns, values = (chunk[name].to_numpy() for name in chunk.columns[:3])
             if rows.dtype.kind != "i" or columns.dtype.kind != "i" or values.dtype.kind not in "if":
                 msg = f"{path} holds lines that are not 'row column value'. Export it again."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -16,38 +14,61 @@ from mscape.data.counts import spans
 from mscape.errors import UserError
 from mscape.io.formats import matrix_market
 from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices
-from mscape.io.formats.detect import identify, open_hdf5, read_lines
+from mscape.io.formats.detect import open_hdf5
+from mscape.io.formats.features import choose_parts
+from mscape.io.formats.name_files import cells_of, features_of, find_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_FEATURES = re.compile(r"features?|genes?|rows?", re.IGNORECASE)
-_BARCODES = re.compile(r"barcodes?|cells?|col(umn)?s?", re.IGNORECASE)
-_MATRIX_END = re.compile(r"(matrix|counts?|cells_x_genes|quants_mat)?\.mtx.*$", re.IGNORECASE)
-_HEADERS = {"gene", "genes", "gene_id", "gene_name", "gene_symbol", "x", "v1", "barcode", "barcodes", "cell", "symbol"}
+    from mscape.io.formats.name_files import Named
 
-
-@dataclass(frozen=True, kw_only=True)
-class Triple:
-    """A Matrix Market file with the names of its rows and columns."""
-
-    matrix: Path
-    features: Path
-    barcodes: Path | None
-    cells_in_rows: bool
+_PARTS = re.compile(r"(?<![A-Za-z])(spliced|unspliced|ambiguous|mature|nascent|total)(?![A-Za-z])", re.IGNORECASE)
+_WORDS = r"[A-Za-z0-9]"
 
 
 def find_matrices(folder: Path, *, member: str = "") -> list[Path]:
-    """Find the Matrix Market files below a folder, those that match a pattern (``*GSM123*``) if one is given."""
+    """Find the Matrix Market files below a folder, those that a member names if one is given.
+
+    Where several stand in one folder, one called plainly ``matrix.mtx`` is taken before others that share its names
+    (STARsolo's UniqueAndMult-EM.mtx).
+    """
     found = [
         path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".mtx" in path.name.lower() and not path.name.startswith(".")
     ]
     if member:
-        found = [path for path in found if matches(path.relative_to(folder).as_posix(), member)]
-    return found
+        found = choose_member(found, folder, member)
+    plain = {path.parent for path in found if re.fullmatch(r"matrix\.mtx(\.\w+)?", path.name)}
+    return [
+        path
+        for path in found
+        if path.parent not in plain or not re.match(r"UniqueAndMult|Unique-", path.name, re.IGNORECASE)
+    ]
+
+
+def choose_member(paths: list[Path], folder: Path, member: str) -> list[Path]:
+    """Choose the paths that a member names: exactly, else as whole words, else as a glob or a part of the path."""
+    names = {path: path.relative_to(folder).as_posix() for path in paths}
+    for fits in (_is_exactly, _has_words, matches):
+        chosen = [path for path, name in names.items() if fits(name, member)]
+        if chosen:
+            return chosen
+    return []
+
+
+def _is_exactly(name: str, member: str) -> bool:
+    """Say whether a member is a path, the name of a file or folder on it, or one without the endings."""
+    parts = name.split("/")
+    bare = [re.sub(r"(\.(mtx|csv|tsv|txt|h5|h5ad|loom|zarr|parquet))?(\.(gz|bz2|xz))?$", "", part) for part in parts]
+    return member.strip("/") in {name, name.removesuffix(".gz"), *parts, *bare}
+
+
+def _has_words(name: str, member: str) -> bool:
+    """Say whether a member stands in a path with no letter or digit beside it: GSM1 is not in GSM10."""
+    return re.search(rf"(?<!{_WORDS}){re.escape(member)}(?!{_WORDS})", name, re.IGNORECASE) is not None
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -55,78 +76,118 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatch(name, pattern) or fnmatch(name, f"*{pattern}*")
 
 
-def find_triple(matrix: Path) -> Triple:
-    """Find the files that name the rows and columns of a Matrix Market file, beside it.
+def group_parts(matrices: list[Path]) -> list[list[Path]]:
+    """Group matrices that hold parts of one sample's molecules (spliced and unspliced, mature and nascent).
 
-    Names guide the search (what stands before ``matrix.mtx`` must stand before ``barcodes.tsv``); the numbers
-    of lines decide, so that files with odd names are found and swapped or foreign ones are not taken.
+    A matrix of their total, where there is one, is taken in place of the parts.
+    """
+    groups: dict[tuple, list[Path]] = {}
+    for path in matrices:
+        match = _PARTS.search(path.name)
+        key = (path.parent, _PARTS.sub("", path.name).lower()) if match else (path, "")
+        groups.setdefault(key, []).append(path)
+    result = []
+    for paths in groups.values():
+        whole = [path for path in paths if part_of(path) == "total"]
+        result.append(whole if whole and len(paths) > 1 else paths)
+    return result
+
+
+def part_of(matrix: Path) -> str:
+    """Part of the molecules that a matrix holds by its name, or ""."""
+    match = _PARTS.search(matrix.name)
+    return match[0].lower() if match else ""
+
+
+def read_folder(matrices: list[Path], *, parts: str = "") -> CountTable:
+    """Read one sample: a Matrix Market file, or several that hold parts of its molecules, with the names beside.
+
+    Parameters
+    ----------
+    matrices
+        One file, or those of one group of ``group_parts``.
+    parts
+        Which parts to sum: ``all`` (also if ""), or names with ``+`` between them.
 
     Raises
     ------
     mscape.errors.UserError
-        If no file beside it has as many names as the matrix has genes.
+        If names are missing or do not fit, or a part is not there.
     """
-    n_rows, n_cols, _ = matrix_market.read_shape(matrix)
-    prefix = _MATRIX_END.sub("", matrix.name)
-    beside = {
-        path: path.name.removeprefix(os.path.commonprefix([path.name, matrix.name]))  # noqa: RUF071  names, not paths
-        for path in sorted(matrix.parent.iterdir())
-        if path.is_file() and path.name.startswith(prefix) and ".mtx" not in path.name.lower()
-    }
-    named = {
-        "features": [path for path, end in beside.items() if _FEATURES.search(end)],
-        "barcodes": [path for path, end in beside.items() if _BARCODES.search(end)],
-    }
-    lengths = {path: _count_names(path) for path in {*named["features"], *named["barcodes"]}}
-    for cells_in_rows in (False, True):
-        n_genes, n_cells = (n_cols, n_rows) if cells_in_rows else (n_rows, n_cols)
-        features = _of_length(named["features"], lengths, n_genes)
-        barcodes = _of_length([path for path in named["barcodes"] if path != features], lengths, n_cells)
-        if features and barcodes:
-            return Triple(matrix=matrix, features=features, barcodes=barcodes, cells_in_rows=cells_in_rows)
-    features = _of_length(named["features"], lengths, n_rows)
-    if features and not named["barcodes"]:
-        return Triple(matrix=matrix, features=features, barcodes=None, cells_in_rows=False)
-    found = ", ".join(f"{path.name} ({lengths[path]:,} lines)" for path in lengths) or "none"
-    lacking = "genes" if not features else "barcodes"
-    msg = (
-        f"{matrix} is {n_rows:,} x {n_cols:,}, and no file beside it names its {lacking}; files of names found: "
-        f"{found}. Put the matching {prefix}features.tsv and {prefix}barcodes.tsv into {matrix.parent}."
-    )
-    raise UserError(msg)
-
-
-def read_triple(triple: Triple) -> CountTable:
-    """Read a Matrix Market file with the names of its genes and cells."""
-    n_rows, n_cols, _ = matrix_market.read_shape(triple.matrix)
-    n_genes, n_cells = (n_cols, n_rows) if triple.cells_in_rows else (n_rows, n_cols)
-    notes = []
-    features, headed = _drop_header(read_lines(triple.features), n_genes)
-    if headed:
-        notes.append(f"{triple.features.name} begins with a header line, which was left out")
-    if triple.barcodes is None:
+    notes, why = [], ""
+    chosen = matrices
+    if len(matrices) > 1:
+        there = [part_of(path) for path in matrices]
+        wanted = choose_parts(there, parts)
+        chosen = [path for path, part in zip(matrices, there, strict=True) if part in wanted]
+        why = f"parts of each gene's molecules, summed: {' + '.join(wanted)} of {', '.join(there)}"
+        notes.append(why)
+    elif part_of(matrices[0]) not in {"", "total"}:
+        why = f"chosen by its name; it holds the {part_of(matrices[0])} molecules only"
+        notes.append(f"{matrices[0].name} holds the {part_of(matrices[0])} molecules only, not all counts of a gene")
+    n_rows, n_cols, _ = matrix_market.read_shape(chosen[0])
+    named = find_names(chosen[0], (n_rows, n_cols))
+    for path in chosen[1:]:
+        if matrix_market.read_shape(path)[:2] != (n_rows, n_cols):
+            msg = f"{path} has another shape than {chosen[0].name}, another part of the sample. Name one in member."
+            raise UserError(msg)
+    n_cells = n_rows if named.cells_in_rows else n_cols
+    for file in (named.genes, named.cells):
+        if file is not None and file.header:
+            notes.append(f"{file.path.name} begins with a header line, which was left out")
+    if named.cells is None:
         barcodes = np.array([f"cell{number}" for number in range(1, n_cells + 1)], dtype=object)
         notes.append("there is no file of barcodes; cells are numbered")
     else:
-        lines, headed = _drop_header(read_lines(triple.barcodes), n_cells)
-        if headed:
-            notes.append(f"{triple.barcodes.name} begins with a header line, which was left out")
-        barcodes = np.array([line[0] for line in lines], dtype=object)
-    version = "v3" if any(len(line) >= 3 for line in features[:1]) else "v2"
+        barcodes = np.array(cells_of(named.cells), dtype=object)
+    features = features_of(named)
+    version = "v3" if named.genes.width >= 3 else "v2"
+    cells_in_rows = named.cells_in_rows
     return CountTable(
-        format=f"10x folder {version}" if not triple.cells_in_rows else "matrix market, cells in rows",
+        format=f"10x folder {version}" if not cells_in_rows else "matrix market, cells in rows",
         barcodes=barcodes,
-        features=pd.DataFrame(
-            {
-                "name": [line[1] if len(line) > 1 and line[1] else line[0] for line in features],
-                "id": [line[0] for line in features],
-                "type": [line[2] if len(line) > 2 else "" for line in features],
-                "genome": "",
-            }
-        ),
-        rows=lambda: slices(matrix_market.read_matrix(triple.matrix, cells_in_rows=triple.cells_in_rows)),
+        features=features,
+        rows=lambda: slices(_sum_of(chosen, cells_in_rows=cells_in_rows)),
         notes=notes,
+        maker=guess_maker(matrices[0], named),
+        matrix=" + ".join(path.name for path in chosen),
+        why=why or f"names in {named.genes.path.name}" + (f" and {named.cells.path.name}" if named.cells else ""),
+        partial=len(matrices) == 1 and part_of(matrices[0]) not in {"", "total"},
     )
+
+
+def _sum_of(matrices: list[Path], *, cells_in_rows: bool) -> sp.csr_matrix:
+    """Sum of matrices of the same shape."""
+    total = matrix_market.read_matrix(matrices[0], cells_in_rows=cells_in_rows)
+    for path in matrices[1:]:
+        total = _widen(total) + _widen(matrix_market.read_matrix(path, cells_in_rows=cells_in_rows))
+    return total
+
+
+def _widen(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Matrix with types in which sums cannot overflow."""
+    return sp.csr_matrix(
+        (matrix.data.astype(np.int32), matrix.indices.astype(np.int32), matrix.indptr), shape=matrix.shape
+    )
+
+
+def guess_maker(matrix: Path, named: Named) -> str:
+    """Guess the program that wrote a folder, by the names that it gives its files; "" if none is known."""
+    names = " ".join(path.name.lower() for path in matrix.parent.iterdir())
+    above = matrix.parent.as_posix().lower()
+    if "quants_mat" in matrix.name:
+        return "alevin-fry or alevin"
+    if "cells_x_genes" in matrix.name:
+        return "kb (kallisto, bustools)"
+    if re.search(r"all_genes\.csv|cell_metadata\.csv", names):
+        return "Parse Biosciences"
+    if "solo.out" in above or part_of(matrix) in {"spliced", "unspliced"}:
+        return "STARsolo"
+    if re.search(r"rsec|rhapsody|_mex", above + names):
+        return "BD Rhapsody"
+    if "feature_bc_matrix" in above or "gene_bc_matrices" in above:
+        return "Cell Ranger, or a program that writes its folders"
+    return "not known; a folder as Cell Ranger writes it" if not named.cells_in_rows else ""
 
 
 def read_h5(path: Path) -> CountTable:
@@ -205,21 +266,3 @@ def _h5_block(group, indptr: np.ndarray, path: Path) -> sp.csr_matrix:
     )
     block.sort_indices()
     return block
-
-
-def _count_names(path: Path) -> int:
-    return len(read_lines(path)) if identify(path) == "text" else 0
-
-
-def _of_length(paths: list[Path], lengths: dict[Path, int], wanted: int) -> Path | None:
-    for length in (wanted, wanted + 1):  # one more: a header line
-        for path in paths:
-            if lengths[path] == length:
-                return path
-    return None
-
-
-def _drop_header(lines: list[list[str]], wanted: int) -> tuple[list[list[str]], bool]:
-    if len(lines) == wanted + 1 and {cell.lower() for cell in lines[0]} & _HEADERS | {""} & set(lines[0]):
-        return lines[1:], True
-    return lines[-wanted:] if len(lines) == wanted + 1 else lines, len(lines) == wanted + 1
