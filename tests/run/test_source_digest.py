@@ -54,3 +54,44 @@ def test_the_place_does_not_count(steps, tmp_path_factory):
     copy = tmp_path_factory.mktemp("copy") / "scripts"
     shutil.copytree(steps, copy)
     assert digests(copy) == digests(steps)
+
+
+def test_a_resource_that_code_names_counts_for_the_steps_that_run_this_code(steps, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "resources").mkdir()
+    (home / "resources" / "genes.tsv").write_text("a")
+    (steps / "kit/deep.py").write_text("from mscape import paths\nGENES = paths.resource('genes.tsv')\n")
+
+    def both():
+        return [digest_sources(steps / f"{name}.py", home=home) for name in ("one", "two")]
+
+    before = both()
+    (home / "resources" / "genes.tsv").write_text("b")
+    assert both()[0] != before[0]
+    assert both()[1] == before[1]
+
+
+@pytest.mark.parametrize(
+    ("resource", "uses", "does_not"),
+    [
+        ("gene_aliases.tsv", {"rank_markers", "score_signatures", "embed_cells"}, {"record_run", "render_index"}),
+        ("orthologs_mouse.tsv", {"rank_markers", "score_signatures"}, {"record_run", "render_index"}),
+        ("surface_proteins.tsv", {"rank_markers"}, {"gate_msc", "score_signatures", "qc_cells"}),
+        ("markers.yaml", {"gate_msc", "write_passports", "score_signatures"}, {"rank_markers", "render_index"}),
+    ],
+)
+def test_editing_a_table_reruns_the_steps_that_read_it_by_themselves(root, tmp_path, resource, uses, does_not):
+    import shutil
+
+    for folder in ("resources", "workflow/schemas"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    scripts = root / "workflow/scripts"
+
+    def digests():
+        return {step: digest_sources(scripts / f"{step}.py", home=tmp_path) for step in uses | does_not}
+
+    before = digests()
+    with (tmp_path / "resources" / resource).open("a") as file:
+        file.write("# edited\n")
+    after = digests()
+    assert {step for step in after if after[step] != before[step]} == uses

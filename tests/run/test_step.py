@@ -51,6 +51,14 @@ def test_a_fault_is_one_line_and_leaves_nothing_half_written(job, capsys):
     assert not job.output[0].exists()
 
 
+def test_a_package_of_another_version_is_refused(job, tmp_path, capsys):
+    (tmp_path / "scripts" / "mscape").mkdir(parents=True)
+    job.scriptdir = str(tmp_path / "scripts")
+    with pytest.raises(SystemExit):
+        step.run(lambda input, output, params: None, job)
+    assert "not from this workflow" in capsys.readouterr().err
+
+
 def test_an_unforeseen_error_is_named_and_logged(job, capsys):
     with pytest.raises(SystemExit):
         step.run(lambda input, output, params: 1 / 0, job)

@@ -18,7 +18,7 @@ class UserError(Exception):
     """A fault of the input or the configuration: what was found, what was expected, what to do next."""
 
 
-def explain_files(error: BaseException) -> str:
+def explain_files(error: BaseException | None) -> str:
     """Say in one sentence that a disk is full or a file may not be touched; "" for any other error.
 
     HDF5 hands on the system's error number in the text of its own error only, often as the cause of another one.

@@ -250,7 +250,7 @@ def append(
             del file["X"]
         group = file.create_group("X")
         group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
-        arrays = {}
+        arrays: dict[str, h5py.Dataset] = {}
         for part in parts:
             if not arrays:
                 arrays = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
@@ -21,7 +21,7 @@ def list_faults(value: object, schema: dict) -> list[str]:
     return [line for error in sorted(errors, key=lambda e: [str(p) for p in e.absolute_path]) for line in _say(error)]
 
 
-def fill_defaults(value: object, schema: dict, root: dict) -> object:
+def fill_defaults(value: Any, schema: dict, root: dict) -> Any:
     """Copy a value with the defaults of its schema filled in, in nested mappings and lists too."""
     schema = _follow(schema, root)
     if isinstance(value, list):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe
 
 
-def read(path: str | Path) -> object:
+def read(path: str | Path) -> Any:
     """Read a file.
 
     Raises

@@ -7,6 +7,7 @@ Gate, passport, report, glossary and manual read the sentences here. Some codes 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import cast
 
 
 class Reason(StrEnum):
@@ -152,11 +153,13 @@ def parse(code: str) -> tuple[Reason, str]:
     ValueError
         If the code is none of the gate's.
     """
-    if code in Reason:
-        return Reason(code), ""
+    known = Reason._value2member_map_
+    if code in known:
+        return cast("Reason", known[code]), ""
     head, _, name = code.partition("_")
-    if head in Reason and Reason(head).named and name:
-        return Reason(head), name
+    reason = cast("Reason | None", known.get(head))
+    if reason is not None and reason.named and name:
+        return reason, name
     msg = f"{code!r} is no reason code; they are: {', '.join(Reason)}."
     raise ValueError(msg)
 

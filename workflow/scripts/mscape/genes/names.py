@@ -139,8 +139,8 @@ def _translate(gene: str, organism: str, aliases: Mapping[str, str]) -> tuple[li
     if organism != "mouse" or gene.startswith("ENSMUSG"):
         return [gene], absent
     table = read_orthologs()
-    symbol = _symbols_by_id().get(_bare(gene), gene) if _is_ensembl(gene) else gene
-    symbol = next((name for name in _spellings(symbol, aliases) if name in table.index), None)
+    given = _symbols_by_id().get(_bare(gene), gene) if _is_ensembl(gene) else gene
+    symbol = next((name for name in _spellings(given, aliases) if name in table.index), None)
     if symbol is None and gene not in read_gene_ids() and not gene.isupper():
         return [gene], absent  # a mouse symbol already
     if symbol is None:

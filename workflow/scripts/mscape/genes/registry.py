@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -106,7 +106,7 @@ def _schema() -> dict:
     return yaml_file.read(SCHEMA)
 
 
-def _read_yaml(path: Path) -> tuple[object, list[str]]:
+def _read_yaml(path: Path) -> tuple[Any, list[str]]:
     try:
         return yaml_file.read(path), []
     except FileNotFoundError:

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -76,8 +76,8 @@ class Progress(logging.Handler):
         self.stream.write(line + "\n")
         self.stream.flush()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take an event; what is no event of a job passes by."""
+    def emit(self, record: Any) -> None:
+        """Take a log record of Snakemake, whose attributes depend on its event; what is no event of a job passes by."""
         event = getattr(record, "event", None)
         if event == LogEvent.RUN_INFO:
             self.expected = self.expected | read_benchmarks(self.logs)  # not before: jobs make this object too
@@ -114,8 +114,12 @@ class Progress(logging.Handler):
     def _seconds(self, rule: str) -> float:
         return self.expected.get(rule) or median(self.expected.values())
 
+    def _elapsed(self) -> float:
+        """Seconds since the run began; 0 before."""
+        return 0.0 if self.begun is None else self.clock() - self.begun
+
     def _line(self, what: str, text: str) -> None:
-        elapsed = clock_text(self.clock() - self.begun)
+        elapsed = clock_text(self._elapsed())
         place = f"{self.done}/{self.total}" if what == "done" else ""
         self.say(f"[{elapsed:>7}] {place:>7} {what:7} {text}")
 
@@ -124,7 +128,7 @@ class Progress(logging.Handler):
         left = self.all_work - self.work
         if self.done >= self.total or self.work < FIRST_ESTIMATE * self.all_work:
             return ""
-        return f"; about {clock_text((self.clock() - self.begun) * left / self.work)} left"
+        return f"; about {clock_text(self._elapsed() * left / self.work)} left"
 
 
 def read_benchmarks(logs: Path) -> dict[str, float]:

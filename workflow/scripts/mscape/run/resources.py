@@ -7,7 +7,7 @@ import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,8 +82,12 @@ def read(path: str | Path) -> dict[str, RuleResources]:
     return {
         rule: RuleResources(
             per=rows[0]["per"],
-            **{key: float(rows[0][key]) for key in ("jobs", "read_share", "written_share")},
-            **{key: tuple(float(row[key]) for row in rows) for key in ("size_mb", "peak_mb", "elapsed")},
+            jobs=float(rows[0]["jobs"]),
+            read_share=float(rows[0]["read_share"]),
+            written_share=float(rows[0]["written_share"]),
+            size_mb=tuple(float(row["size_mb"]) for row in rows),
+            peak_mb=tuple(float(row["peak_mb"]) for row in rows),
+            elapsed=tuple(float(row["elapsed"]) for row in rows),
         )
         for rule, rows in found.items()
     }
@@ -114,7 +118,8 @@ def estimate(
     ``disk_gb`` that they write; then a row ``all``: memory of the largest rule, disk of all, and the time of the run,
     jobs of samples spread over all cores and those of datasets over two.
     """
-    rows, total = [], 0.0
+    rows: list[dict[str, Any]] = []
+    total = 0.0
     for rule, one in measured.items():
         sizes = [MB_PER_VALUE * value for size in datasets.values() for value in _units(one.per, size)]
         if one.per == "study":
@@ -130,7 +135,7 @@ def estimate(
                 "disk_gb": one.jobs * sum(one.written_share * size for size in sizes) / 1e3,
             }
         )
-    whole = {"rule": "all", "jobs": sum(row["jobs"] for row in rows), "minutes": total / 60}
+    whole: dict[str, Any] = {"rule": "all", "jobs": sum(row["jobs"] for row in rows), "minutes": total / 60}
     whole |= {"memory_gb": max(row["memory_gb"] for row in rows), "disk_gb": sum(row["disk_gb"] for row in rows)}
     return [*rows, whole]
 

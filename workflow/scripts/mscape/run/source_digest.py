@@ -39,8 +39,9 @@ def digest_sources(script: Path, *, home: Path | None = None) -> str:
     digest = hashlib.sha256()
     for file in sorted(found):
         digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    for file in sorted({file for one in found for file in _named_files(one)} if home else ()):
-        digest.update(file.encode() + b"\0" + (home / file).read_bytes() + b"\0")
+    if home:
+        for name in sorted({name for one in found for name in _named_files(one)}):
+            digest.update(name.encode() + b"\0" + (home / name).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -50,9 +51,9 @@ def _named_files(file: Path) -> frozenset[str]:
     named = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if function in FOLDERS:
-                named.add(f"{FOLDERS[function]}/{node.args[0].value}")
+            function, value = getattr(node.func, "attr", getattr(node.func, "id", "")), node.args[0].value
+            if function in FOLDERS and isinstance(value, str):
+                named.add(f"{FOLDERS[function]}/{value}")
     return frozenset(named)
 
 

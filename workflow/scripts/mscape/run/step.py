@@ -9,18 +9,19 @@ import sys
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mscape.errors import UserError, explain_files
 from mscape.paths import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 logger = logging.getLogger("mscape")
 
 
-def run(main: Callable[..., None], snakemake: object) -> None:
+def run(main: Callable[..., None], snakemake: Any) -> None:
     """Call a step's ``main(input, output, params)`` as Snakemake's job.
 
     Messages and warnings go to the rule's log. BLAS is held to one thread, because the order of its sums, and so the
@@ -53,10 +54,10 @@ def run(main: Callable[..., None], snakemake: object) -> None:
         _stop(rule, explain_files(error) or f"{type(error).__name__}: {error}", log, snakemake.output)
 
 
-def _expect_own_package(log: Path, rule: str, snakemake: object) -> None:
+def _expect_own_package(log: Path, rule: str, snakemake: Any) -> None:
     """Stop if another mscape than this workflow's is imported: its numbers would be taken for this version's."""
     folder = getattr(snakemake, "scriptdir", None)
-    if folder and Path(folder).resolve() != PACKAGE.parent:
+    if folder and (Path(folder) / PACKAGE.name).is_dir() and Path(folder).resolve() != PACKAGE.parent:
         msg = (
             f"the package mscape was imported from {PACKAGE}, not from this workflow ({folder}). "
             "Uninstall mscape from the environment that runs the workflow, or run the workflow it belongs to."
@@ -80,7 +81,7 @@ def _log_to(log: Path) -> None:
     logging.getLogger("anndata").addFilter(take)  # it would write to the terminal by itself
 
 
-def _threads(threads: int):
+def _threads(threads: int) -> AbstractContextManager:
     """Hold BLAS to one thread and let OpenMP and numba use the job's."""
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
