@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 import qc_cells  # noqa: E402
 import simulate_study  # noqa: E402
+from mscape.data.schema import load_schema  # noqa: E402
 from mscape.quality import doublets  # noqa: E402
 from mscape.run import config  # noqa: E402
 
@@ -52,7 +53,7 @@ def study(cells: int) -> dict:
     simulate["cells"] = cells
     for lot in simulate["lots"]:
         lot.pop("cells", None)
-    schema = config.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    schema = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     return config.resolve(given, schema, folder=ROOT / "config")["datasets"]["demo"]
 
 

@@ -209,8 +209,8 @@ def test_the_reference_is_active_outside_a_block_and_after_an_error():
 
 def test_no_step_imports_scanpy_or_rapids_itself(root):
     allowed = {
-        "backend_cpu.py": {"scanpy"},
-        "backend_gpu.py": {"cupy", "cuml", "rapids_singlecell", "cugraph", "cudf"},
+        "cpu.py": {"scanpy"},
+        "gpu.py": {"cupy", "cuml", "rapids_singlecell", "cugraph", "cudf"},
     }
     pattern = re.compile(r"^\s*(?:import|from)\s+(scanpy|rapids_singlecell|cupyx?|cuml|cugraph|cudf)\b", re.M)
     for file in (root / "workflow/scripts").rglob("*.py"):

@@ -224,11 +224,6 @@ def test_verdict_by_the_side_of_the_interval(kind, low, high, verdict):
     assert intervals.verdict_of(kind, low, high, 0.95 if kind == "positive" else 0.02) == verdict
 
 
-def test_wilson_interval_of_a_textbook_case():
-    low, high = intervals.wilson(np.array([10.0]), np.array([100.0]))
-    assert (low[0], high[0]) == (pytest.approx(0.0552, abs=5e-4), pytest.approx(0.1744, abs=5e-4))
-
-
 def test_min_detectable_fraction_follows_the_rule_of_three():
     assert intervals.min_detectable_fraction(1000, 5000, 20e-6) == pytest.approx(30 / 1000)
     assert intervals.min_detectable_fraction(1000, 5000, 4e-6) == pytest.approx(150 / 1000)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import load_counts
+from mscape.data.schema import load_schema
 from mscape.errors import UserError
 from mscape.genes import orthologs
 from mscape.run import config
@@ -65,7 +66,7 @@ def test_counts_bear_human_names_and_nothing_is_lost(tmp_path):
 
 
 def test_the_config_says_which_table(root, tmp_path):
-    schema = config.load_schema(root / "workflow/schemas/config.schema.yaml")
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
     given = {"datasets": {"horse": {"samples": "s.tsv", "organism": "other", "orthologs": "horse.tsv"}}}
     assert config.resolve(given, schema, folder=tmp_path)["datasets"]["horse"]["orthologs"] == str(
         tmp_path / "horse.tsv"

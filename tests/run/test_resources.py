@@ -61,5 +61,5 @@ def test_every_rule_asks_for_memory_and_time_by_its_own_line(root):
     table = resources.read(root / "resources/rule_resources.tsv")
     assert set(table) <= set(rules)
     for name in set(rules) - small:
-        assert f'mem_mb=memory("{name}"' in rules[name], name
-        assert f'runtime=minutes("{name}"' in rules[name], name
+        assert f'mem_mb=STUDY.memory("{name}"' in rules[name], name
+        assert f'runtime=STUDY.minutes("{name}"' in rules[name], name

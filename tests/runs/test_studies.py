@@ -12,6 +12,7 @@ import yaml
 
 import load_counts
 from mscape.checks import study as checks_study
+from mscape.data.schema import list_faults, load_schema
 from mscape.errors import UserError
 from mscape.run import config
 
@@ -19,7 +20,7 @@ NAMES = ["GSE117837", "GSE147287", "GSE182158", "GSE199071", "GSE253355"]
 
 
 def sheet_of(root, name):
-    schema = config.load_schema(root / "workflow/schemas/samples.schema.yaml")
+    schema = load_schema(root / "workflow/schemas/samples.schema.yaml")
     return config.read_sheet(root / "config/studies" / f"{name}.tsv", schema=schema)
 
 
@@ -44,8 +45,8 @@ def test_every_study_is_listed(root):
 @pytest.mark.parametrize("name", NAMES)
 def test_config_and_sheet_fit_their_schemas(name, root):
     study = yaml.safe_load((root / f"config/studies/{name}.yaml").read_text())
-    schema = config.load_schema(root / "workflow/schemas/config.schema.yaml")
-    assert config.list_faults(study, schema) == []
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    assert list_faults(study, schema) == []
     assert study["datasets"][name]["samples"] == f"{name}.tsv"
     sheet = sheet_of(root, name)
     assert sheet["path"].str.startswith(f"geo:{name}:").all()

@@ -194,6 +194,7 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
     names = ("SENMAYO", "MSC_SENESCENCE_ARREST", "MSC_SENESCENCE_ARREST__SIGNED")
     frame = pd.DataFrame({name: [2.0] * 2 + [0.0] * 8 for name in names}, index=obs.index)
     obsm = {f"score_{kind}": frame for kind in ("matched", "rank", "scanpy", "z", "p")}
+    obsm |= {key: pd.DataFrame({"NT5E": 9}, index=obs.index) for key in ("isct_pool_size", "isct_exposure")}
     anndata.AnnData(obs=obs, obsm=obsm).write_h5ad(tmp_path / "all.h5ad")
     pd.DataFrame({"lot_id": ["A"], "kind": ["overall"], "estimate": [0.7], "low": [0.6], "high": [0.8]}).to_csv(
         tmp_path / "gate.tsv", sep="\t", index=False

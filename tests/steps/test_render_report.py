@@ -248,7 +248,7 @@ def test_same_input_gives_the_same_bytes(tmp_path):
 def test_figures_are_written_as_svg_and_pdf_with_the_run_id(tmp_path):
     render(tmp_path, cells=300, figures=True)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
-    stems = ("umap_gate", "umap_identity", "umap_lot", "umap_leiden", "gate_intervals")
+    stems = ("umap_gate", "umap_identity", "umap_lot", "umap_leiden", "gate_intervals", "verdicts")
     stems += ("enrichment_dots_cluster", "enrichment_running_cluster")
     assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "pdf")}
     assert "3f9c2a71b0de" in (tmp_path / "figures" / "umap_gate.svg").read_text(encoding="utf-8")
@@ -422,10 +422,3 @@ def test_category_colours_are_distinct():
     palette = colours.categories([str(i) for i in range(40)])
     assert len(set(palette)) == 40
     assert colours.categories(["pass", "fail"]) == [colours.CALL["pass"], colours.CALL["fail"]]
-
-
-def test_wilson_interval_matches_a_published_example():
-    low, high = answers.wilson(
-        81, 263
-    )  # Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)

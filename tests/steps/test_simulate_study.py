@@ -10,11 +10,11 @@ import yaml
 
 import simulate_study
 from mscape.data import counts
+from mscape.data.schema import fill_defaults, list_faults, load_schema
 from mscape.errors import UserError
 from mscape.genes.names import GENES
 from mscape.genes.registry import REGISTRY
 from mscape.paths import HOME as ROOT
-from mscape.run import config
 
 SETTINGS = {
     "seed": 3,
@@ -95,11 +95,11 @@ def test_lot_settings_lie_over_the_studys():
 
 def test_the_default_study_is_what_it_promises():
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    schema = config.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    schema = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
     (dataset,) = study["datasets"].values()
     section = {"$ref": "#/$defs/simulate", "$defs": schema["$defs"]}
-    assert config.list_faults(dataset["simulate"], section) == []
-    settings = config.fill_defaults(dataset["simulate"], section, schema)
+    assert list_faults(dataset["simulate"], section) == []
+    settings = fill_defaults(dataset["simulate"], section, schema)
     lots = [simulate_study.choose_lot(settings, lot["sample_id"]) for lot in settings["lots"]]
     assert len({lot["donor_id"] for lot in lots}) == 6
     assert pd.Series([lot["tissue"] for lot in lots]).value_counts().to_list() == [3, 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,14 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape import paths
+from mscape.clustering import marker_values
 from mscape.clustering.marker_sums import Sums
+from mscape.data import counts
 from mscape.genes.names import resolve_genes
 from mscape.stats import adjust_pvalues
+
+if TYPE_CHECKING:
+    from mscape.data.counts import Source
 
 logger = logging.getLogger(__name__)
 
@@ -169,3 +175,52 @@ def find_surface(var: pd.DataFrame, *, organism: str = "human") -> pd.DataFrame:
     found, _ = resolve_genes(list(table.index), var.index.tolist(), ids, organism=organism)
     table = table.loc[list(found)].set_axis(list(found.values()))
     return table[~table.index.duplicated()]
+
+
+def rank_markers(
+    source: Source, clusters: pd.Series, *, organism: str = "human", threads: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rank the genes that set each cluster apart, in all cells and donor by donor, and list surface proteins.
+
+    Parameters
+    ----------
+    source
+        Counts of all cells, with ``donor_id`` and ``total_counts``.
+    clusters
+        Cluster of each clustered cell, index = cells.
+    organism
+        Species whose symbols the counts bear.
+    threads
+        Of the rank-sum tests; no result depends on it.
+
+    Returns
+    -------
+    Genes (:data:`COLUMNS`) and the shortlist of surface proteins (:data:`SHORT`); empty where there is one cluster.
+    """
+    if clusters.nunique() < 2:
+        logger.info("One cluster: there is nothing to set apart, so the marker tables are empty.")
+        return pd.DataFrame(columns=COLUMNS), pd.DataFrame(columns=SHORT)
+    obs, var = counts.read_obs(source), counts.read_var(source)
+    keep = obs.index.isin(clusters.index)
+    obs = obs[keep]
+    clusters, genes = clusters.loc[obs.index], var.index
+    sums = Sums(clusters, obs["donor_id"], len(genes))
+    totals = obs["total_counts"].to_numpy(dtype=float)
+    marker_values.read_sums(source, sums, cells=keep, totals=totals)
+    detected, tests = sums.detected(), []
+    for part in marker_values.split_genes(detected, max(HELD, HELD_PER_CELL * len(obs))):
+        values = marker_values.read_values(source, part, cells=keep, totals=totals, detected=detected)
+        tests.append(run_wilcoxon(values, clusters, genes[part], threads=threads))
+        del values  # before the next part is read
+    table = rank_genes(pd.concat(tests), genes, sums)
+    surface = find_surface(var, organism=organism)
+    table["surface"] = table["gene"].isin(surface.index)
+    for column in ("protein", "evidence"):
+        table[column] = table["gene"].map(surface[column]).astype(object).fillna("")
+    table["n_donors"], table["n_donors_up"] = 0, 0
+    for cluster in table["cluster"].unique():
+        n, up = sums.count_donors(cluster)
+        rows = table["cluster"] == cluster
+        table.loc[rows, "n_donors"] = n
+        table.loc[rows, "n_donors_up"] = pd.Series(up, index=genes).loc[table.loc[rows, "gene"]].to_numpy()
+    return table[COLUMNS], shortlist_surface(table)
