@@ -71,7 +71,6 @@ def test_the_environment_is_the_pinned_one():
 
 
 def test_every_rule_has_a_script_a_log_and_a_test(root):
-    import re
 
     for file in (root / "workflow/rules").glob("*.smk"):
         for name, body in re.findall(
@@ -83,14 +82,6 @@ def test_every_rule_has_a_script_a_log_and_a_test(root):
             assert f'code("{name}")' in body, name
             assert (root / f"workflow/scripts/{name}.py").is_file(), name
             assert (root / f"tests/steps/test_{name}.py").is_file(), name
-
-
-def test_every_table_of_a_dataset_has_its_columns_in_one_home(root):
-    from mscape.data.tables import TABLES
-
-    rules = "".join(file.read_text() for file in (root / "workflow/rules").glob("*.smk"))
-    written = set(re.findall(r'"results/\{dataset\}/([a-z_]+)\.tsv"', rules))
-    assert written - {"truth", "parity"} == set(TABLES)  # of simulated data, of a GPU
 
 
 def test_no_lock_file_with_addresses_is_committed(root):

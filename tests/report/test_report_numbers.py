@@ -2,10 +2,10 @@
 
 import re
 
-import pandas as pd
 import pytest
 import report_fixture
 
+from mscape.data.table_io import read_table, write_table
 from mscape.report import context as report_context
 from mscape.report import dataset
 from mscape.report.tables import Table
@@ -120,9 +120,9 @@ def test_forests_and_bars_say_their_interval_on_hover(context):
 
 def test_sets_that_are_curated_here_are_marked_and_a_user_s_own_are_not(tmp_path):
     given = report_fixture.make(tmp_path)
-    table = pd.read_csv(given.signatures, sep="\t")
+    table = read_table(given.signatures, "signatures")
     table.loc[table["id"] == "MSC_SASP_INFLAMMATORY", ["evidence", "licence"]] = "C", "given by the user"
-    table.to_csv(given.signatures, sep="\t", index=False)
+    write_table("signatures", table, given.signatures)
     heat = report_context.describe(dataset.read_dataset(given, name="demo"))["scores"]["heats"][0]
     titles = [title for title, *_ in heat.columns]
     assert "MSC IMMUNOREG LICENSED (C)" in titles

@@ -7,6 +7,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import stage_tables
 
 import evaluate_simulation
 from mscape.genes.registry import load_markers
@@ -196,9 +197,8 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
     obsm = {f"score_{kind}": frame for kind in ("matched", "rank", "scanpy", "z", "p")}
     obsm |= {key: pd.DataFrame({"NT5E": 9}, index=obs.index) for key in ("isct_pool_size", "isct_exposure")}
     anndata.AnnData(obs=obs, obsm=obsm).write_h5ad(tmp_path / "all.h5ad")
-    pd.DataFrame({"lot_id": ["A"], "kind": ["overall"], "estimate": [0.7], "low": [0.6], "high": [0.8]}).to_csv(
-        tmp_path / "gate.tsv", sep="\t", index=False
-    )
+    gate = {"lot_id": ["A"], "kind": ["overall"], "estimate": [0.7], "low": [0.6], "high": [0.8]}
+    stage_tables.write("gate", tmp_path / "gate.tsv", gate)
     stage = tmp_path / "all.h5ad"
     evaluate_simulation.main(
         SimpleNamespace(

@@ -9,10 +9,12 @@ import anndata
 import pandas as pd
 import pyarrow.parquet
 import pytest
+import stage_tables
 import toy_study
 
 import assemble_dataset
 import export_tables
+from mscape.data.table_io import write_table
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +26,10 @@ def made(tmp_path_factory):
     attribute = {"name": "purity", "verdict": "PASS", "value": 0.01, "low": 0.0, "high": 0.02, "reason": "=1+1"}
     document = {"lots": [{"lot_id": "NA", "verdict": "PASS", "attributes": [attribute]}]}
     (folder / "passports.json").write_text(json.dumps(document))
-    flags = pd.DataFrame({"lot_id": ["1e3", "NA", "x"], "stable": [True, None, False], "n": [1, 2, 3]})
-    flags.to_csv(folder / "flags.tsv", sep="\t", index=False)
-    pd.DataFrame({"cluster": [], "gene": []}).to_csv(folder / "empty.tsv", sep="\t", index=False)
-    tables = [study.gate_table, str(folder / "flags.tsv"), str(folder / "empty.tsv")]
+    flags = pd.DataFrame({"cluster": ["1e3", "NA", "x"], "stable": [True, None, False], "n_cells": [1, 2, 3]})
+    stage_tables.write("stability", folder / "stability.tsv", flags)
+    write_table("surface", pd.DataFrame(), folder / "surface.tsv")
+    tables = [study.gate_table, str(folder / "stability.tsv"), str(folder / "surface.tsv")]
     given = SimpleNamespace(tables=tables, passports=str(folder / "passports.json"), h5ad=str(path))
     export_tables.main(given, SimpleNamespace(folder=str(folder / "tables")), SimpleNamespace())
     return folder / "tables", study, path
@@ -36,7 +38,7 @@ def made(tmp_path_factory):
 def test_parquet_and_csv_hold_the_rows_of_the_stage_table(made):
     folder, study, _ = made
     source = pd.read_csv(study.gate_table, sep="\t")
-    for table in (pd.read_parquet(folder / "gate_table.parquet"), pd.read_csv(folder / "gate_table.csv")):
+    for table in (pd.read_parquet(folder / "gate.parquet"), pd.read_csv(folder / "gate.csv")):
         assert list(table.columns) == list(source.columns)
         assert list(table["lot_id"]) == list(source["lot_id"])
         pd.testing.assert_series_equal(table["estimate"], source["estimate"])
@@ -44,11 +46,11 @@ def test_parquet_and_csv_hold_the_rows_of_the_stage_table(made):
 
 def test_names_stay_text_and_flags_with_gaps_stay_flags(made):
     folder, _, _ = made
-    table = pd.read_parquet(folder / "flags.parquet")
-    assert list(table["lot_id"]) == ["1e3", "NA", "x"]
+    table = pd.read_parquet(folder / "stability.parquet")
+    assert list(table["cluster"]) == ["1e3", "NA", "x"]
     assert list(table["stable"].astype(object).where(table["stable"].notna(), None)) == [True, None, False]
-    assert pyarrow.parquet.read_schema(folder / "flags.parquet").field("stable").type == "bool"
-    assert len(pd.read_parquet(folder / "empty.parquet")) == 0
+    assert pyarrow.parquet.read_schema(folder / "stability.parquet").field("stable").type == "bool"
+    assert len(pd.read_parquet(folder / "surface.parquet")) == 0
 
 
 def test_cells_carry_calls_scores_and_maps(made):

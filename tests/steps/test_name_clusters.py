@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import stage_tables
 from anndata import AnnData
 from toy_study import default_settings
 
@@ -150,7 +151,7 @@ def run(folder, bulk, cells_of):
     for path in (input.h5ad, input.gate, input.clusters, input.cell_scores):
         counts.write(light.copy(), path)
     names = list(cells_of)
-    pd.DataFrame({"cluster": names, "stable": True}).to_csv(input.stability, sep="\t", index=False)
+    stage_tables.write("stability", input.stability, pd.DataFrame({"cluster": names, "stable": True}))
     output = SimpleNamespace(**{key: folder / f"{key}.tsv" for key in ("table", "scores", "programmes")})
     params = SimpleNamespace(
         settings=default_settings("compare"), score=default_settings("score"), organism="human", seed=0

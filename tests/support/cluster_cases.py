@@ -13,6 +13,7 @@ from toy_study import default_settings
 from mscape.clustering import gap_test, leiden_stability
 from mscape.clustering.cluster import cluster_cells
 from mscape.data import counts
+from mscape.data.table_io import read_table
 from mscape.embedding import highly_variable_genes, integration
 
 MARKERS = Path(__file__).parents[2] / "resources" / "markers.yaml"
@@ -115,7 +116,7 @@ def run_markers(study, *, threads=1):
         output,
         SimpleNamespace(organism="human", seed=0, threads=threads),
     )
-    return pd.read_csv(study.markers, sep="\t", dtype={"cluster": str}), pd.read_csv(study.surface, sep="\t")
+    return read_table(study.markers, "markers"), read_table(study.surface, "surface")
 
 
 def find(x, *, batch=None, seed=0, n_boot=20, path, **embed):

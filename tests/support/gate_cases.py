@@ -120,6 +120,7 @@ def run_gate(given, made, *, organism="human", culture="expanded", seed=0, threa
     """Run the step; return the cells' table and the three tables."""
     import gate_msc
     from mscape.data import counts
+    from mscape.data.table_io import read_table
 
     settings = default_settings("gate") | settings
     params = SimpleNamespace(settings=settings, organism=organism, culture=culture, seed=seed, threads=threads)
@@ -128,7 +129,7 @@ def run_gate(given, made, *, organism="human", culture="expanded", seed=0, threa
     return SimpleNamespace(
         obs=light.obs,
         uns=light.uns["mscape"]["gate_msc"],
-        table=pd.read_csv(made.table, sep="	", dtype={"reason": object}).fillna({"reason": ""}),
-        contaminants=pd.read_csv(made.contaminants, sep="\t"),
-        hidden=pd.read_csv(made.hidden, sep="\t"),
+        table=read_table(made.table, "gate"),
+        contaminants=read_table(made.contaminants, "contaminants"),
+        hidden=read_table(made.hidden, "hidden_mixture"),
     )

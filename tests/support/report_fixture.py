@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import report_fixture_cells as cells_of
+import stage_tables
 import yaml
 from report_fixture_cells import IDENTITIES, NEGATIVE, POSITIVE, SIGNATURES
 
@@ -39,6 +40,7 @@ TABLES = {
     "composition": "lot_id cluster n_cells fraction low high",
     "accounting": "sample_id lot_id loaded low_counts low_genes high_mt pass",
 }
+INPUTS = {"gate_table": "gate", "hidden": "hidden_mixture"}  # input of the rule: table, where their names differ
 NAMES = ["BM-D1-P3", "BM-D2-P3", "BM-D3-P9 late", "AT-D4-P3", "AT-D5-P3 IFNγ+TNFα", "AT-D6-P3 impure"]
 
 
@@ -62,12 +64,13 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     sheet = make_sheet(lots, names or NAMES)
     obs = cells_of.draw_cells(rng, sheet, cells, clusters, msc=msc)
-    paths = {name: folder / f"{name}.h5ad" for name in LIGHT} | {name: folder / f"{name}.tsv" for name in TABLES}
+    paths = {name: folder / f"{name}.h5ad" for name in LIGHT} | {
+        name: folder / f"{INPUTS.get(name, name)}.tsv" for name in TABLES
+    }
     cells_of.write_cells(rng, paths, obs, clusters)
     tables = lot_tables(rng, obs, sheet, clusters) | dataset_tables(rng, obs, clusters)
     for name, rows in tables.items():
-        table = pd.DataFrame(rows, columns=TABLES[name].split())
-        table.to_csv(paths[name], sep="\t", index=False, float_format="%.6g")
+        stage_tables.write(INPUTS.get(name, name), paths[name], rows, TABLES[name])
     qc = cells_of.write_qc(rng, folder, obs, tables["accounting"])
     documents = {
         "passports.json": passports(sheet, obs, dataset, simulated=simulated),

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+import stage_tables
 import yaml
 from anndata import AnnData
 
 from mscape.data import counts
 from mscape.data.schema import fill_defaults
+from mscape.data.tables import TABLES
 
 GENES = [f"G{i}" for i in range(60)]
 UP = GENES[:6]  # eight times as high in primed lots
@@ -131,10 +133,13 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
     return SimpleNamespace(**paths, samples=samples)
 
 
+INPUTS = {"gate_table": "gate", "hidden": "hidden_mixture", "names": "cluster_names"}
+
+
 def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: int, samples: list[str]) -> None:
     def save(name: str, rows: list[dict]) -> None:
-        paths[name] = str(folder / f"{name}.tsv")
-        pd.DataFrame(rows).to_csv(paths[name], sep="\t", index=False)
+        paths[name] = str(folder / TABLES[INPUTS.get(name, name)].file)
+        stage_tables.write(INPUTS.get(name, name), paths[name], rows)
 
     ids = list(lots["lot_id"])
     foreign = cells_per_lot // 10
@@ -145,13 +150,12 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
             "n_cells": cells_per_lot,
             "detected_fraction": 0.2,
             "reason": "",
-            "max_hidden_fraction": "",
+            "max_hidden_fraction": np.nan,
         }
         gate.append(row | _criterion("CD73", "positive", 0.9, 0.85, 0.94, "fails") | {"reason": "MISSING_CD73"})
         gate.append(row | _criterion("CD45", "negative", 0.1, 0.05, 0.2, "fails") | {"reason": "NEG_CD45"})
-        gate.append(
-            row | _criterion("HLA-DR", "negative", "", "", "", "not_assessable") | {"reason": "GENE_NOT_IN_REFERENCE"}
-        )
+        unknown = _criterion("HLA-DR", "negative", np.nan, np.nan, np.nan, "not_assessable")
+        gate.append(row | unknown | {"reason": "GENE_NOT_IN_REFERENCE"})
         gate.append(row | _criterion("phenotype", "overall", 0.9, 0.85, 0.94, "fails") | {"reason": "NEG_CD45"})
     save("gate_table", gate)
     save(

@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 
 from mscape.data import contract
+from mscape.data.table_io import read_table
 from mscape.export.layers import GZIP, write_matrices
 from mscape.run import step
 
@@ -64,7 +65,7 @@ def main(input, output, params):
     whole = contract.read(input.counts, "counts")
     gate, clusters = contract.read(input.gate, "gate"), contract.read(input.clusters, "clusters")
     scores = contract.read(input.scores, "scores")
-    names = pd.read_csv(input.names, sep="\t", dtype=str, keep_default_na=False).set_index("cluster")["name"]
+    names = read_table(input.names, "cluster_names").set_index("cluster")["name"]
     clusters.obs["leiden_name"] = pd.Categorical(clusters.obs["leiden"].astype(str).map(names))
     overview, msc = contract.read(input.embedding, "embedding"), contract.read(input.embedding_msc, "embedding")
     maps = contract.read(input.map, "map"), contract.read(input.map_msc, "map")

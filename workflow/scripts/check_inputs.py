@@ -10,6 +10,8 @@ import pandas as pd
 
 from mscape.checks.study import LONGEST, check_study, describe, genes_of_gate
 from mscape.data import yaml_file
+from mscape.data.reference_table import read_reference
+from mscape.data.table_io import write_table
 from mscape.errors import UserError
 from mscape.run import resources, step
 
@@ -64,14 +66,14 @@ def main(input, output, params):
     ``forecast`` (paths of the tables, which are kept when the check fails), ``cores``, ``memory_gb``.
     ``output.done`` is written only if there is no error.
     """
-    known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
+    known = read_reference(input.genes)
     markers = yaml_file.read(Path(input.markers))
     panel = genes_of_gate(markers)
     report = Path(str(params.report))
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
         table, sizes = check_study(params.samples, known, panel, scratch=Path(scratch))
-    table.to_csv(report, sep="\t", index=False)
+    write_table("check", table, report)
     told, faults = "", []
     if sizes := sizes | params.simulated:
         forecast, told, faults = estimate(
@@ -81,7 +83,7 @@ def main(input, output, params):
             memory_gb=params.memory_gb,
             free_gb=shutil.disk_usage(report.parent).free / 1e9,
         )
-        forecast.to_csv(params.forecast, sep="\t", index=False, float_format="%.3g")
+        write_table("forecast", forecast, params.forecast)
     n_errors, n_warnings = (int((table["level"] == level).sum()) for level in ("error", "warning"))
     summary = f"{len(params.samples)} samples: {n_errors} errors, {n_warnings} warnings; all in {report}"
     said = "\n".join(part for part in (describe(table), told) if part)

@@ -14,6 +14,7 @@ from mscape import parity
 from mscape.backends import active, gpu
 from mscape.backends.contract import Backend
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.embedding import highly_variable_genes, integration
 from mscape.embedding.embed import embed_dataset
 from mscape.embedding.options import EmbedOptions
@@ -159,7 +160,7 @@ def main(input, output, params):
     report = Path(str(params.report))
     sample = read_sample(input.h5ad, cells)
     table = compare(active.load("cpu"), candidate, sample, str(input.markers), params)
-    table.to_csv(report, sep="\t", index=False, float_format="%.6g")
+    write_table("parity", table, report)
     for row in table[~table["passed"]].itertuples():
         logger.warning("%s: %s is %g, expected %s %g", row.function, row.measure, row.value, row.rule, row.limit)
     record = {"cells": len(cells), "of": len(obs), "needed_gb": need, "on_mismatch": params.gpu["on_mismatch"]}

@@ -4,6 +4,7 @@ from mscape.backends import active
 from mscape.clustering.cluster import cluster_dataset
 from mscape.clustering.options import ClusterOptions
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.genes.registry import load_markers
 from mscape.run import step
 
@@ -20,8 +21,7 @@ def main(input, output, params):
     )
     counts.write(found.cells, output.h5ad)
     for name in ("stability", "resolutions", "paga", "heterogeneity"):
-        table = getattr(found, name)
-        table.to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+        write_table(name, getattr(found, name), getattr(output, name))
 
 
 if "snakemake" in globals():

@@ -1,8 +1,9 @@
 """Compare groups of donors in scores, genes and cluster shares; refuse in a sentence what the donors cannot show."""
 
-from mscape.comparison.compare import compare_lots, step_table
+from mscape.comparison.compare import compare_lots
 from mscape.comparison.options import CompareOptions
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.run import step
 
 
@@ -16,8 +17,8 @@ def main(input, output, params):
         counts.read_obs(input.gate)["isct_call"],
         options,
     )
-    step_table(found.contrasts, output.contrasts)
-    step_table(found.composition, output.composition)
+    write_table("contrasts", found.contrasts, output.contrasts)
+    write_table("composition", found.composition, output.composition)
     counts.write(found.pseudobulk, output.pseudobulk)
 
 

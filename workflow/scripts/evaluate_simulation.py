@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mscape.data import contract
+from mscape.data.table_io import read_table, write_table
 from mscape.genes.registry import load_markers
 from mscape.run import step
 from mscape.simulation.evaluate import (
@@ -32,7 +33,7 @@ def main(input, output, params):
     gate = contract.read(input.gate, "gate").obs
     leiden = contract.read(input.clusters, "clusters").obs["leiden"]
     scores = contract.read(input.scores, "scores").obsm["score_matched"]
-    gate_table = pd.read_csv(input.gate_table, sep="\t", dtype={"lot_id": str})
+    gate_table = read_table(input.gate_table, "gate")
     names = contaminant_names(load_markers().lineages)
     rows = [
         *compare_gate(truth, gate["isct_call"]),
@@ -43,9 +44,7 @@ def main(input, output, params):
         *compare_clusters(truth, leiden),
         *compare_qc(truth, qc),
     ]
-    table = pd.DataFrame(rows)
-    table["met"] = table["met"].map({True: "true", False: "false", None: ""})
-    table.to_csv(output.table, sep="\t", index=False, float_format="%.6g")
+    write_table("truth", pd.DataFrame(rows), output.table)
     targets = [row for row in rows if row["target"] is not None]
     for row in targets:
         logger.info("%(metric)s %(group)s: %(value)s (target %(target)s, met: %(met)s)", row)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.data import counts
-from mscape.report.dataset import read_table
+from mscape.data.table_io import read_table
 from mscape.run import step
 
 SHOWN = ("verdict", "value", "low", "high", "unit", "n", "threshold", "reason", "next_action", "weight")
@@ -43,16 +43,6 @@ def tabulate_cells(path: str | Path) -> pd.DataFrame:
     return pd.concat(parts, axis=1).rename_axis("cell").reset_index()
 
 
-def read_typed(path: str | Path) -> pd.DataFrame:
-    """Read a stage table; names are text, flags with gaps are nullable flags."""
-    table = read_table(Path(path))
-    flags = {
-        name: table[name] for name in table if table[name].isin([True, False, ""]).all() and (table[name] != "").any()
-    }
-    flags = {name: values for name, values in flags.items() if values.dtype == object}
-    return table.assign(**{name: values.replace("", None).astype("boolean") for name, values in flags.items()})
-
-
 def guard(table: pd.DataFrame) -> pd.DataFrame:
     """Put an apostrophe before text that a spreadsheet would run as a formula."""
 
@@ -67,7 +57,7 @@ def main(input, output, params):
     """Read each table with its names as text, and write it twice."""
     folder = Path(output.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {Path(path).stem: read_typed(path) for path in input.tables}
+    tables = {Path(path).stem: read_table(path) for path in input.tables}
     tables["passports"] = tabulate_passports(json.loads(Path(input.passports).read_text(encoding="utf-8")))
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)

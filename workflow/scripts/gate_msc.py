@@ -6,6 +6,7 @@ from anndata import AnnData
 
 from mscape.backends import active
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.errors import UserError
 from mscape.gating.gate import gate_dataset
 from mscape.gating.options import GateOptions
@@ -44,8 +45,9 @@ def main(input, output, params):
         ),
         output.h5ad,
     )
-    for name in ("table", "contaminants", "hidden"):
-        getattr(result, name).to_csv(getattr(output, name), sep="\t", index=False, float_format="%.6g")
+    write_table("gate", result.table, output.table)
+    write_table("contaminants", result.contaminants, output.contaminants)
+    write_table("hidden_mixture", result.hidden, output.hidden)
 
 
 if "snakemake" in globals():

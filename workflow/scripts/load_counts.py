@@ -10,6 +10,7 @@ from mscape.checks import inspect
 from mscape.checks.findings import judge_reading
 from mscape.data import counts
 from mscape.data.fingerprint import MatrixDigest
+from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 from mscape.genes.orthologs import read_orthologs
 from mscape.io import formats
@@ -80,7 +81,7 @@ def main(input, output, params):
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
-    known = pd.read_csv(input.genes, sep="\t", dtype=str, keep_default_na=False)
+    known = read_reference(input.genes)
     orthologs = read_orthologs(Path(str(input.orthologs))) if input.orthologs else None
     with formats.open_counts(
         path,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.errors import UserError
 from mscape.quality.merge import account, align, describe_cells, merge_var
 from mscape.run import step
@@ -45,7 +46,7 @@ def main(input, output, params):
     ambient = {sample: float(one.uns["mscape"]["qc_cells"]["ambient_fraction"]) for sample, one in light.items()}
     uns = {"mscape": {"merge_samples": {"ambient_fraction": ambient}}, "simulated": params.simulated}
     counts.append(output.h5ad, parts(), obs=obs, var=var, varm={"measured": measured}, uns=uns)
-    table.to_csv(output.table, sep="\t", index=False)
+    write_table("accounting", table, output.table)
     logger.info("%d cells of %d samples, %d genes", len(obs), len(rows), len(var))
 
 

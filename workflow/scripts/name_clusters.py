@@ -2,10 +2,10 @@
 
 import logging
 
-import pandas as pd
 from anndata.io import read_elem
 
 from mscape.data import counts
+from mscape.data.table_io import read_table, write_table
 from mscape.genes.registry import load_markers
 from mscape.run import step
 from mscape.scoring import cluster_cells
@@ -29,12 +29,13 @@ def main(input, output, params):
     z = counts.read_light(input.cell_scores).obsm["score_z"].loc[cells.index]
     shares = cluster_cells.share_in_state(z, cells["cluster"], cells["lot_id"], reference)
     described = cluster_cells.describe_clusters(*(cells[key] for key in ("cluster", "phase", "identity", "call")))
-    stability = pd.read_csv(input.stability, sep="\t", dtype={"cluster": str})
+    stability = read_table(input.stability, "stability")
     table = name_clusters(scores, stability, described, shares, reference)
     for row in table.itertuples():
         logger.info("cluster %s: %s; %s", row.cluster, row.name, row.reason)
-    for part, path in ((scores, output.scores), (programmes, output.programmes), (table, output.table)):
-        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    write_table("cluster_scores", scores, output.scores)
+    write_table("cluster_states", programmes, output.programmes)
+    write_table("cluster_names", table, output.table)
 
 
 def _cells(input) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from mscape.clustering.rank_genes import rank_markers
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.run import step
 
 
@@ -9,8 +10,8 @@ def main(input, output, params):
     """Read counts and clusters, write markers and surface shortlist."""
     clusters = counts.read_obs(input.clusters)["leiden"]
     table, short = rank_markers(input.h5ad, clusters, organism=params.organism, threads=params.threads)
-    for part, path in ((table, output.table), (short, output.surface)):
-        part.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    write_table("markers", table, output.table)
+    write_table("surface", short, output.surface)
 
 
 if "snakemake" in globals():

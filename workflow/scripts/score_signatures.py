@@ -2,10 +2,19 @@
 
 from mscape.backends import active
 from mscape.data import contract, counts
+from mscape.data.table_io import write_table
 from mscape.genes.registry import load_markers
 from mscape.run import step
 from mscape.scoring.dataset import score_signatures
 from mscape.scoring.options import ScoreOptions
+
+TABLE_OF = {  # output of the rule: table
+    "table": "signatures",
+    "summary": "signature_scores",
+    "confounders": "confounders",
+    "lots": "lot_states",
+    "genes": "signature_genes",
+}
 
 
 def main(input, output, params):
@@ -20,8 +29,8 @@ def main(input, output, params):
         organism=params.organism,
         seed=params.seed,
     )
-    for key, content in found.tables.items():
-        content.to_csv(getattr(output, key), sep="\t", index=False, float_format="%.6g")
+    for key, name in TABLE_OF.items():
+        write_table(name, found.tables[key], getattr(output, key))
     counts.write(found.cells, output.h5ad)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.data import counts
+from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 from mscape.genes.registry import load_markers
 from mscape.run import step
@@ -64,7 +65,7 @@ def main(input, output, params):
     """Draw the lot ``params.sample`` of ``params.settings`` and write counts and truth, block by block."""
     lot = choose_lot(params.settings, params.sample)
     seed = lot["seed"]
-    gene_table = pd.read_csv(input.genes, sep="\t", dtype=str)
+    gene_table = read_reference(input.genes)
     rates = draw_rates(load_markers(input.markers), gene_table, seed=seed, genes=lot["genes"])
     truth = draw_cells(lot, seed=seed, **{key: lot[key] for key in CELL_KEYS if key in lot})
     panel = []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mscape.data import contract, counts
+from mscape.data.table_io import read_table
 from mscape.passports import rules as passport
 from mscape.passports.passport import SCHEMA_VERSION, STATEMENT, find_limits, validate, write_lot
 from mscape.passports.reporting_items import REPORTING, describe_lot, report_items
@@ -17,12 +18,14 @@ logger = logging.getLogger(__name__)
 
 def main(input, output, params):
     """Read the evidence, judge, check, write."""
+    read = {"gate_table": "gate", "hidden": "hidden_mixture"}  # input: table, where their names differ
     tables = {
-        name: _read(getattr(input, name))
+        name: read_table(getattr(input, name), read.get(name, name))
         for name in ("gate_table", "contaminants", "hidden", "accounting", "composition")
     }
-    stability = _read(input.stability).set_index("cluster")
-    scores, signatures = _read(input.signature_scores), _read(input.signatures).set_index("id")
+    stability = read_table(input.stability, "stability").set_index("cluster")
+    scores = read_table(input.signature_scores, "signature_scores")
+    signatures = read_table(input.signatures, "signatures").set_index("id")
     cells = counts.read_obs(input.counts)
     cells = cells.join(counts.read_obs(input.gate)[["isct_call", "isct_reason"]]).join(_states(input.scores))
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
@@ -78,19 +81,6 @@ def main(input, output, params):
     validate(document)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     Path(output.json).write_text(text + "\n", encoding="utf-8")
-
-
-def _read(path: str) -> pd.DataFrame:
-    """Read a table; names stay text, also where they look like numbers or like missing values."""
-    text = dict.fromkeys(
-        ["lot_id", "sample_id", "cluster", "criterion", "signature", "id", "axis", "identity", "reason"], str
-    )
-    table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values={}, dtype=str)
-    for column in table.columns.difference(list(text)):
-        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
-        if numbers.notna().sum() == (table[column] != "").sum():
-            table[column] = numbers
-    return table
 
 
 def _states(path: str) -> pd.DataFrame:

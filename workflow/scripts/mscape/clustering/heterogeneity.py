@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mscape.data.tables import TABLES
+
 N_DRAWS = 1000
 FACTORS = ("donor_id", "tissue", "passage", "condition")
-COLUMNS = ["lot_id", "index", "value", "low", "high", "n_cells"]
+COLUMNS = TABLES["heterogeneity"].names
 
 
 def entropy_interval(counts: np.ndarray, *, seed: int = 0) -> tuple[float, float, float]:

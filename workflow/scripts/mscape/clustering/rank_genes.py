@@ -16,6 +16,8 @@ from mscape import paths
 from mscape.clustering import marker_values
 from mscape.clustering.marker_sums import Sums
 from mscape.data import counts
+from mscape.data.reference_table import read_reference
+from mscape.data.tables import TABLES
 from mscape.genes.names import resolve_genes
 from mscape.stats import adjust_pvalues
 
@@ -30,33 +32,7 @@ HELD_PER_CELL = 400  # and more in large datasets, so that the number of passes 
 TOGETHER = 64  # genes that a thread sorts at a time; illico's own 256 take gigabytes at a million cells
 MIN_FOLD = 0.5  # log2; genes that rise less are ranked behind those that rise more
 MAX_PVALUE = 0.05  # adjusted, of the genes that are ranked first
-COLUMNS = [
-    "cluster",
-    "gene",
-    "rank",
-    "statistic",
-    "log2_fold_change",
-    "pvalue",
-    "pvalue_adj",
-    "fraction_in",
-    "fraction_out",
-    "surface",
-    "n_donors",
-    "n_donors_up",
-    "protein",
-]
-SHORT = [
-    "cluster",
-    "sign",
-    "gene",
-    "protein",
-    "evidence",
-    "log2_fold_change",
-    "pvalue_adj",
-    "fraction_in",
-    "fraction_out",
-    "contrast",
-]
+COLUMNS, SHORT = TABLES["markers"].names, TABLES["surface"].names
 
 
 def run_wilcoxon(values: sp.csc_matrix, clusters: pd.Series, genes: pd.Index, *, threads: int = 1) -> pd.DataFrame:
@@ -170,7 +146,7 @@ def find_surface(var: pd.DataFrame, *, organism: str = "human") -> pd.DataFrame:
     -------
     Columns ``protein evidence``, index = names in ``var``.
     """
-    table = pd.read_csv(SURFACE, sep="\t", comment="#", keep_default_na=False).set_index("gene")
+    table = read_reference(SURFACE).set_index("gene")
     ids = var["gene_id"].astype(str).tolist() if "gene_id" in var else None
     found, _ = resolve_genes(list(table.index), var.index.tolist(), ids, organism=organism)
     table = table.loc[list(found)].set_axis(list(found.values()))

@@ -15,6 +15,7 @@ from mscape.comparison import composition, contrasts, linear_model, pseudobulk
 from mscape.comparison.contrasts import Contrast
 from mscape.comparison.design import Design, build_design
 from mscape.data import counts
+from mscape.data.tables import TABLES
 from mscape.stats import adjust_pvalues
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = [
-    *("contrast", "kind", "feature", "estimate", "low", "high", "n_reference", "n_other", "pvalue", "pvalue_adj"),
-    *("note", "statistic", "unit"),
-]
+COLUMNS = TABLES["contrasts"].names
 SHORT = "Effect only: see the note of this contrast's design row."
 
 
@@ -187,11 +185,6 @@ def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.D
         index=[f"{lot}|{cluster}" for lot, cluster in levels],
     )
     return AnnData(X=sums, obs=rows, var=var)
-
-
-def step_table(table: pd.DataFrame, path: str) -> None:
-    """Write a table for people: tabs, a header, six digits."""
-    table.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 
 
 def choose_contrasts(lots: pd.DataFrame, settings: dict) -> list[Contrast]:

@@ -1,13 +1,39 @@
-"""The stage tables: file, step and columns of each."""
+"""The stage tables: file, step, and the name, type and meaning of each column. Nothing else knows them.
+
+To add a table: an entry of `TABLES` here, an output of the rule, and one call of
+:func:`mscape.data.table_io.write_table` in its script. The report, the export, the package of the study and
+``docs/reference/outputs.md`` follow. To add a column: one `Column` here, and the value in the frame that is written.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+DTYPES = ("str", "int", "float", "bool")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name
+        As in the file.
+    dtype
+        One of `DTYPES`. Text is never missing: "" where there is none. Numbers and flags may be missing.
+    what
+        Its meaning, one sentence.
+    """
+
+    name: str
+    dtype: str
+    what: str
+
 
 @dataclass(frozen=True)
 class Table:
-    """A table that a step writes for each dataset.
+    """A table that a step writes.
 
     Attributes
     ----------
@@ -15,54 +41,532 @@ class Table:
         Key of the table, and name of its file without the suffix.
     step
         Rule and script that write it.
-    required
-        Columns that the report cannot do without.
+    what
+        What a row is, one sentence.
+    columns
+        In the order of the file.
+    further
+        Where columns depend on the data: what each column beside `columns` is; they stand before the last of these.
+    only
+        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``gpu`` or ``check``.
     """
 
     name: str
     step: str
-    required: tuple[str, ...] = ()
+    what: str
+    columns: tuple[Column, ...]
+    further: Column | None = None
+    only: str = ""
 
     @property
     def file(self) -> str:
         """Name of the file, below ``results/{dataset}/``."""
         return f"{self.name}.tsv"
 
+    @property
+    def path(self) -> str:
+        """Path of the file, with wildcards; that of the check is not of one dataset."""
+        return f"results/{self.file}" if self.only == "check" else f"results/{{dataset}}/{self.file}"
 
-def _table(name: str, step: str, required: str = "") -> tuple[str, Table]:
-    return name, Table(name, step, tuple(required.split()))
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [column.name for column in self.columns]
 
 
-TABLES: dict[str, Table] = dict(
-    [
-        _table("inputs", "review_inputs", "sample_id file matrix why left_out"),
-        _table("findings", "review_inputs", "sample level check found next_step"),
-        _table("accounting", "merge_samples", "sample_id lot_id loaded pass"),
-        _table("gate", "gate_msc", "lot_id criterion kind estimate low high verdict"),
-        _table("contaminants", "gate_msc", "lot_id identity n_cells fraction"),
-        _table("hidden_mixture", "gate_msc"),
-        _table("stability", "cluster_cells", "cluster n_cells jaccard stable"),
-        _table("resolutions", "cluster_cells", "resolution n_clusters ari_mean"),
-        _table("heterogeneity", "cluster_cells", "lot_id index value"),
-        _table("paga", "cluster_cells", "cluster_a cluster_b connectivity path"),
-        _table("composition", "compare_groups", "lot_id cluster fraction"),
-        _table("markers", "rank_markers", "cluster gene rank"),
-        _table("surface", "rank_markers", "cluster sign gene"),
-        _table("enrichment", "enrich_clusters", "cluster term"),
-        _table("lot_enrichment", "enrich_clusters", "lot_id cluster term gsva"),
-        _table("contrasts", "compare_groups", "contrast kind feature estimate"),
-        _table("confounders", "score_signatures"),
-        _table("signatures", "score_signatures", "id axis evidence licence"),
-        _table("signature_genes", "score_signatures"),
-        _table("signature_scores", "score_signatures", "lot_id signature z"),
-        _table("lot_states", "score_signatures"),
-        _table("cluster_names", "name_clusters", "cluster name confidence reason"),
-        _table("cluster_states", "name_clusters", "cluster senescence immune_profile lineage_bias"),
-        _table("cluster_scores", "name_clusters", "cluster signature z low high"),
-        _table("enrichment_genes", "enrich_clusters", "scope cluster term rank running leading"),
-    ]
+LOT = Column("lot_id", "str", "The lot, as named in the sample sheet.")
+CLUSTER = Column("cluster", "str", "The sub-population, a number by size from 0.")
+SIGNATURE = Column("signature", "str", "Id of the signature.")
+GENE = Column("gene", "str", "The gene, as the dataset names it.")
+N_CELLS = Column("n_cells", "int", "Cells that the row rests on.")
+LOW = Column("low", "float", "Lower end of the 95 % interval.")
+HIGH = Column("high", "float", "Upper end of the 95 % interval.")
+FRACTION = Column("fraction", "float", "Fraction of the lot's cells, 0 to 1.")
+PVALUE = Column("pvalue", "float", "p-value of the row.")
+PVALUE_ADJ = Column("pvalue_adj", "float", "p-value adjusted by Benjamini and Hochberg.")
+TERM = Column("term", "str", "Id of the gene set.")
+
+QUALITY = (
+    Table(
+        "accounting",
+        "merge_samples",
+        "One row a sample: each loaded cell is kept or counted under the first reason that removed it.",
+        (
+            Column("sample_id", "str", "The library, as named in the sample sheet."),
+            LOT,
+            Column("loaded", "int", "Cells that were read."),
+            Column("pass", "int", "Cells that passed quality control."),
+        ),
+        further=Column("<reason>", "int", "Cells removed for this reason; with those that pass they add up to loaded."),
+    ),
 )
-TEXT = (  # columns that stay text, also where they look like numbers or hold nothing
-    *("sample_id", "lot_id", "cluster", "criterion", "identity", "signature", "gene", "feature", "term", "contrast"),
-    *("reason", "note", "unit", "genes", "protein", "cluster_a", "cluster_b", "name", "confidence", "runner_up"),
+
+GATING = (
+    Table(
+        "gate",
+        "gate_msc",
+        "One row a lot and criterion of the panel, and one for the whole phenotype.",
+        (
+            LOT,
+            Column("criterion", "str", "The marker or group of markers; `all` for the whole phenotype."),
+            Column("kind", "str", "`positive`, `negative` or `overall`."),
+            Column("estimate", "float", "Fraction of cells with the marker; overall, of callable cells that pass."),
+            LOW,
+            HIGH,
+            Column("verdict", "str", "`meets`, `fails`, `inconclusive` or `not_assessable`."),
+            N_CELLS,
+            Column("detected_fraction", "float", "Fraction of cells with a count of a gene of the criterion."),
+            Column("reason", "str", "Reason code of the gate; empty where the criterion is met without reserve."),
+            Column("genes", "str", "Genes of the criterion, separated by semicolons."),
+            Column("threshold_cpm", "str", "Threshold of each gene, counts per million, in the order of `genes`."),
+            Column("gene_rate_cpm", "str", "Rate of each gene over the lot, counts per million."),
+            Column("min_detectable_fraction", "float", "Smallest fraction of positive cells that could be seen."),
+            Column("resolved_fraction", "float", "Fraction of cells that are on one side of the threshold."),
+            Column("ambient_fraction", "float", "Fraction of counts taken for ambient RNA, mean over the cells."),
+            Column("median_counts", "float", "Median counts of a cell of the lot."),
+            Column(
+                "max_hidden_fraction",
+                "float",
+                "Upper 95 % bound on the fraction of cells that count as positive and could lack the marker.",
+            ),
+        ),
+    ),
+    Table(
+        "contaminants",
+        "gate_msc",
+        "One row a lot, identity other than MSC, and call.",
+        (
+            LOT,
+            Column("identity", "str", "The lineage that the cells' genes support, `stromal` or `unresolved`."),
+            N_CELLS,
+            FRACTION,
+            LOW,
+            HIGH,
+            Column("call", "str", "The gate's call of these cells; stromal types may pass."),
+        ),
+    ),
+    Table(
+        "hidden_mixture",
+        "gate_msc",
+        "One row a lot, cluster and positive marker: the test for a subset without the marker.",
+        (
+            LOT,
+            CLUSTER,
+            GENE,
+            N_CELLS,
+            Column("mean_count", "float", "Mean count of the gene per cell."),
+            Column("hidden_fraction", "float", "Estimated fraction of cells without the marker."),
+            Column("lr", "float", "Twice the log likelihood ratio of two populations against one."),
+            Column("pvalue", "float", "One-sided p-value of the likelihood ratio."),
+            Column("finding", "str", "`hidden_mixture`, `none` or `not_assessable`."),
+            Column("reason", "str", "Reason code, or why the test could not be made."),
+        ),
+    ),
 )
+
+CLUSTERING = (
+    Table(
+        "stability",
+        "cluster_cells",
+        "One row a sub-population.",
+        (
+            CLUSTER,
+            N_CELLS,
+            Column("jaccard", "float", "Mean Jaccard overlap with its best match in subsamples of the cells."),
+            Column("stable", "bool", "Whether that overlap reaches cluster.min_jaccard."),
+            Column("n_lots", "int", "Lots with cells in it."),
+            Column("largest_lot_fraction", "float", "Fraction of its cells from the lot with most of them."),
+            Column("doublet_fraction", "float", "Fraction of its cells that are predicted doublets."),
+            Column("reason", "str", "What should keep a reader from taking it for a sub-population; empty if nothing."),
+        ),
+    ),
+    Table(
+        "resolutions",
+        "cluster_cells",
+        "One row a resolution that was tried.",
+        (
+            Column("resolution", "float", "Resolution of the Leiden algorithm."),
+            Column("n_communities", "int", "Communities that Leiden found."),
+            Column("n_clusters", "int", "Clusters left after those not separated by a gap were merged."),
+            Column("n_resamples", "int", "Subsamples that were clustered again."),
+            Column("ari_mean", "float", "Mean adjusted Rand index between clusterings of subsamples."),
+            Column("ari_low", "float", "Its 5 % quantile."),
+            Column("ari_high", "float", "Its 95 % quantile."),
+            Column("chosen", "bool", "Whether the clusters are those of this resolution."),
+        ),
+    ),
+    Table(
+        "heterogeneity",
+        "cluster_cells",
+        "One row a lot and index, and rows of all lots.",
+        (
+            Column("lot_id", "str", "The lot; `all` for the dataset."),
+            Column("index", "str", "`entropy` of the sub-populations in bits, `spread`, or `explained_by_<factor>`."),
+            Column("value", "float", "The index; of `explained_by_<factor>` an adjusted share of variance."),
+            LOW,
+            HIGH,
+            N_CELLS,
+        ),
+    ),
+    Table(
+        "paga",
+        "cluster_cells",
+        "One row a pair of sub-populations.",
+        (
+            Column("cluster_a", "str", "One sub-population."),
+            Column("cluster_b", "str", "The other one."),
+            Column("connectivity", "float", "Edges of the neighbour graph between them, relative to chance (PAGA)."),
+            Column("path", "bool", "Whether there is a path between them."),
+        ),
+    ),
+    Table(
+        "markers",
+        "rank_markers",
+        "One row a sub-population and gene.",
+        (
+            CLUSTER,
+            GENE,
+            Column("rank", "int", "Rank of the gene in the sub-population, 1 first."),
+            Column("statistic", "float", "z of the rank-sum test against all other clustered cells."),
+            Column("log2_fold_change", "float", "log2 of mean expression inside over outside."),
+            PVALUE,
+            PVALUE_ADJ,
+            Column("fraction_in", "float", "Fraction of cells with a count inside."),
+            Column("fraction_out", "float", "Fraction of cells with a count outside."),
+            Column("surface", "bool", "Whether its protein is listed as a surface protein."),
+            Column("n_donors", "int", "Donors with cells inside and outside."),
+            Column("n_donors_up", "int", "Donors in which the gene is higher inside."),
+            Column("protein", "str", "Name of the surface protein."),
+        ),
+    ),
+    Table(
+        "surface",
+        "rank_markers",
+        "One row a sub-population and surface protein to sort it by.",
+        (
+            CLUSTER,
+            Column("sign", "str", "`positive` or `negative`."),
+            GENE,
+            Column("protein", "str", "Name of the protein."),
+            Column("evidence", "str", "How it is known to be at the surface: `CD`, `surface` or `membrane`."),
+            Column("log2_fold_change", "float", "log2 of mean expression inside over outside."),
+            PVALUE_ADJ,
+            Column("fraction_in", "float", "Fraction of cells with a count inside."),
+            Column("fraction_out", "float", "Fraction of cells with a count outside."),
+            Column("contrast", "float", "Difference of both fractions."),
+        ),
+    ),
+)
+
+SCORING = (
+    Table(
+        "signatures",
+        "score_signatures",
+        "One row a signature or variant of it, scored or not.",
+        (
+            Column("id", "str", "Id of the signature."),
+            Column("name", "str", "Its name."),
+            Column("axis", "str", "What it is about, such as `senescence`."),
+            Column("direction", "str", "`up` or `down`: the direction that its axis gives a high score."),
+            Column("use", "str", "`score`, or another use for which it is reported gene by gene."),
+            Column("evidence", "str", "A: the list is read from its source; B: members named there; C: curated here."),
+            Column("source", "str", "Publication or database."),
+            Column("doi", "str", "DOI of the source."),
+            Column("licence", "str", "Licence of the list."),
+            Column("n_genes", "int", "Genes of the list."),
+            Column("n_found", "int", "Genes of the list that every sample's feature table has."),
+            Column("coverage", "float", "n_found over n_genes."),
+            Column("used", "bool", "Whether it was scored."),
+            Column("reason", "str", "Why it was not scored."),
+            Column("lost", "str", "Genes that were not found, each with the reason."),
+            Column("genes", "str", "Genes that were found, separated by semicolons."),
+            Column("depth_rho", "float", "Rank correlation of the score with depth, within lots."),
+            Column("depth_rho_rank", "float", "The same for the rank-based score."),
+            Column("depth_rho_scanpy", "float", "The same for scanpy's score."),
+            Column("depth_adjusted", "bool", "Whether z was adjusted for depth."),
+            Column("depth_rho_after", "float", "Rank correlation of z with depth after the adjustment."),
+            Column("agreement_rank", "float", "Rank correlation with the rank-based score."),
+            Column("agreement_scanpy", "float", "Rank correlation with scanpy's score."),
+        ),
+    ),
+    Table(
+        "signature_scores",
+        "score_signatures",
+        "One row a lot and signature.",
+        (
+            LOT,
+            SIGNATURE,
+            N_CELLS,
+            Column("mean", "float", "Mean score of the cells: log expression minus that of control genes."),
+            Column("median", "float", "Median score of the cells."),
+            Column("low", "float", "Lower end of the 95 % interval of the mean, over cells of the lot."),
+            Column("high", "float", "Upper end of it."),
+            Column("z", "float", "The lot's departure from the lots' average, in units of random gene sets."),
+            Column("z_low", "float", "Lower end of its 95 % interval."),
+            Column("z_high", "float", "Upper end of it."),
+            Column("pvalue", "float", "Fraction of random gene sets whose z departs as far."),
+            Column("z_cells", "float", "Mean over the cells of each cell's z against random gene sets."),
+            Column("z_cells_low", "float", "Lower end of its 95 % interval."),
+            Column("z_cells_high", "float", "Upper end of it."),
+            Column("z_cells_adjusted", "float", "z_cells if all lots had the same confounders."),
+            Column("cells", "str", "Which cells stand for the lot: `MSC`, `not failing` or `all`."),
+        ),
+    ),
+    Table(
+        "signature_genes",
+        "score_signatures",
+        "One row a lot and gene of the sets that are never averaged.",
+        (
+            LOT,
+            SIGNATURE,
+            GENE,
+            N_CELLS,
+            Column("count", "int", "Counts of the gene in these cells."),
+            Column("cpm", "float", "Counts per million."),
+            Column("low", "float", "Lower end of the exact Poisson 95 % interval of cpm."),
+            Column("high", "float", "Upper end of it; a bound for a gene never seen."),
+            Column("detected_fraction", "float", "Fraction of cells with a count."),
+        ),
+    ),
+    Table(
+        "lot_states",
+        "score_signatures",
+        "One row a lot: what its signatures say together.",
+        (
+            LOT,
+            N_CELLS,
+            Column("cells", "str", "Which cells stand for the lot: `MSC`, `not failing` or `all`."),
+            Column("fraction_cycling", "float", "Fraction of cycling cells, of those with a known state."),
+            Column("fraction_cycling_low", "float", "Lower end of its Wilson interval, over cells."),
+            Column("fraction_cycling_high", "float", "Upper end of it."),
+            Column("fraction_senescence_like", "float", "Fraction of senescence-like cells, of the same."),
+            Column("fraction_senescence_like_low", "float", "Lower end of its Wilson interval, over cells."),
+            Column("fraction_senescence_like_high", "float", "Upper end of it."),
+            Column("senescence", "str", "Consensus of the senescence signatures; empty if none could be scored."),
+            Column("senescence_scorers", "str", "Signatures that are raised, separated by semicolons."),
+            Column("senescence_assessed", "int", "Senescence signatures that could be scored."),
+            Column("immune_profile", "str", "Immunoregulatory profile of the RNA."),
+            Column("lineage_bias", "str", "Lineages whose early genes are raised, or `none`."),
+        ),
+    ),
+    Table(
+        "confounders",
+        "score_signatures",
+        "One row a signature and confounder.",
+        (
+            SIGNATURE,
+            Column("confounder", "str", "Depth, cell cycle, dissociation stress, mitochondrial share, passage ..."),
+            Column("rho", "float", "Spearman correlation within lots; of passage between lots."),
+            Column("rho_low", "float", "Lower end of its 95 % interval."),
+            Column("rho_high", "float", "Upper end of it."),
+            Column("rho_partial", "float", "Linear correlation given all other confounders."),
+            Column("slope", "float", "Change of z for one standard deviation of the confounder, all fitted together."),
+            N_CELLS,
+            Column("r2", "float", "Share of the score's variance within lots that all confounders explain together."),
+            Column("n_lots", "int", "Lots that the row rests on; of passage only."),
+        ),
+    ),
+    Table(
+        "enrichment",
+        "enrich_clusters",
+        "One row a sub-population or contrast, method and gene set.",
+        (
+            Column("scope", "str", "`cluster` or `contrast`."),
+            Column("cluster", "str", "The sub-population, or the contrast."),
+            Column("method", "str", "`prerank` (GSEA of a ranking) or `ora` (over-representation)."),
+            TERM,
+            Column("es", "float", "Enrichment score of prerank."),
+            Column("nes", "float", "Enrichment score over the mean of random sets of the same size."),
+            PVALUE,
+            Column("fdr", "float", "p-value adjusted by Benjamini and Hochberg over the sets."),
+            Column("genes", "str", "Leading genes, or genes in both lists, separated by semicolons."),
+            Column("n_leading", "int", "Number of leading genes."),
+            Column("n_genes", "int", "Genes of the set among those ranked or measured."),
+            Column("n_list", "int", "Genes ranked or chosen."),
+            Column("overlap", "str", "Of ora: genes in both lists, over those of the set."),
+            Column("odds_ratio", "float", "Odds ratio of ora."),
+            Column("odds_low", "float", "Lower end of its 95 % interval (Woolf)."),
+            Column("odds_high", "float", "Upper end of it."),
+        ),
+    ),
+    Table(
+        "enrichment_genes",
+        "enrich_clusters",
+        "One row a gene of the strongest gene sets, to draw running sums.",
+        (
+            Column("scope", "str", "`cluster` or `contrast`."),
+            Column("cluster", "str", "The sub-population, or the contrast."),
+            TERM,
+            GENE,
+            Column("rank", "int", "Rank of the gene among all."),
+            Column("statistic", "float", "Statistic that ranks it."),
+            Column("running", "float", "Running sum at the gene."),
+            Column("leading", "bool", "Whether it is a leading gene."),
+        ),
+    ),
+    Table(
+        "lot_enrichment",
+        "enrich_clusters",
+        "One row a sum of counts (a lot, or a sub-population of it) and gene set.",
+        (
+            LOT,
+            Column("cluster", "str", "The sub-population; empty for all MSC of the lot."),
+            N_CELLS,
+            TERM,
+            Column("ssgsea", "float", "ssGSEA score, over the range of all sums."),
+            Column("gsva", "float", "GSVA score."),
+            Column("n_genes", "int", "Genes of the set in the sums."),
+            Column("n_rows", "int", "Sums that were scored together."),
+        ),
+    ),
+    Table(
+        "cluster_scores",
+        "name_clusters",
+        "One row a sub-population and signature.",
+        (
+            CLUSTER,
+            SIGNATURE,
+            Column("n_lots", "int", "Lots with enough cells of it."),
+            N_CELLS,
+            Column("z", "float", "Departure from the other sub-populations of its lots, in units of random gene sets."),
+            LOW,
+            HIGH,
+            Column("pvalue", "float", "Fraction of random gene sets whose z departs as far."),
+        ),
+    ),
+    Table(
+        "cluster_states",
+        "name_clusters",
+        "One row a sub-population: what its signatures say together.",
+        (
+            CLUSTER,
+            Column("n_lots", "int", "Lots with enough cells of it."),
+            N_CELLS,
+            Column("senescence", "str", "Consensus of the senescence signatures."),
+            Column("senescence_scorers", "str", "Signatures that are raised, separated by semicolons."),
+            Column("immune_profile", "str", "Immunoregulatory profile of the RNA."),
+            Column("lineage_bias", "str", "Lineages whose early genes are raised, or `none`."),
+        ),
+    ),
+    Table(
+        "cluster_names",
+        "name_clusters",
+        "One row a sub-population: its name, or why it has none.",
+        (
+            CLUSTER,
+            Column("name", "str", "The state that sets it apart from the other sub-populations, or `unnamed`."),
+            Column("confidence", "str", "`high`, `moderate` or `low`; empty if unnamed."),
+            Column("signature", "str", "Signature that gives the name."),
+            Column("z", "float", "Its z."),
+            LOW,
+            HIGH,
+            Column("pvalue", "float", "Fraction of random gene sets whose z departs as far."),
+            Column("n_lots", "int", "Lots that its z rests on."),
+            Column("runner_up", "str", "The next state."),
+            Column("runner_up_z", "float", "Its z."),
+            Column("margin", "float", "Difference of both z."),
+            Column("reason", "str", "Why this name, or none."),
+        ),
+    ),
+)
+
+COMPARISON = (
+    Table(
+        "contrasts",
+        "compare_groups",
+        "One row a contrast and feature, and one `design` row a contrast.",
+        (
+            Column("contrast", "str", "Factor and the two groups that are compared."),
+            Column("kind", "str", "`design`, `score`, `composition` or `gene`."),
+            Column("feature", "str", "Signature, sub-population or gene; the factor in a design row."),
+            Column("estimate", "float", "Difference between the groups, in `unit`."),
+            LOW,
+            HIGH,
+            Column("n_reference", "int", "Donors of the group that is compared with."),
+            Column("n_other", "int", "Donors of the other group, which is named first in the contrast."),
+            Column("pvalue", "float", "p-value over donors; missing with fewer donors an arm than compare.min_donors."),
+            Column("pvalue_adj", "float", "p-value adjusted by Benjamini and Hochberg within contrast and kind."),
+            Column("note", "str", "What was refused or adjusted for, and why."),
+            Column("statistic", "float", "Test statistic, which ranks genes."),
+            Column("unit", "str", "Unit of the estimate."),
+        ),
+    ),
+    Table(
+        "composition",
+        "compare_groups",
+        "One row a lot and sub-population.",
+        (
+            LOT,
+            CLUSTER,
+            N_CELLS,
+            Column("fraction", "float", "Fraction of the lot's clustered cells."),
+            LOW,
+            HIGH,
+        ),
+    ),
+)
+
+OF_SOME_RUNS = (
+    Table(
+        "truth",
+        "evaluate_simulation",
+        "One row a measure of what was found against what the simulation put in.",
+        (
+            Column("metric", "str", "The measure."),
+            Column("group", "str", "Lot or cell type; `all` for all cells."),
+            Column("value", "float", "Its value; missing where it is not defined."),
+            Column("n", "int", "Cells or lots that it rests on."),
+            Column("target", "float", "What the workflow is held to; missing where it is not."),
+            Column("met", "bool", "Whether the target is met."),
+        ),
+        only="simulated",
+    ),
+    Table(
+        "parity",
+        "check_parity",
+        "One row a measure of a GPU function against the CPU reference.",
+        (
+            Column("function", "str", "The function."),
+            Column("measure", "str", "What was compared."),
+            Column("value", "float", "Its value; missing where there was no answer."),
+            Column("limit", "float", "Its limit."),
+            Column("rule", "str", "`at least` or `at most`."),
+            Column("passed", "bool", "Whether the value is within the limit."),
+            Column("meaning", "str", "What the measure means."),
+        ),
+        only="gpu",
+    ),
+    Table(
+        "check",
+        "check_inputs",
+        "One row a finding in the input files of a study.",
+        (
+            Column("dataset", "str", "The dataset."),
+            Column("sample", "str", "The sample, or the samples of a pair."),
+            Column("level", "str", "`error`, `warning` or `note`."),
+            Column("check", "str", "What was looked at."),
+            Column("found", "str", "What was found."),
+            Column("expected", "str", "What was expected."),
+            Column("next_step", "str", "What to do about it."),
+        ),
+        only="check",
+    ),
+    Table(
+        "forecast",
+        "check_inputs",
+        "One row a rule, and `all`: what a run is estimated to need.",
+        (
+            Column("rule", "str", "The rule; `all` for the whole run."),
+            Column("jobs", "int", "Number of its jobs."),
+            Column("memory_gb", "float", "Memory of its largest job, GB."),
+            Column("minutes", "float", "Minutes of all its jobs in turn; of `all`, of the run."),
+            Column("disk_gb", "float", "What it writes, GB."),
+        ),
+        only="check",
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*QUALITY, *GATING, *CLUSTERING, *SCORING, *COMPARISON, *OF_SOME_RUNS)
+}
+STAGE_TABLES = [name for name, table in TABLES.items() if not table.only]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+
+from mscape.data.reference_table import read_reference
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ INNER = ("isct_pool",)  # what the gate pooled, for its own record
 
 def read_terms(path: str | Path) -> dict[str, dict[str, str]]:
     """Ontology terms by kind and by name in lower case."""
-    table = pd.read_csv(path, sep="\t", comment="#")
+    table = read_reference(path)
     names = table["name"].str.lower()
     return {
         kind: dict(zip(names[rows], table["term"][rows], strict=True))
@@ -35,9 +36,8 @@ def read_terms(path: str | Path) -> dict[str, dict[str, str]]:
 
 def read_gene_ids(path: str | Path, organism: str) -> set[str]:
     """Gene ids that the schema knows for an organism."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        table = pd.read_csv(file, sep="\t", comment="#")
-    numbers = table.loc[table["organism"] == organism, "step"].cumsum()
+    table = read_reference(path)
+    numbers = table.loc[table["organism"] == organism, "step"].astype(int).cumsum()
     return {f"{PREFIX[organism]}{number:011d}" for number in numbers}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape import paths
+from mscape.data.reference_table import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,20 +93,20 @@ def resolve_genes(
 @functools.cache
 def read_aliases(path: Path = ALIASES) -> dict[str, str]:
     """Read older symbol -> current symbol."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = read_reference(path)
     return dict(zip(table["alias"], table["symbol"], strict=True))
 
 
 @functools.cache
 def read_orthologs(path: Path = ORTHOLOGS) -> pd.DataFrame:
     """Read the MGI table: index human symbol, columns mouse, class (``1:1``, ``complex``, ``none``)."""
-    return pd.read_csv(path, sep="\t", comment="#", dtype=str, keep_default_na=False).set_index("human")
+    return read_reference(path).set_index("human")
 
 
 @functools.cache
 def read_gene_ids(path: Path = GENES) -> dict[str, str]:
     """Read human symbol -> Ensembl id."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = read_reference(path)
     return dict(zip(table["symbol"], table["gene_id"], strict=True))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def read_orthologs(path: Path) -> dict[str, str]:
         msg = f"{path}: no such table of orthologs. Its path in the config is relative to the config file."
         raise UserError(msg)
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        table = read_reference(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         msg = f"{path} is not a tab-separated table ({error}). Save it as text with the columns gene and human."
         raise UserError(msg) from error

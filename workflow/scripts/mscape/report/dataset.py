@@ -15,7 +15,8 @@ import pandas as pd
 from anndata.io import read_elem
 
 from mscape.data import counts, yaml_file
-from mscape.data.tables import TABLES, TEXT
+from mscape.data.table_io import read_table
+from mscape.data.tables import STAGE_TABLES
 from mscape.errors import UserError
 
 logger = logging.getLogger("mscape")
@@ -25,7 +26,7 @@ INPUTS = {  # input of the rule: table, where their names differ
     "hidden": "hidden_mixture",
     "names": "cluster_names",
 }
-TABLE_INPUTS = [next((key for key, table in INPUTS.items() if table == name), name) for name in TABLES]
+TABLE_INPUTS = [next((key for key, table in INPUTS.items() if table == name), name) for name in STAGE_TABLES]
 LIGHT = {  # input: slots of obsm that the report shows, the first that is there
     "embedding": (),
     "embedding_msc": (),
@@ -133,7 +134,7 @@ def read_dataset(input: object, *, name: str) -> Dataset:
     tables = {}
     for key in TABLE_INPUTS:
         if key in files:
-            tables[key] = read_table(files[key][0], TABLES[INPUTS.get(key, key)].required)
+            tables[key] = read_table(files[key][0], INPUTS.get(key, key))
         else:
             missing[key] = f"The run made no {key.replace('_', ' ')} table."
     light = {}
@@ -157,37 +158,6 @@ def read_dataset(input: object, *, name: str) -> Dataset:
     for path in files.get("qc", []):
         dataset.qc[path.parent.name] = read_parts(path, None)
     return dataset
-
-
-def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a stage table; names stay text, an empty string is missing only in number columns.
-
-    Parameters
-    ----------
-    path
-        TSV with a header.
-    columns
-        Columns that must be there.
-
-    Raises
-    ------
-    mscape.errors.UserError
-        If a column is absent.
-    """
-    head = pd.read_csv(path, sep="\t", nrows=0).columns
-    absent = [column for column in columns if column not in head]
-    if absent:
-        wanted, lost = ", ".join(columns), ", ".join(absent)
-        msg = f"{path}: expected the columns {wanted}; {lost} not found. Rerun the step that writes it."
-        raise UserError(msg)
-    table = pd.read_csv(
-        path, sep="\t", dtype={c: str for c in head if c in TEXT}, keep_default_na=False, na_values=["", "nan", "NaN"]
-    )
-    words = [
-        c for c in table if not pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c])
-    ]
-    table[words] = table[words].fillna("")
-    return table
 
 
 def _names(input: object) -> list[str]:

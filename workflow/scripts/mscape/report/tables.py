@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from mscape.report.numbers import finite, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
 
 @dataclass
@@ -48,7 +48,7 @@ def cell(value: object, kind: str) -> Cell:
     if kind == "text":
         return Cell("" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value))
     if kind == "flag":
-        return Cell("yes" if str(value).lower() in ("true", "1", "1.0", "yes") else "no")
+        return Cell("" if pd.isna(value) else "yes" if value else "no")
     if kind == "verdict":
         return Cell(str(value).replace("_", " "), verdict=VERDICTS.get(str(value), str(value)))
     shown = finite(value)

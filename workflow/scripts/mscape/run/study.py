@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from mscape import paths
 from mscape.data.schema import load_schema
-from mscape.data.tables import TABLES
+from mscape.data.tables import STAGE_TABLES, TABLES
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.run import config, resources
@@ -286,7 +286,7 @@ class Study:
 
 def tables_of(dataset: str) -> list[str]:
     """List the paths of all stage tables of a dataset."""
-    return [f"results/{dataset}/{table.file}" for table in TABLES.values()]
+    return [TABLES[name].path.format(dataset=dataset) for name in STAGE_TABLES]
 
 
 def fetched_folder(row: Mapping[str, str], dataset: str) -> str:

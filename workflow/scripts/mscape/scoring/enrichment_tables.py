@@ -7,14 +7,14 @@ import logging
 import pandas as pd
 from anndata import AnnData
 
+from mscape.data.tables import TABLES
 from mscape.scoring.enrichment import HITS, count_overlap, rank_genes, run_prerank
 from mscape.scoring.gsva import score_sums
 
 logger = logging.getLogger(__name__)
 
 KEYS = ["scope", "cluster"]
-COLUMNS = [*KEYS, "method", "term", "es", "nes", "pvalue", "fdr", "genes", "n_leading", "n_genes", "n_list", "overlap"]
-SUMS = ["lot_id", "cluster", "n_cells", "term", "ssgsea", "gsva", "n_genes", "n_rows"]
+COLUMNS, SUMS = TABLES["enrichment"].names, TABLES["lot_enrichment"].names
 
 
 def enrich_clusters(

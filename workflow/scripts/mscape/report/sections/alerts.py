@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mscape.report.sections.clusters import is_true
 from mscape.report.sections.parity import parity
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         yield Alert("WARN", "Sub-populations are of all cells", str(scope["reason"]), action, target="subpopulations")
     stability = dataset.tables.get("stability")
     if stability is not None:
-        weak = stability.loc[~is_true(stability["stable"]), "cluster"].astype(str)
+        weak = stability.loc[~stability["stable"], "cluster"]
         if len(weak):
             title = f"{len(weak)} unstable sub-population{'s' if len(weak) > 1 else ''}: {', '.join(weak)}"
             action = "Do not name or compare what is not stable; see the stability."

@@ -65,11 +65,6 @@ TERMS = (
 )
 
 
-def is_true(values: pd.Series) -> pd.Series:
-    """Read a flag column, however it was written."""
-    return values.astype(str).str.lower().isin(["true", "1", "1.0", "yes"])
-
-
 def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
     """Choice of resolution, an overview of each sub-population, markers and enriched terms.
 
@@ -103,7 +98,7 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
         )
     terms = _cluster_terms(dataset)
     if terms is not None and len(terms):
-        terms = terms.sort_values("fdr" if "fdr" in terms else "term", kind="stable")
+        terms = terms.sort_values("fdr", kind="stable")
         result["enrichment"] = _top(terms, "enrichment", "Enriched gene sets", TERMS, max_markers)
     return result
 
@@ -111,9 +106,7 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
 def _cluster_terms(dataset: Dataset) -> pd.DataFrame | None:
     """Enriched terms of clusters; those of contrasts are told apart by ``scope``."""
     terms = dataset.tables.get("enrichment")
-    if terms is not None and "scope" in terms:
-        terms = terms[terms["scope"].astype(str).isin(["", "cluster", "clusters"])]
-    return terms
+    return None if terms is None else terms[terms["scope"] == "cluster"]
 
 
 def _curve(table: pd.DataFrame | None):
@@ -122,9 +115,8 @@ def _curve(table: pd.DataFrame | None):
     table = table[table["ari_mean"].notna()].sort_values("resolution")
     if len(table) < 2:
         return None
-    chosen = is_true(table["chosen"]) if "chosen" in table else pd.Series(data=False, index=table.index)
     points = []
-    for row, mark in zip(table.to_dict("records"), chosen, strict=True):
+    for row, mark in zip(table.to_dict("records"), table["chosen"], strict=True):
         mean = float(row["ari_mean"])
         low, high = (v if (v := finite(row.get(k))) is not None else mean for k in ("ari_low", "ari_high"))
         n = int(row["n_clusters"])
@@ -163,7 +155,7 @@ def _overview(dataset: Dataset) -> list[dict]:
             "n_cells": int(row["n_cells"]),
             "share": float(row["n_cells"]) / total,
             "jaccard": finite(row["jaccard"]),
-            "stable": str(row["stable"]).lower() in ("true", "1", "1.0"),
+            "stable": bool(row["stable"]),
             "reason": row.get("reason") or "",
             "genes": [],
             "surface": [],
@@ -171,15 +163,12 @@ def _overview(dataset: Dataset) -> list[dict]:
         }
         if markers is not None:
             own = markers[markers["cluster"] == name].sort_values("rank", kind="stable")
-            if "log2_fold_change" in own:
-                own = own[own["log2_fold_change"].isna() | (own["log2_fold_change"] > 0)]
+            own = own[own["log2_fold_change"].isna() | (own["log2_fold_change"] > 0)]
             card["genes"] = list(own["gene"].head(TOP_GENES))
-            if "surface" in own:
-                card["surface"] = list(own.loc[is_true(own["surface"]), "gene"].head(4))
-        if terms is not None and "fdr" in terms:
+            card["surface"] = list(own.loc[own["surface"], "gene"].head(4))
+        if terms is not None:
             own = terms[(terms["cluster"] == name) & (terms["fdr"] < 0.05)]
-            if "nes" in own:
-                own = own[own["nes"].isna() | (own["nes"] > 0)]
+            own = own[own["nes"].isna() | (own["nes"] > 0)]
             own = own.sort_values("fdr", kind="stable").drop_duplicates("term")
             card["terms"] = [signature_name(term) for term in own["term"].head(TOP_TERMS)]
         cards.append(card)

@@ -132,7 +132,7 @@ def _forests(ranked: pd.DataFrame) -> list[dict]:
 
 def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:
     """Enriched terms of a contrast, the most significant first."""
-    if enrichment is None or "scope" not in enrichment:
+    if enrichment is None:
         return None
     own = enrichment[(enrichment["scope"] == "contrast") & (enrichment["cluster"] == contrast)]
     if not len(own):

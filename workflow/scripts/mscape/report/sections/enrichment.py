@@ -35,7 +35,7 @@ def choose(table: pd.DataFrame | None, scope: str) -> pd.DataFrame | None:
     -------
     Rows of at most ``MAX_SETS`` sets, with their numbers in words in ``said``; None where no set reaches it.
     """
-    if table is None or not {"scope", "method", "nes", "fdr"} <= set(table):
+    if table is None:
         return None
     own = table[(table["scope"] == scope) & (table["method"] == "prerank") & table["nes"].notna()]
     clear = own[own["fdr"] < SIGNIFICANT]
@@ -80,7 +80,7 @@ def panels(table: pd.DataFrame | None, hits: pd.DataFrame | None, scope: str, gr
         before = np.r_[0.0, after[:-1]] - fall * (rank - 1 - np.r_[0.0, rank[:-1]])
         x = np.r_[0.0, np.column_stack([rank - 1, rank]).ravel(), n]
         y = np.r_[0.0, np.column_stack([before, after]).ravel(), 0.0]
-        leading = genes["leading"].astype(str).str.lower().isin(["true", "1", "1.0"]).to_numpy()
+        leading = genes["leading"].to_numpy(dtype=bool)
         names = row["genes"].split(";")[:8]
         made.append(charts.Panel(signature_name(term), describe(row), x, y, rank, leading, names, n))
     return made

@@ -8,7 +8,6 @@ import numpy as np
 
 from mscape.report.numbers import finite, interval_text, percent, value_text
 from mscape.report.sections.alerts import DESCRIBES, ORDER
-from mscape.report.sections.clusters import is_true
 from mscape.report.tables import Cell, Table
 from mscape.stats import wilson_interval
 
@@ -73,7 +72,7 @@ def _hero_clusters(dataset: Dataset) -> dict:
     found = {"value": "n/a", "label": "sub-populations found", "term": "hero_clusters"}
     if stability is None:
         return found | {"note": dataset.missing.get("stability", "")}
-    stable = int(is_true(stability["stable"]).sum())
+    stable = int(stability["stable"].sum())
     of_all = dataset.stage("embedding_msc", "embed_cells").get("cells") == "all"
     where = (
         "of all cells, because no or too few pass the gate"
