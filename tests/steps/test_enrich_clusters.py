@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import stage_tables
 from anndata import AnnData
 from scipy import stats
 from toy_study import default_settings
 
 import enrich_clusters
 from mscape.data import counts
+from mscape.data.table_io import write_table
 from mscape.genes.registry import REGISTRY, load_markers
 from mscape.scoring import enrichment_tables
 
@@ -161,8 +163,8 @@ def test_the_step_reads_the_registry_and_older_symbols(tmp_path):
         )
         for c, s in (("0", 1), ("1", -1))
     )
-    table.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
-    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    stage_tables.write("markers", tmp_path / "markers.tsv", table)
+    write_table("contrasts", pd.DataFrame(), tmp_path / "contrasts.tsv")
     (tmp_path / "own.gmt").write_text("OWN\tmine\t" + "\t".join(genes[-30:]) + "\n")
     settings = default_settings("compare")
     settings["enrichment"] |= {"permutation_num": 100}
@@ -194,18 +196,16 @@ def test_lots_and_their_clusters_are_scored_and_small_sums_are_left_out():
 
 
 def test_empty_tables_give_a_header(tmp_path):
-    header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
-    (tmp_path / "markers.tsv").write_text(header)
-    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    for name in ("markers", "contrasts"):
+        write_table(name, pd.DataFrame(), tmp_path / f"{name}.tsv")
     params = SimpleNamespace(settings=default_settings("compare"), organism="mouse", seed=0, threads=1)
     enrich_clusters.main(*files_of(tmp_path, ["Actb", "Gapdh"]), params)
     assert (tmp_path / "out.tsv").read_text() == "\t".join(enrichment_tables.COLUMNS) + "\n"
 
 
 def test_a_study_without_clustered_cells_gives_headers(tmp_path):
-    header = "cluster\tgene\trank\tstatistic\tlog2_fold_change\tpvalue\tpvalue_adj\n"
-    (tmp_path / "markers.tsv").write_text(header)
-    (tmp_path / "contrasts.tsv").write_text("contrast\tkind\tfeature\testimate\tpvalue\tstatistic\n")
+    for name in ("markers", "contrasts"):
+        write_table(name, pd.DataFrame(), tmp_path / f"{name}.tsv")
     input, output = files_of(tmp_path, ["ACTB", "GAPDH"])
     obs = pd.DataFrame({"lot_id": [], "cluster": [], "n_cells": []}, index=[]).astype({"lot_id": str, "cluster": str})
     var = pd.DataFrame({"gene_id": "", "measured": True}, index=["ACTB", "GAPDH"])

@@ -100,7 +100,7 @@ def test_markers_surface_and_donors(clustered):
     assert own.loc["CD36", "n_donors"] == 2
     assert own.loc["CD36", "n_donors_up"] == 2
     assert own.loc["G5", "n_donors_up"] < 2
-    listed = surface[surface["cluster"] == 1].set_index("gene")
+    listed = surface[surface["cluster"] == "1"].set_index("gene")
     assert listed.loc["CD36", "sign"] == "positive"
     assert listed.loc["MCAM", "sign"] == "negative"
     assert listed.loc["MCAM", "protein"] == "CD146"
