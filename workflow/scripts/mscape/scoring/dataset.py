@@ -10,6 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from mscape.data import counts
+from mscape.data.tables import TABLES
 from mscape.genes.names import GeneIndex
 from mscape.genes.registry import SCORED
 from mscape.scoring import consensus, control_genes, gene_sets, null_sets, tables
@@ -108,6 +109,8 @@ def score_signatures(
             found = null_sets.score_lots(genes["mean"][:-1], scored["weights"], sets, stats, reference, seed=seed)
             frames_of_lots = (pd.DataFrame(values, lot_names, own).reindex(columns=columns) for values in found)
             lots_found = dict(zip(lots_found, frames_of_lots, strict=True))
+    else:  # nothing was scored: nothing is known of depth and agreement
+        table = table.reindex(columns=TABLES["signatures"].names)
     for key, frame in frames.items():
         result.obsm[f"score_{key}"] = frame
     p = frames["p"]

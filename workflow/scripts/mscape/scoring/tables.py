@@ -186,7 +186,7 @@ def relate_confounders(
     spread = confounding.spread_within(confounders, lots)
     some = np.sort(sampling.stable_order(z.index)[:FITTED_CELLS])
     table, fits = confounding.relate(z.iloc[some], confounders.iloc[some], lots.iloc[some], own)
-    table = table.merge(fits[["signature", "r2"]], on="signature", how="left")
+    table = table.merge(fits[["signature", "r2"]], on="signature", how="left").assign(n_lots=np.nan)
     means = z.groupby(lots).mean()
     adjusted = confounding.adjusted_means(means, confounders.groupby(lots).mean(), spread, table)
     known = passage.dropna().index.intersection(means.index)
