@@ -12,6 +12,8 @@ DERIVED = {
     "envs/cpu.yaml": lambda text: documents.conda_env(),
     "envs/gpu.yaml": lambda text: documents.gpu_env(),
     "README.md": documents.readme,
+    "docs/reference/outputs.md": lambda text: documents.outputs_docs(),
+    "docs/reference/reasons.md": lambda text: documents.reasons_docs(),
 }
 
 

@@ -11,6 +11,8 @@ import yaml
 
 from mscape.data import contract
 from mscape.data.schema import load_schema
+from mscape.data.tables import TABLES
+from mscape.gating import reasons
 from mscape.run import config
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,37 @@ def config_docs() -> str:
         _table(samples["properties"], samples),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def outputs_docs() -> str:
+    """docs/reference/outputs.md: every table, its step and its columns."""
+    parts = [
+        "# Tables of results",
+        "<!-- Generated from mscape/data/tables.py by: pytest tests/house/test_documents.py --fix -->",
+        "Each is tab-separated text with a header, under `results/<dataset>/`. Numbers have six digits, whole numbers "
+        "all of theirs; a missing number is empty, and so is a text where there is nothing to say. Flags are `True` or "
+        "`False`. The package of the study holds each as CSV and Parquet too. AnnData files are listed in the README.",
+    ]
+    only = {"simulated": "of simulated datasets", "gpu": "of runs on a GPU", "check": "of `snakemake check`"}
+    for table in TABLES.values():
+        where = f"Written by `{table.step}` to `{table.path}`" + (f", {only[table.only]}." if table.only else ".")
+        rows = ["| column | type | meaning |", "|---|---|---|"]
+        columns = [*table.columns[:-1], table.further, table.columns[-1]] if table.further else table.columns
+        rows += [f"| `{column.name}` | {column.dtype} | {column.what} |" for column in columns]
+        parts += [f"## {table.name}", f"{table.what} {where}", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def reasons_docs() -> str:
+    """docs/reference/reasons.md: every reason code of the gate."""
+    parts = [
+        "# Reasons of the gate",
+        "<!-- Generated from mscape/gating/reasons.py by: pytest tests/house/test_documents.py --fix -->",
+        "Why a cell is not called, or a criterion of a lot is not met: codes of `obs[\"isct_reason\"]` and of the column "
+        "`reason` of [gate.tsv](outputs.md#gate). Report and passports show the sentences.",
+        reasons.table(),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def readme(text: str) -> str:
