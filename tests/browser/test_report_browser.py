@@ -206,7 +206,7 @@ def test_hover_names_the_cell(open_page, report):
 
 def test_map_button_of_another_section_colours_the_map(open_page, report):
     page = open_page(report)
-    page.locator("#subpopulations .lead .jump").click()
+    page.locator("#clusters .lead .jump").click()
     wait_text(page, "#map-title", "Sub-population")
     assert page.locator("#map-choice").input_value() == "map_msc"
 
@@ -255,7 +255,7 @@ def test_definition_opens_beside_its_question_mark_and_closes(open_page, report)
     button = page.locator(".hero .help").nth(1)
     button.focus()
     page.keyboard.press("Enter")
-    box = page.locator("#def-hero_cells")
+    box = page.locator("#def-hero_not_pass")
     assert box.is_visible()
     assert "resamples whole lots" in box.inner_text()
     page.keyboard.press("Escape")

@@ -54,7 +54,8 @@ def test_an_empty_table_has_all_columns(tmp_path):
     ("change", "said"),
     [
         ({"extra": 1}, "column 'extra' is unknown"),
-        ({"lot_id": [1, 2]}, "column 'lot_id' is str but holds int64"),
+        ({"lot_id": [1.0, 2.5]}, "column 'lot_id' is str but holds float64"),
+        ({"lot_id": [True, False]}, "column 'lot_id' is str but holds bool"),
         ({"n_cells": [1.5, 2]}, "column 'n_cells' is int but holds numbers that are not whole"),
         ({"lr": ["much", 2]}, "column 'lr' is float but holds 'much', which is no number"),
     ],

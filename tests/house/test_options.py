@@ -16,6 +16,7 @@ OPTIONS = {
     "score": "scoring.options.ScoreOptions",
     "compare": "comparison.options.CompareOptions",
     "passport": "passports.options.PassportOptions",
+    "report": "report.options.ReportOptions",
 }
 
 

@@ -45,9 +45,9 @@ def tables_in(value):
 
 
 def tables_of(context):
-    keys = ("scores", "cluster_states", "sums", "compared", "confounders")
-    found = [table for key in keys for table in tables_in(context[key])]
-    found += [table for table in tables_in(context["subpopulations"]) if table.id == "enrichment"]
+    keys = ("scores", "comparison", "confounders")
+    found = [table for key in keys for table in tables_in(context["data"][key])]
+    found += [table for table in tables_in(context["data"]["clusters"]) if table.id == "enrichment"]
     ids = {table.id for table in found}
     assert {"heat-0", "signatures", "sums", "contrasts", "composition", "confounder-heat", "confounders"} <= ids
     assert {"adjusted", "enrichment", "cluster-programmes"} <= ids
@@ -108,8 +108,8 @@ def test_the_check_finds_what_is_missing(context):
 
 
 def test_forests_and_bars_say_their_interval_on_hover(context):
-    drawn = [figure["svg"] for contrast in context["compared"]["contrasts"] for figure in contrast["figures"]]
-    drawn += [page["scores"] for page in context["passports"] if page.get("scores")]
+    drawn = [figure["svg"] for contrast in context["data"]["comparison"]["contrasts"] for figure in contrast["figures"]]
+    drawn += [page["scores"] for page in context["data"]["passports"]["pages"] if page.get("scores")]
     for chart in drawn:
         hints = re.findall(r"<title>([^<]*)</title><rect", str(chart))
         assert hints
@@ -120,10 +120,10 @@ def test_forests_and_bars_say_their_interval_on_hover(context):
 
 def test_sets_that_are_curated_here_are_marked_and_a_user_s_own_are_not(tmp_path):
     given = report_fixture.make(tmp_path)
-    table = read_table(given.signatures, "signatures")
+    table = read_table(tmp_path / "signatures.tsv")
     table.loc[table["id"] == "MSC_SASP_INFLAMMATORY", ["evidence", "licence"]] = "C", "given by the user"
-    write_table("signatures", table, given.signatures)
-    heat = report_context.describe(dataset.read_dataset(given, name="demo"))["scores"]["heats"][0]
+    write_table("signatures", table, tmp_path / "signatures.tsv")
+    heat = report_context.describe(dataset.read_dataset(given, name="demo"))["data"]["scores"]["heats"][0]
     titles = [title for title, *_ in heat.columns]
     assert "MSC IMMUNOREG LICENSED (C)" in titles
     assert "MSC SASP INFLAMMATORY" in titles

@@ -1,5 +1,6 @@
 import pytest
 
+from mscape.run import source_digest
 from mscape.run.source_digest import digest_sources
 
 
@@ -46,6 +47,17 @@ def test_a_module_that_nobody_imports_does_not_count(steps):
     before = digests(steps)
     (steps / "kit/other.py").write_text("y = 2\n")
     assert digests(steps) == before
+
+
+def test_a_package_whose_members_are_taken_counts_with_all_of_its_modules(steps):
+    (steps / "four.py").write_text('from tools import members\nfound = members("kit", "SECTION")\n')
+    before = digest_sources(steps / "four.py")
+    (steps / "kit/other.py").write_text("y = 2\n")
+    changed = digest_sources(steps / "four.py")
+    assert changed != before
+    source_digest._imported.cache_clear()  # within one run no file comes or goes
+    (steps / "kit/new.py").write_text("z = 1\n")
+    assert digest_sources(steps / "four.py") != changed
 
 
 def test_the_place_does_not_count(steps, tmp_path_factory):

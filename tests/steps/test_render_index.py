@@ -35,14 +35,14 @@ def test_index_links_each_report_relative_to_itself(tmp_path):
     html = render(tmp_path, document("one", "PASS", "FAIL"), document("two", "WARN", simulated=True))
     assert 'href="d0/report.html"' in html
     assert 'href="d1/report.html"' in html
-    assert 'href="d0/report.html#passport-1"' in html
+    assert 'href="d0/report.html#lot-one-1"' in html
     assert "1 / 3" in html
     assert "Simulated data</strong> in two" in html
 
 
 def test_lots_that_fail_come_first(tmp_path):
     html = render(tmp_path, document("one", "PASS", "FAIL", "WARN"))
-    assert re.findall(r'#passport-\d"[^>]*>([^<]+)<', html) == ["one-1", "one-2", "one-0"]
+    assert re.findall(r'#lot-[^"]+"[^>]*>([^<]+)<', html) == ["one-1", "one-2", "one-0"]
 
 
 def test_names_are_escaped(tmp_path):

@@ -118,8 +118,8 @@ def reasons_docs() -> str:
     parts = [
         "# Reasons of the gate",
         "<!-- Generated from mscape/gating/reasons.py by: pytest tests/house/test_documents.py --fix -->",
-        "Why a cell is not called, or a criterion of a lot is not met: codes of `obs[\"isct_reason\"]` and of the column "
-        "`reason` of [gate.tsv](outputs.md#gate). Report and passports show the sentences.",
+        "Why a cell is not called, or a criterion of a lot is not met: codes of `isct_reason` in `obs` and of the "
+        "column `reason` of [gate.tsv](outputs.md#gate). Report and passports show the sentences.",
         reasons.table(),
     ]
     return "\n\n".join(parts) + "\n"

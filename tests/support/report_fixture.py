@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 LIGHT = ("counts", "embedding", "embedding_msc", "map", "map_msc", "gate", "clusters", "scores")
 TABLES = {
-    "gate_table": "lot_id criterion kind estimate low high verdict n_cells detected_fraction reason",
-    "hidden": "lot_id cluster gene n_cells mean_count hidden_fraction lr pvalue finding reason",
+    "gate": "lot_id criterion kind estimate low high verdict n_cells detected_fraction reason",
+    "hidden_mixture": "lot_id cluster gene n_cells mean_count hidden_fraction lr pvalue finding reason",
     "contaminants": "lot_id identity n_cells fraction low high call",
     "stability": "cluster n_cells jaccard stable n_lots largest_lot_fraction reason",
     "resolutions": "resolution n_clusters ari_mean ari_low ari_high chosen",
@@ -40,7 +40,6 @@ TABLES = {
     "composition": "lot_id cluster n_cells fraction low high",
     "accounting": "sample_id lot_id loaded low_counts low_genes high_mt pass",
 }
-INPUTS = {"gate_table": "gate", "hidden": "hidden_mixture"}  # input of the rule: table, where their names differ
 NAMES = ["BM-D1-P3", "BM-D2-P3", "BM-D3-P9 late", "AT-D4-P3", "AT-D5-P3 IFNγ+TNFα", "AT-D6-P3 impure"]
 
 
@@ -58,19 +57,19 @@ def make(
 ) -> SimpleNamespace:
     """Write the stage files under ``folder``; return the ``input`` that ``render_report.main`` takes.
 
-    ``names`` are lot names, used in turn; ``msc=False`` makes every cell fail.
+    Paths of single tables are ``folder / "<table>.tsv"``. ``names`` are lot names, used in turn;
+    ``msc=False`` makes every cell fail.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     sheet = make_sheet(lots, names or NAMES)
     obs = cells_of.draw_cells(rng, sheet, cells, clusters, msc=msc)
-    paths = {name: folder / f"{name}.h5ad" for name in LIGHT} | {
-        name: folder / f"{INPUTS.get(name, name)}.tsv" for name in TABLES
-    }
+    paths = {name: folder / f"{name}.h5ad" for name in LIGHT}
+    files = {name: folder / stage_tables.TABLES[name].file for name in TABLES}
     cells_of.write_cells(rng, paths, obs, clusters)
     tables = lot_tables(rng, obs, sheet, clusters) | dataset_tables(rng, obs, clusters)
     for name, rows in tables.items():
-        stage_tables.write(INPUTS.get(name, name), paths[name], rows, TABLES[name])
+        stage_tables.write(name, files[name], rows, TABLES[name])
     qc = cells_of.write_qc(rng, folder, obs, tables["accounting"])
     documents = {
         "passports.json": passports(sheet, obs, dataset, simulated=simulated),
@@ -89,6 +88,7 @@ def make(
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     given = {key: str(path) for key, path in paths.items()}
     given |= {key: str(folder / f"{key}.json") for key in ("passports", "run")}
+    given["tables"] = [str(path) for path in files.values()]
     result = SimpleNamespace(**given, config=str(folder / "config.yaml"), qc=qc, truth=[])
     if simulated:
         result.truth = [str(folder / "truth.json")]
@@ -120,7 +120,7 @@ def interval(rate: float, n: int) -> tuple[float, float]:
 
 def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> dict[str, list]:
     """Tables with rows per lot."""
-    names = ("gate_table", "contaminants", "composition", "signature_scores", "accounting", "hidden")
+    names = ("gate", "contaminants", "composition", "signature_scores", "accounting", "hidden_mixture")
     tables: dict[str, list] = {name: [] for name in names}
     for i, lot in enumerate(sheet["lot_id"]):
         part = obs[obs["lot_id"] == lot]
@@ -135,10 +135,10 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
             row = [lot, name, kind, rate, low, high, verdict, n, naive, ""]
             if name == "CD79a|CD19" and i % 4 == 3:
                 row[3:7], row[8:] = [np.nan, np.nan, np.nan, "not_assessable"], [np.nan, "GENE_NOT_IN_REFERENCE"]
-            tables["gate_table"].append(row)
+            tables["gate"].append(row)
         rate = float((part["isct_call"] == "pass").mean()) if n else np.nan
         verdict = "meets" if rate > 0.9 else "inconclusive"
-        tables["gate_table"].append([lot, "all", "overall", rate, *interval(rate, n), verdict, n, rate * 0.2, ""])
+        tables["gate"].append([lot, "all", "overall", rate, *interval(rate, n), verdict, n, rate * 0.2, ""])
         for key, column, values in (
             ("contaminants", "isct_identity", IDENTITIES),
             ("composition", "leiden", map(str, range(clusters))),
@@ -156,7 +156,7 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
         drop = rng.integers(5, 60, 3)
         tables["accounting"].append([sheet["sample_id"][i], lot, n + drop.sum(), *drop, n])
         finding = ["hidden_mixture", "none", "not_assessable"][min(i, 2)]
-        tables["hidden"].append([lot, "0", "THY1", n, 4.2, 0.18, 21.0, 0.002, finding, ""])
+        tables["hidden_mixture"].append([lot, "0", "THY1", n, 4.2, 0.18, 21.0, 0.002, finding, ""])
     return tables
 
 

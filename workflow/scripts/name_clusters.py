@@ -2,6 +2,7 @@
 
 import logging
 
+import pandas as pd
 from anndata.io import read_elem
 
 from mscape.data import counts

@@ -39,7 +39,7 @@ def tabulate_datasets(passports: list[dict], links: list[str]) -> Table:
         rows.append(row)
     columns = [("Dataset", "text", ""), ("Lots", "number", "lot")]
     columns += [(verdict, "number", "verdict") for verdict in VERDICTS]
-    columns += [("Cells", "number", "hero_cells"), ("Tissues", "text", "")]
+    columns += [("Cells", "number", "cells"), ("Tissues", "text", "")]
     return Table("datasets", "Datasets of this study", columns, rows, classes="datasets")
 
 
@@ -47,11 +47,11 @@ def tabulate_lots(passports: list[dict], links: list[str]) -> Table:
     """Make one row per lot of all datasets, the ones that need attention first."""
     rows = []
     for document, link in zip(passports, links, strict=True):
-        for index, lot in enumerate(document["lots"]):
+        for lot in document["lots"]:
             verdict = lot.get("verdict", "NOT ASSESSABLE")
             rows.append(
                 [
-                    Cell(lot["lot_id"], link=f"{link}#passport-{index}"),
+                    Cell(lot["lot_id"], link=f"{link}#{page.lot_anchor(lot['lot_id'])}"),
                     Cell(verdict, ORDER.index(verdict), verdict=verdict),
                     Cell(document["dataset"]),
                     *(Cell(str(lot.get(key) or "")) for key in ("donor_id", "tissue", "passage", "condition")),

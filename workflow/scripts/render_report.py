@@ -6,6 +6,7 @@ from pathlib import Path
 from mscape.report import page, paper_figures
 from mscape.report.context import describe
 from mscape.report.dataset import read_dataset
+from mscape.report.options import ReportOptions
 from mscape.run import step
 
 logger = logging.getLogger("mscape")
@@ -13,22 +14,14 @@ logger = logging.getLogger("mscape")
 
 def main(input, output, params):
     """Read the stage files, write the page, and the static figures where asked for."""
-    settings = dict(params.settings)
-    with_figures = settings.pop("figures", True)
+    options = ReportOptions(**params.settings)
     dataset = read_dataset(input, name=params.dataset)
-    settings["genes"] = tuple(settings.get("genes", ()))
-    context = describe(
-        dataset,
-        title=params.title,
-        version=page.version(),
-        seed=int(dataset.config.get("seed", 0)),
-        **settings,
-    )
+    context = describe(dataset, options, title=params.title)
     text = page.render("report.html.j2", **context)
     Path(output.html).write_text(text, encoding="utf-8")
     logger.info("%s: %.1f MB, %d cells on the map", output.html, len(text.encode()) / 1e6, context["header"]["cells"])
     Path(output.figures).mkdir(parents=True, exist_ok=True)
-    if with_figures:
+    if options.figures:
         paper_figures.write_figures(dataset, Path(output.figures), seed=int(dataset.config.get("seed", 0)))
 
 

@@ -3,7 +3,7 @@ const passports = $$(".passport");
 const passportChoice = $("#passport-choice");
 
 function showPassport(id) {
-  if (!document.getElementById(id)) return;
+  if (!passports.some((page) => page.id === id)) return;
   passports.forEach((page) => page.classList.toggle("shown", page.id === id));
   passportChoice.value = id;
 }
@@ -15,12 +15,13 @@ function printOnly(...classes) {
 }
 
 if (passports.length) {
-  showPassport(location.hash.startsWith("#passport-") ? location.hash.slice(1) : passports[0].id);
+  showPassport(passports[0].id);
+  showPassport(location.hash.slice(1));
   passportChoice.addEventListener("change", () => showPassport(passportChoice.value));
   const step = (by) => showPassport(passports[(passportChoice.selectedIndex + by + passports.length) % passports.length].id);
   $("#passport-back").addEventListener("click", () => step(-1));
   $("#passport-next").addEventListener("click", () => step(1));
   $("#print-one").addEventListener("click", () => printOnly("only-passports", "one-passport"));
   $("#print-all").addEventListener("click", () => printOnly("only-passports"));
-  for (const link of $$('a[href^="#passport-"]')) link.addEventListener("click", () => showPassport(link.hash.slice(1)));
+  for (const link of $$('a[href^="#lot-"]')) link.addEventListener("click", () => showPassport(link.hash.slice(1)));
 }

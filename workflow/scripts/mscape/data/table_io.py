@@ -138,7 +138,8 @@ def _to_write(values: pd.Series, dtype: str) -> pd.Series:
     if dtype == "bool":
         return parse_flags(values)
     if dtype == "str":
-        if (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)) and values.notna().any():
+        named = pd.api.types.is_integer_dtype(values) or not pd.api.types.is_numeric_dtype(values)
+        if not named and values.notna().any():
             msg = f"{values.dtype}"
             raise ValueError(msg)
         text = values.astype(object)

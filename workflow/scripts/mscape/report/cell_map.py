@@ -13,6 +13,7 @@ import pandas as pd
 from mscape.data import counts
 from mscape.report.charts import colours
 from mscape.report.dataset import Dataset, natural
+from mscape.report.reason_words import NO_REMARK, of_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +109,7 @@ def category(
     text = values.astype(object).where(values.notna(), "").astype(str)
     first = {level: i for i, level in enumerate(order)}
     levels = sorted(natural(text.unique()), key=lambda level: first.get(level, len(first)))
-    shown = ["not clustered" if id == "leiden" and v == "" else "no remark" if v == "" else v for v in levels]
+    shown = ["not clustered" if id == "leiden" and v == "" else NO_REMARK if v == "" else v for v in levels]
     codes = pd.Categorical(text, categories=levels).codes
     wide = len(levels) > 255
     data = encode(np.asarray(codes, np.uint16 if wide else np.uint8))
@@ -180,7 +181,8 @@ def _categories(obs: pd.DataFrame, lots: list[str]) -> Iterable[Column]:
         if id in GIVEN and levels <= 1:
             continue
         orders = {"lot_id": lots, "isct_call": ("pass", "indeterminate", "fail"), "phase": ("G1", "S", "G2M")}
-        yield category(obs[id], id=id, title=title, group=group, help=id, order=orders.get(id, ()))
+        values = obs[id].astype(str).map(of_cell) if id == "isct_reason" else obs[id]
+        yield category(values, id=id, title=title, group=group, help=id, order=orders.get(id, ()))
 
 
 def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:

@@ -2,110 +2,49 @@
 
 from __future__ import annotations
 
-import logging
+from typing import TYPE_CHECKING
 
-from mscape.report import cell_map, page
-from mscape.report.dataset import Dataset
-from mscape.report.sections import (
-    alerts,
-    cluster_structure,
-    clusters,
-    comparison,
-    confounders,
-    enrichment,
-    identity,
-    passports,
-    quality,
-    scores,
-    summary,
-)
-from mscape.report.sections.methods import methods
-from mscape.report.sections.parity import parity
-from mscape.report.sections.truth import truth
+from mscape.report import page
+from mscape.report.options import ReportOptions
+from mscape.report.section import build_sections
+from mscape.report.sections import summary
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from mscape.report.dataset import Dataset
 
 
-def describe(
-    dataset: Dataset,
-    *,
-    max_cells: int = 100_000,
-    max_signatures: int = 60,
-    max_genes: int = 60,
-    max_markers: int = 10,
-    genes: tuple[str, ...] = (),
-    contact: str = "",
-    title: str = "MSC study",
-    version: str = "",
-    seed: int = 0,
-) -> dict:
-    """Turn a dataset into all that the template shows.
+def describe(dataset: Dataset, options: ReportOptions | None = None, *, title: str = "MSC study") -> dict:
+    """Turn a dataset into all that the page shows.
 
     Parameters
     ----------
     dataset
         The stage files, read.
-    max_cells, max_signatures, max_genes, max_markers
-        Bounds on what the page carries; see ``report`` in the config.
-    genes
-        Genes to colour the map by, besides the gate's panel and the markers.
-    contact, title, version
-        Text for the page's head and methods.
-    seed
-        Of the sample of cells and of the bootstrap over lots.
+    options
+        The config section ``report``.
+    title
+        Of the study.
+
+    Returns
+    -------
+    Names of the page's template; ``sections`` are those of :func:`mscape.report.section.build_sections`, ``data`` is
+    what each built, by the section's id.
     """
-    at = cell_map.choose_cells(dataset.obs, max_cells=max_cells, seed=seed)
-    maps = []
-    for name, label in (("map", "All cells"), ("map_msc", "Clustered cells")):
-        light = dataset.light.get(name)
-        if light and "X_umap" in light.obsm:
-            x, y = cell_map.coordinates(light.obsm["X_umap"], light.rows, len(dataset.obs), at)
-            maps.append({"id": name, "title": label, "x": x, "y": y})
-    wanted = cell_map.panel_genes(dataset, genes)
-    columns = (
-        cell_map.columns(dataset, at, max_signatures=max_signatures, max_genes=max_genes, genes=wanted) if maps else []
-    )
-    urgent, notes = alerts.alerts(dataset)
-    found = truth(dataset)
-    terms = page.glossary() | summary.definitions(dataset) | (found or {}).get("terms", {})
-    header = {
-        "cells": len(at),
-        "total": len(dataset.obs),
-        "maps": [{"id": m["id"], "title": m["title"]} for m in maps],
-        "columns": [column.header() for column in columns],
-        "dataset": dataset.name,
-        "run": str(dataset.passports.get("run_id", "")),
-        "lots": dataset.lots,
-    }
+    options = options or ReportOptions()
+    sections = build_sections(dataset, options)
+    data = {one.section.id: one.data for one in sections}
+    terms = page.glossary()
+    for one in data.values():
+        terms |= one.get("terms", {})
     return {
         "dataset": dataset,
-        "header_json": page.to_json(header),
         "title": title,
-        "contact": contact,
-        "version": version,
+        "contact": options.contact,
+        "version": page.version(),
         "hero": summary.hero(dataset),
-        "lots": summary.passport_table(dataset),
-        "alerts": urgent,
-        "notes": notes,
-        "identity": identity.identity(dataset),
-        "purity": identity.purity(dataset),
-        "subpopulations": clusters.subpopulations(dataset, max_markers=max_markers),
-        "structure": cluster_structure.structure(dataset),
-        "scores": scores.scores(dataset),
-        "compared": comparison.compared(dataset),
-        "enriched": {scope: enrichment.pictures(dataset, scope) for scope in ("cluster", "contrast")},
-        "sums": enrichment.sums(dataset),
-        "cluster_states": scores.cluster_heat(dataset),
-        "confounders": confounders.confounders(dataset),
-        "quality": quality.quality(dataset),
-        "passports": passports.pages(dataset),
-        "truth": found,
-        "parity": parity(dataset),
-        "methods": methods(dataset, citations=page.citations(), version=version),
+        "sections": sections,
+        "data": data,
         "terms": terms,
-        "shown_genes": {column.id for column in columns if column.id.startswith("gene:")},
-        "maps": maps,
-        "columns": columns,
-        "header": header,
-        "sampled": len(at) < len(dataset.obs),
+        **data["explore"],
+        "header_json": page.to_json(data["explore"]["header"]),
     }

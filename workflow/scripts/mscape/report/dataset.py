@@ -16,17 +16,11 @@ from anndata.io import read_elem
 
 from mscape.data import counts, yaml_file
 from mscape.data.table_io import read_table
-from mscape.data.tables import STAGE_TABLES
+from mscape.data.tables import TABLES
 from mscape.errors import UserError
 
 logger = logging.getLogger("mscape")
 
-INPUTS = {  # input of the rule: table, where their names differ
-    "gate_table": "gate",
-    "hidden": "hidden_mixture",
-    "names": "cluster_names",
-}
-TABLE_INPUTS = [next((key for key, table in INPUTS.items() if table == name), name) for name in STAGE_TABLES]
 LIGHT = {  # input: slots of obsm that the report shows, the first that is there
     "embedding": (),
     "embedding_msc": (),
@@ -66,15 +60,15 @@ class Dataset:
     obs
         One row a cell that passed quality control: the columns of counts.h5ad, joined with gate, clusters and phase.
     tables
-        The stage tables by input name; absent ones are missing from the dict.
+        The stage tables by name (:data:`mscape.data.tables.TABLES`); absent ones are missing from the dict.
     light
         The light stage files by input name.
     missing
-        Reason by input name for what is absent.
+        Reason by input name for light files that are absent.
     passports, config, run
         As read from JSON and YAML.
     files
-        Path by input name, for the digests.
+        Paths by input name, of tables by file name, for the digests.
     """
 
     name: str
@@ -103,6 +97,11 @@ class Dataset:
         """Whether the ISCT criteria apply: to human cells only. Passports that do not say are taken as human."""
         return self.passports.get("organism", "human") == "human"
 
+    @staticmethod
+    def missing_table(name: str) -> str:
+        """Say why a stage table is not shown."""
+        return f"The run made no {TABLES[name].file}."
+
     def stage(self, name: str, step: str) -> dict:
         """Return ``uns["mscape"][step]`` of a light file, or {} where there is none."""
         light = self.light.get(name)
@@ -115,7 +114,8 @@ def read_dataset(input: object, *, name: str) -> Dataset:
     Parameters
     ----------
     input
-        Has the inputs as attributes; optional ones may be absent, empty or None.
+        Has the inputs as attributes, the paths of all stage tables as ``tables``; optional ones may be absent, empty or
+        None.
     name
         The dataset's name.
 
@@ -131,12 +131,9 @@ def read_dataset(input: object, *, name: str) -> Dataset:
             raise UserError(msg)
     obs = counts.read_obs(files["counts"][0])
     missing: dict[str, str] = {}
-    tables = {}
-    for key in TABLE_INPUTS:
-        if key in files:
-            tables[key] = read_table(files[key][0], INPUTS.get(key, key))
-        else:
-            missing[key] = f"The run made no {key.replace('_', ' ')} table."
+    paths = {Path(path).name: Path(path) for path in getattr(input, "tables", ())}
+    tables = {name: read_table(paths[table.file], name) for name, table in TABLES.items() if table.file in paths}
+    files |= {name: [path] for name, path in paths.items()}
     light = {}
     for key, slots in LIGHT.items():
         if key in files:
@@ -161,7 +158,7 @@ def read_dataset(input: object, *, name: str) -> Dataset:
 
 
 def _names(input: object) -> list[str]:
-    wanted = ("counts", "passports", "config", "run", "qc", "truth", "parity", *LIGHT, *TABLE_INPUTS)
+    wanted = ("counts", "passports", "config", "run", "qc", "truth", "parity", *LIGHT)
     return [key for key in wanted if getattr(input, key, None)]
 
 

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from mscape.data import yaml_file
+from mscape.report import reason_words
 from mscape.report.charts import colours
 from mscape.report.numbers import interval_text, number, percent, value_text
 
@@ -47,6 +48,11 @@ def slug(text: object) -> str:
     text = str(text)
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in text)[:60]
     return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def lot_anchor(lot_id: object) -> str:
+    """Name the place of a lot's passport; the name does not change with the sheet's order."""
+    return f"lot-{slug(lot_id)}"
 
 
 def style() -> Markup:
@@ -89,8 +95,9 @@ def version() -> str:
 
 
 def glossary() -> dict[str, dict]:
-    """Definitions behind the question marks."""
-    return yaml_file.read(TEMPLATES / "glossary.yaml")
+    """Definitions behind the question marks; that of the gate's reasons is made of the reasons."""
+    reason = {"title": "Gate reason", "text": reason_words.definition()}
+    return yaml_file.read(TEMPLATES / "glossary.yaml") | {"isct_reason": reason}
 
 
 def citations() -> dict[str, str]:

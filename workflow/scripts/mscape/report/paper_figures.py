@@ -66,8 +66,8 @@ def write_figures(dataset: Dataset, folder: Path, *, max_cells: int = 100_000, s
         ):
             if stage in dataset.light and column in dataset.obs:
                 made[stem] = draw_map(dataset, stage, column, title=title, max_cells=max_cells, seed=seed)
-        if "gate_table" in dataset.tables:
-            made["gate_intervals"] = draw_intervals(dataset.tables["gate_table"], dataset.lots)
+        if "gate" in dataset.tables:
+            made["gate_intervals"] = draw_intervals(dataset.tables["gate"], dataset.lots)
         made["verdicts"] = draw_verdicts(dataset.passports["lots"])
         for scope in ("cluster", "contrast"):
             made |= draw_enrichment(dataset, scope)

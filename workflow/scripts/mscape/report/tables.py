@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mscape.report.charts import colours
 from mscape.report.numbers import finite, number, percent
 
 if TYPE_CHECKING:
@@ -76,3 +77,10 @@ def from_frame(
         for values in frame[[c[0] for c in there]].itertuples(index=False, name=None)
     ]
     return Table(id, caption, [(title, kind, term) for _, title, kind, term in there], rows, note=note, more=more)
+
+
+def heat_cell(value: float | None, edges: tuple[float, ...], hint: str, digits: int = 1) -> Cell:
+    """Make a coloured square with its number."""
+    text = "n/a" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    text = text[1:] if value is not None and not text.strip("+−0.") else text
+    return Cell(text, value, bin=colours.ramp_bin(value, edges), note=hint)

@@ -59,10 +59,17 @@ def _named_files(file: Path) -> frozenset[str]:
 
 @functools.cache  # steps share most modules; within one run of Snakemake no file changes
 def _imported(file: Path, folder: Path) -> frozenset[Path]:
-    """Files in a folder that a file imports, wherever in the file it does so, with their packages."""
+    """Files in a folder that a file imports, wherever in the file it does so, with their packages.
+
+    ``members("package", ...)`` of :mod:`mscape.modules` imports all modules of a package.
+    """
     names = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "members" and node.args:
+            package = ast.literal_eval(node.args[0]) if isinstance(node.args[0], ast.Constant) else ""
+            modules = (folder / package.replace(".", "/")).glob("*.py") if package else ()
+            names |= {f"{package}.{module.stem}" for module in modules}
+        elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = file.relative_to(folder).parts[: -node.level] if node.level else ()

@@ -197,6 +197,10 @@ class Study:
         """Give the gate's calls, where only the MSC are embedded; nothing for all cells."""
         return f"results/{wildcards.dataset}/gate.h5ad" if wildcards.scope == "msc" else []
 
+    def tables(self, wildcards: Wildcards) -> list[str]:
+        """List the stage tables of the dataset, all of them: a new one needs no edit of a rule that shows tables."""
+        return tables_of(wildcards.dataset)
+
     def parity(self, wildcards: Wildcards) -> str | list[str]:
         """Give what the comparison with the CPU decided; nothing on the CPU."""
         return f"results/{wildcards.dataset}/parity.json" if self.gpu else []

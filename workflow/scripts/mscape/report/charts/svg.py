@@ -100,7 +100,8 @@ class RowChart:
         """Draw the rows of an interval chart; ``show`` writes a value."""
         for i, row in enumerate(rows):
             y = self.middle(i)
-            hint = f"{row.label}: {show(row.value)} ({show(row.low)} to {show(row.high)}). {row.note}"
+            ends = "no interval" if row.low is None or row.high is None else f"{show(row.low)} to {show(row.high)}"
+            hint = f"{row.label}: {show(row.value)} ({ends}). {row.note}"
             self.parts.append(f"<g><title>{escape(hint)}</title>")
             self.parts.append(f'<rect class="hit" x="0" y="{y - ROW / 2:.1f}" width="{self.width}" height="{ROW}"/>')
             self.label(i, row.label)

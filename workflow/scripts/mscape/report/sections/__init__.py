@@ -1,1 +1,1 @@
-"""Sections of the report, one module each."""
+"""Sections of the report: a module with a ``SECTION`` is one (:mod:`mscape.report.section`), the others help them."""

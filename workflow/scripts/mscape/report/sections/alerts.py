@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mscape.report.section import Section
 from mscape.report.sections.parity import parity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mscape.report.dataset import Dataset, Light
+    from mscape.report.options import ReportOptions
 
 ORDER = ("FAIL", "WARN", "NOT ASSESSABLE", "PASS")
 DESCRIBES = "describes"  # weight of attributes that never change a verdict
-NEEDED = ("gate", "gate_table", "scores", "clusters", "embedding")
+NEEDED = ("gate", "scores", "clusters", "embedding")  # light files whose absence is an alert
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Alert:
     target: str = ""
 
 
-def alerts(dataset: Dataset) -> tuple[list[Alert], list[Alert]]:
+def find_alerts(dataset: Dataset) -> tuple[list[Alert], list[Alert]]:
     """Return what needs attention, and further observations.
 
     The first list holds what bears on a lot's verdict and faults of the whole dataset; the second holds attributes that
@@ -71,7 +73,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
     scope = dataset.stage("embedding_msc", "embed_cells")
     if scope.get("cells") == "all" and scope.get("reason"):
         action = "Read the sub-populations as cell types, not as states of MSC."
-        yield Alert("WARN", "Sub-populations are of all cells", str(scope["reason"]), action, target="subpopulations")
+        yield Alert("WARN", "Sub-populations are of all cells", str(scope["reason"]), action, target="clusters")
     stability = dataset.tables.get("stability")
     if stability is not None:
         weak = stability.loc[~stability["stable"], "cluster"]
@@ -79,7 +81,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
             title = f"{len(weak)} unstable sub-population{'s' if len(weak) > 1 else ''}: {', '.join(weak)}"
             action = "Do not name or compare what is not stable; see the stability."
             cause = "Not found again when the cells are resampled."
-            yield Alert("WARN", title, cause, action, target="subpopulations")
+            yield Alert("WARN", title, cause, action, target="clusters")
     remarks = [(sample, str(note)) for sample, part in dataset.qc.items() for note in _notes(part)]
     if remarks:
         action = "Read what was found in each sample, and look at its quality."
@@ -94,10 +96,10 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         title = f"The GPU differs from the CPU in: {', '.join(compared['failed'])}"
         action = "Read the table of the comparison; backend: cpu computes everything by the reference."
         yield Alert("WARN", title, compared["follows"], action, target="parity")
-    for key in NEEDED:
-        if key in dataset.missing:
-            title = f"A part of the report is missing: {key.replace('_', ' ')}"
-            yield Alert("NOT ASSESSABLE", title, dataset.missing[key], "Run the step that makes it.")
+    absent = {key: dataset.missing[key] for key in NEEDED if key in dataset.missing}
+    absent |= {} if "gate" in dataset.tables else {"gate criteria": dataset.missing_table("gate")}
+    for key, cause in absent.items():
+        yield Alert("NOT ASSESSABLE", f"A part of the report is missing: {key}", cause, "Run the step that makes it.")
 
 
 def _notes(part: Light) -> Iterable:
@@ -113,3 +115,12 @@ def accounting_faults(dataset: Dataset) -> list[str]:
     kept = dataset.obs["sample_id"].astype(str).value_counts()
     wrong = (table["loaded"] != table[reasons].sum(axis=1)) | (table["pass"] != table["sample_id"].map(kept).fillna(0))
     return list(table.loc[wrong, "sample_id"])
+
+
+def alerts(dataset: Dataset, options: ReportOptions) -> dict:
+    """Give what needs attention and further observations to the template."""
+    urgent, notes = find_alerts(dataset)
+    return {"alerts": urgent, "notes": notes}
+
+
+SECTION = Section(id="alerts", title="Alerts", order=20, tables=("stability", "accounting"), build=alerts)

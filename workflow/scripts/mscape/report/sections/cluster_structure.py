@@ -60,7 +60,7 @@ def structure(dataset: Dataset) -> dict:
     record = dataset.stage("clusters", "cluster_cells")
     return {
         "integration": _integration(dataset.stage("embedding_msc", "embed_cells")),
-        "names": _table(dataset, "names", "Names of the sub-populations", NAMES),
+        "names": _table(dataset, "cluster_names", "Names of the sub-populations", NAMES),
         "surface": _table(dataset, "surface", "Surface proteins to sort by", SURFACE),
         "heterogeneity": _table(dataset, "heterogeneity", "Heterogeneity of the lots", HETEROGENEITY),
         "paths": _table(dataset, "paga", "Paths between sub-populations", PATHS),

@@ -10,10 +10,14 @@ from mscape.report.charts import colours
 from mscape.report.charts.curves import curve
 from mscape.report.dataset import natural
 from mscape.report.numbers import finite, shorten, signature_name
+from mscape.report.section import Section
+from mscape.report.sections.cluster_structure import structure
+from mscape.report.sections.enrichment import pictures
 from mscape.report.tables import from_frame
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
     from mscape.report.tables import Table
 
 TOP_GENES = 8
@@ -65,15 +69,15 @@ TERMS = (
 )
 
 
-def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
-    """Choice of resolution, an overview of each sub-population, markers and enriched terms.
+def subpopulations(dataset: Dataset, options: ReportOptions) -> dict:
+    """Choice of resolution, an overview of each sub-population, its structure, markers and enriched terms.
 
     Parameters
     ----------
     dataset
         The stage files, read.
-    max_markers
-        Rows per sub-population in the tables.
+    options
+        ``max_markers``: rows per sub-population in the tables.
     """
     result = {
         "missing": dataset.missing.get("clusters", ""),
@@ -81,7 +85,8 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
         "scope": dataset.stage("embedding_msc", "embed_cells"),
         "curve": _curve(dataset.tables.get("resolutions")),
         "overview": _overview(dataset),
-        "resolutions": None,
+        "structure": structure(dataset),
+        "enriched": pictures(dataset, "cluster"),
     }
     resolutions = dataset.tables.get("resolutions")
     if resolutions is not None and len(resolutions):
@@ -94,12 +99,12 @@ def subpopulations(dataset: Dataset, *, max_markers: int) -> dict:
     markers = dataset.tables.get("markers")
     if markers is not None and len(markers):
         result["markers"] = _top(
-            markers.sort_values("rank", kind="stable"), "markers", "Marker genes", MARKERS, max_markers
+            markers.sort_values("rank", kind="stable"), "markers", "Marker genes", MARKERS, options.max_markers
         )
     terms = _cluster_terms(dataset)
     if terms is not None and len(terms):
         terms = terms.sort_values("fdr", kind="stable")
-        result["enrichment"] = _top(terms, "enrichment", "Enriched gene sets", TERMS, max_markers)
+        result["enrichment"] = _top(terms, "enrichment", "Enriched gene sets", TERMS, options.max_markers)
     return result
 
 
@@ -142,7 +147,7 @@ def _overview(dataset: Dataset) -> list[dict]:
     names = natural(stability["cluster"])
     palette = dict(zip(names, colours.categories(names), strict=True))
     total = max(float(stability["n_cells"].sum()), 1.0)
-    labels = dataset.tables.get("names")
+    labels = dataset.tables.get("cluster_names")
     labels = {} if labels is None else labels.set_index("cluster").to_dict("index")
     cards = []
     for row in stability.to_dict("records"):
@@ -188,3 +193,16 @@ def _top(table: pd.DataFrame, key: str, caption: str, columns: tuple, limit: int
     if len(shown) < len(table):
         more = f"{len(shown)} of {len(table)} rows: the first {limit} per sub-population. All are in {key}.tsv."
     return from_frame(shown, id=key, caption=caption, columns=columns, more=more)
+
+
+SECTION = Section(
+    id="clusters",
+    title="Sub-populations",
+    order=60,
+    term="leiden",
+    tables=(
+        *("resolutions", "stability", "markers", "enrichment", "enrichment_genes"),
+        *("cluster_names", "surface", "heterogeneity", "paga"),
+    ),
+    build=subpopulations,
+)

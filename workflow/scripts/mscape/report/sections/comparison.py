@@ -8,13 +8,16 @@ from mscape.report.charts import colours, svg
 from mscape.report.charts.svg import Interval
 from mscape.report.dataset import natural
 from mscape.report.numbers import finite, shorten, signature_name
+from mscape.report.section import Section
 from mscape.report.sections.clusters import TERMS
+from mscape.report.sections.enrichment import pictures, single_donor_contrasts
 from mscape.report.tables import from_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
     from mscape.report.tables import Table
 
 MAX_FEATURES = 18
@@ -22,6 +25,7 @@ MAX_TERMS = 12
 MAX_ROWS = 100
 MAX_SHARES = 600  # rows of the composition table; lots x sub-populations can be thousands
 NAMES = 262  # pixels for the names of signatures
+ONE_DONOR = "One arm has one donor: points without interval."
 WORDS = {"score": "Signature scores", "composition": "Sub-populations", "gene": "Genes"}
 UNITS = {"score": "difference of z", "gene": "log2 fold change", "composition": "difference"}
 CONTRASTS = (
@@ -32,8 +36,8 @@ CONTRASTS = (
     ("low", "Low", "number", "interval"),
     ("high", "High", "number", "interval"),
     ("unit", "Unit", "text", ""),
-    ("n_reference", "Donors, reference", "number", "donors"),
     ("n_other", "Donors, other", "number", "donors"),
+    ("n_reference", "Donors, reference", "number", "donors"),
     ("pvalue", "p", "number", "pvalue"),
     ("pvalue_adj", "Adjusted p", "number", "adjusted_p"),
     ("note", "Note", "text", ""),
@@ -50,21 +54,24 @@ COMPOSITION = (
 )
 
 
-def compared(dataset: Dataset) -> dict:
+def compared(dataset: Dataset, options: ReportOptions) -> dict:
     """Gather what each contrast rests on, its forest charts and enriched terms; composition of the lots as bars."""
-    result: dict = {"missing": dataset.missing.get("contrasts", ""), "contrasts": []}
+    result: dict = {"contrasts": [], "enriched": pictures(dataset, "contrast")}
     table = dataset.tables.get("contrasts")
-    if table is not None:
+    if table is None:
+        result["no_contrasts"] = dataset.missing_table("contrasts")
+    else:
+        table = without_intervals(table)
         designs = table[table["kind"] == "design"].drop_duplicates("contrast").set_index("contrast").to_dict("index")
         ranked = _rank(table[(table["kind"] != "design") & table["estimate"].notna()])
+        alone = single_donor_contrasts(dataset)
         for name in dict.fromkeys(table["contrast"]):
             design = designs.get(name, {})
-            donors = [int(v) for key in ("n_reference", "n_other") if (v := finite(design.get(key))) is not None]
             figures = _forests(ranked[ranked["contrast"] == name])
-            terms = _terms(dataset.tables.get("enrichment"), name)
+            terms = None if name in alone else _terms(dataset.tables.get("enrichment"), name)
             entry = {
                 "name": name,
-                "donors": donors,
+                "donors": say_donors(design),
                 "note": design.get("note") or "",
                 "figures": figures,
                 "terms": terms,
@@ -81,7 +88,8 @@ def compared(dataset: Dataset) -> dict:
             result["table"] = from_frame(shown, id="contrasts", caption=caption, columns=CONTRASTS, more=more)
     composition = dataset.tables.get("composition")
     if composition is None or not len(composition):
-        result["no_composition"] = dataset.missing.get("composition", "no cell was clustered.")
+        absent = composition is None
+        result["no_composition"] = dataset.missing_table("composition") if absent else "no cell was clustered."
         return result
     names = natural(composition["cluster"].unique())
     palette = dict(zip(names, colours.categories(names), strict=True))
@@ -100,12 +108,23 @@ def compared(dataset: Dataset) -> dict:
     return result
 
 
+def without_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the interval from rows with one donor in an arm: it cannot hold the variance of that arm."""
+    single = (table[["n_reference", "n_other"]] == 1).any(axis=1)
+    return table.assign(**{key: table[key].mask(single) for key in ("low", "high", "pvalue", "pvalue_adj")})
+
+
+def say_donors(design: dict) -> str:
+    """Say how many donors are in each arm, in the order of the contrast's words."""
+    other, reference = (finite(design.get(key)) for key in ("n_other", "n_reference"))
+    return "" if other is None or reference is None else f"{other:.0f} against {reference:.0f} donors"
+
+
 def _rank(table: pd.DataFrame) -> pd.DataFrame:
     """Order features within contrast and kind: by p where there is one, then by the test statistic, then by size."""
     ranked = table.assign(_size=-table["estimate"].abs())
-    if "statistic" in table:
-        ranked["_statistic"] = -table["statistic"].abs()
-    keys = [key for key in ("pvalue", "_statistic", "_size") if key in ranked]
+    ranked["_statistic"] = -table["statistic"].abs()
+    keys = ["pvalue", "_statistic", "_size"]
     order = {key: i for i, key in enumerate(dict.fromkeys(zip(table["contrast"], table["kind"], strict=True)))}
     place = [order[key] for key in zip(table["contrast"], table["kind"], strict=True)]
     return ranked.assign(_place=place).sort_values(["_place", *keys], kind="stable")
@@ -124,8 +143,13 @@ def _forests(ranked: pd.DataFrame) -> list[dict]:
             continue
         title = WORDS.get(kind, str(kind))
         unit = part["unit"].iloc[0] if "unit" in part and part["unit"].iloc[0] else UNITS.get(kind, "difference")
-        note = f"The first {MAX_FEATURES} of {len(part)}, the clearest." if len(part) > MAX_FEATURES else ""
-        chart = svg.forest(rows, title=f"{title}, difference and interval", axis=unit, label=NAMES)
+        single = bool(part["low"].isna().all())
+        rank = "largest" if single else "clearest"
+        note = f"The first {MAX_FEATURES} of {len(part)}, the {rank}." if len(part) > MAX_FEATURES else ""
+        if single:
+            note = f"{ONE_DONOR} {note}".rstrip()
+        shown = "difference" if single else "difference and interval"
+        chart = svg.forest(rows, title=f"{title}, {shown}", axis=unit, label=NAMES)
         figures.append({"title": title, "svg": chart, "note": note, "rows": len(rows)})
     return sorted(figures, key=lambda figure: -figure["rows"])  # tall ones side by side
 
@@ -144,3 +168,13 @@ def _terms(enrichment: pd.DataFrame | None, contrast: str) -> Table | None:
     more = f"{len(shown)} of {len(own)} rows. All are in enrichment.tsv." if len(shown) < len(own) else ""
     columns = [column for column in TERMS if column[0] not in ("cluster", "odds_ratio", "odds_low", "odds_high")]
     return from_frame(shown, id=f"terms-{contrast}", caption="Enriched gene sets", columns=columns, more=more)
+
+
+SECTION = Section(
+    id="comparison",
+    title="Lots compared",
+    order=80,
+    term="contrast",
+    tables=("contrasts", "composition", "enrichment", "enrichment_genes"),
+    build=compared,
+)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mscape.report.numbers import finite, number, signature_name
-from mscape.report.sections.scores import HEADLINE, MAX_ROWS, heat_cell, with_interval
-from mscape.report.tables import Cell, Table, from_frame
+from mscape.report.section import Section
+from mscape.report.sections.scores import HEADLINE, MAX_ROWS, with_interval
+from mscape.report.tables import Cell, Table, from_frame, heat_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 RHO_EDGES = (0.1, 0.2, 0.4, 0.6)  # correlation at which the colour deepens
 CONFOUNDERS = (
@@ -38,11 +40,9 @@ ADJUSTED = (
 )
 
 
-def confounders(dataset: Dataset) -> dict:
+def confounders(dataset: Dataset, options: ReportOptions) -> dict:
     """Signature x confounder correlations as a heat table, all their numbers, and the scores without confounders."""
-    table = dataset.tables.get("confounders")
-    if table is None:
-        return {"missing": dataset.missing["confounders"]}
+    table = dataset.tables["confounders"]
     if not len(table):
         return {"missing": "No score could be related to a confounder."}
     more = f"{MAX_ROWS} of {len(table)} rows. All are in confounders.tsv." if len(table) > MAX_ROWS else ""
@@ -89,3 +89,14 @@ def _adjusted(summary: pd.DataFrame | None) -> Table | None:
     note = "Depth, mitochondrial share, cycle, dissociation stress and hypoxia, set to the average of the lots."
     caption = "Scores of the lots with and without the confounders"
     return from_frame(own, id="adjusted", caption=caption, columns=ADJUSTED, note=note)
+
+
+SECTION = Section(
+    id="confounders",
+    title="Confounders",
+    order=90,
+    term="confounder",
+    tables=("confounders", "signature_scores"),
+    needs=("confounders",),
+    build=confounders,
+)

@@ -9,8 +9,7 @@ import pandas as pd
 
 from mscape.report.charts import enrichment as charts
 from mscape.report.numbers import finite, number, signature_name
-from mscape.report.sections.scores import heat_cell
-from mscape.report.tables import Cell, Table
+from mscape.report.tables import Cell, Table, heat_cell
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
@@ -101,6 +100,8 @@ def pictures(dataset: Dataset, scope: str) -> dict:
     ``dots`` and ``dots_note`` (None and "" where no set is clear), ``running``: images by group, ``running_note``.
     """
     table, hits = dataset.tables.get("enrichment"), dataset.tables.get("enrichment_genes")
+    if table is not None and scope == "contrast":
+        table = table[~table["cluster"].isin(single_donor_contrasts(dataset))]
     rows = choose(table, scope)
     what = "sub-population" if scope == "cluster" else "contrast"
     made: dict = {"dots": None, "dots_note": "", "running": {}, "running_note": ""}
@@ -120,6 +121,15 @@ def pictures(dataset: Dataset, scope: str) -> dict:
         "largest departure from zero is the enrichment score. Marks: genes of the set, dark those that lead to it."
     )
     return made
+
+
+def single_donor_contrasts(dataset: Dataset) -> set[str]:
+    """Name the contrasts with one donor in an arm: the FDR of their gene sets would be read as evidence."""
+    table = dataset.tables.get("contrasts")
+    if table is None:
+        return set()
+    single = (table["kind"] == "design") & (table[["n_reference", "n_other"]] == 1).any(axis=1)
+    return set(table.loc[single, "contrast"])
 
 
 def _span(values: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""Identity and purity: what the cells are, per lot, with intervals."""
+"""Identity: the share of cells that meet each criterion, per lot, with intervals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mscape.report.charts import colours
+from mscape.report import reason_words
 from mscape.report.charts import svg as charts
 from mscape.report.charts.svg import MEETS, Interval
 from mscape.report.numbers import finite
+from mscape.report.section import Section
 from mscape.report.tables import Table, from_frame
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 CRITERIA = (
     ("lot_id", "Lot", "text", "lot"),
@@ -29,22 +31,12 @@ CRITERIA = (
     ("n_cells", "Cells", "number", "cells"),
     ("reason", "Reason", "text", "isct_reason"),
 )
-IDENTITIES = (
-    ("lot_id", "Lot", "text", "lot"),
-    ("identity", "Identity", "text", "isct_identity"),
-    ("n_cells", "Cells", "number", "cells"),
-    ("fraction", "Share", "percent", "contaminants"),
-    ("low", "Low", "percent", "interval"),
-    ("high", "High", "percent", "interval"),
-    ("call", "Call", "text", "isct_call"),
-)
 
 
-def identity(dataset: Dataset) -> dict:
+def identity(dataset: Dataset, options: ReportOptions) -> dict:
     """Interval charts per criterion and the gate table."""
-    table = dataset.tables.get("gate_table")
-    if table is None:
-        return {"missing": dataset.missing["gate_table"]}
+    table = dataset.tables["gate"]
+    table = table.assign(reason=table["reason"].map(reason_words.of_lot))
     panel = dataset.stage("gate", "gate_msc")
     limits = {
         "positive": finite(panel.get("min_positive")) or 0.95,
@@ -56,14 +48,14 @@ def identity(dataset: Dataset) -> dict:
         part = part.sort_values("lot_id", key=lambda lots: lots.map(order), kind="stable")
         rows = [
             Interval(r.lot_id, finite(r.estimate), finite(r.low), finite(r.high), MEETS.get(r.verdict, ""),
-                     finite(getattr(r, "detected_fraction", None)), f"{r.verdict} {getattr(r, 'reason', '')}")
+                     finite(r.detected_fraction), f"{r.verdict} {r.reason}".replace("_", " ").strip())
             for r in part.itertuples(index=False)
         ]  # fmt: skip
         title = {"overall": "All criteria together"}.get(kind, f"{criterion} ({kind})")
         svg = charts.fractions(
             rows, kind=kind, limit=limits.get(kind), title=f"{title}: share of cells per lot with interval"
         )
-        term = {"positive": "positive_marker", "negative": "negative_marker"}.get(kind, "hero_cells")
+        term = {"positive": "positive_marker", "negative": "negative_marker"}.get(kind, "gate")
         figures.append({"id": f"gate-{kind}-{criterion}", "title": title, "svg": svg, "term": term, "kind": kind})
     reasons = None
     if "isct_reason" in dataset.obs:
@@ -78,12 +70,14 @@ def identity(dataset: Dataset) -> dict:
 
 def _hidden(dataset: Dataset) -> dict:
     """Tabulate tests for a marker-negative subset that pooling would hide, found ones first."""
-    table = dataset.tables.get("hidden")
-    if table is None or "finding" not in table or not len(table):
+    table = dataset.tables.get("hidden_mixture")
+    if table is None or not len(table):
         return {"hidden": None}
     order = {"hidden_mixture": 0, "none": 1, "not_assessable": 2}
     table = table.sort_values("finding", key=lambda f: f.map(order).fillna(3), kind="stable")
-    table = table.assign(finding=table["finding"].str.replace("_", " "))
+    table = table.assign(
+        finding=table["finding"].str.replace("_", " "), reason=table["reason"].map(reason_words.of_lot)
+    )
     columns = (
         ("lot_id", "Lot", "text", "lot"),
         ("cluster", "Pool", "text", ""),
@@ -111,7 +105,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 def _reasons(obs: pd.DataFrame) -> Table:
     count = obs.groupby(["isct_call", "isct_reason"], observed=True).size().reset_index(name="n_cells")
     count["share"] = count["n_cells"] / len(obs)
-    count["isct_reason"] = count["isct_reason"].replace("", "no remark")
+    count["isct_reason"] = count["isct_reason"].astype(str).map(reason_words.of_cell)
     count = count.sort_values("n_cells", ascending=False)
     columns = (
         ("isct_call", "Call", "text", "isct_call"),
@@ -122,31 +116,12 @@ def _reasons(obs: pd.DataFrame) -> Table:
     return from_frame(count, id="reasons", caption="Calls and their reasons, all cells", columns=columns)
 
 
-def purity(dataset: Dataset) -> dict:
-    """Identities per lot as stacked bars, and the contaminant table."""
-    table = dataset.tables.get("contaminants")
-    if table is None:
-        return {"missing": dataset.missing["contaminants"]}
-    shares = (
-        table.pivot_table(index="lot_id", columns="identity", values="fraction", aggfunc="sum")
-        .reindex(dataset.lots)
-        .fillna(0.0)
-    )
-    names = [n for n in shares.columns if n != "MSC-like" and shares[n].max() > 0]
-    names = sorted(names, key=lambda n: -shares[n].sum())
-    palette = dict(zip(names, colours.categories(names), strict=True))
-    rows = [(lot, [(n, float(shares.at[lot, n]), palette[n]) for n in names]) for lot in dataset.lots]
-    title = "Cells of other identity per lot"
-    figure = charts.stacks(rows, title=title, axis="% of the lot's cells", top=_top(rows)) if names else None
-    found = table[table["n_cells"] > 0].sort_values(["fraction"], ascending=False)
-    return {
-        "figure": figure,
-        "legend": list(palette.items()),
-        "table": from_frame(found, id="contaminants", caption="Cells of other identity, per lot", columns=IDENTITIES),
-    }
-
-
-def _top(rows: list) -> float:
-    """End of the axis: the smallest round share that holds every lot."""
-    most = max((sum(share for _, share, _ in shares) for _, shares in rows), default=1.0)
-    return next(limit for limit in (0.02, 0.04, 0.1, 0.2, 0.4, 1.0) if most <= limit or limit == 1.0)
+SECTION = Section(
+    id="identity",
+    title="Identity",
+    order=30,
+    term="concordance",
+    tables=("gate", "hidden_mixture"),
+    needs=("gate",),
+    build=identity,
+)

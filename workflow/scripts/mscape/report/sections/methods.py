@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from mscape.report import page
 from mscape.report.numbers import number
+from mscape.report.section import Section
 from mscape.report.tables import Cell, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 MAX_DIGEST = 300_000_000  # bytes; hashing larger files would take longer than writing the page
 MAX_TEXT = 160  # characters of a recorded parameter that the table shows
 
 
-def methods(dataset: Dataset, *, citations: dict[str, str], version: str = "") -> dict:
+def methods(dataset: Dataset, options: ReportOptions) -> dict:
     """Gather what a reader needs to repeat and to cite the analysis.
 
     Parameters
     ----------
     dataset
         The stage files, read.
-    citations
-        Works by key.
-    version
-        Of the workflow.
+    options
+        Not used.
     """
-    paragraph, used = write_paragraph(dataset, version)
+    citations = page.citations()
+    paragraph, used = write_paragraph(dataset, page.version())
     config = yaml.safe_dump(dataset.config, allow_unicode=True, sort_keys=False, width=100) if dataset.config else ""
     return {
         "paragraph": paragraph,
@@ -168,3 +170,8 @@ def _digests(files: dict[str, list[Path]]) -> Table:
             rows.append([Cell(key), Cell(name), Cell(number(size), size), Cell(digest)])
     columns = [("Input", "text", ""), ("File", "text", ""), ("Bytes", "number", "bytes"), ("SHA-256", "text", "digest")]
     return Table("digests", "Files that this report shows", columns, rows)
+
+
+SECTION = Section(
+    id="methods", title="Methods", order=140, tables=("accounting", "enrichment", "contrasts"), build=methods
+)

@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from mscape.report.numbers import number
+from mscape.report.section import Section
 from mscape.report.tables import Cell, Table
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 COLUMNS = [
     ("Function", "text", ""),
@@ -25,7 +27,7 @@ WHERE = {  # what follows from a function that differs
 }
 
 
-def parity(dataset: Dataset) -> dict | None:
+def parity(dataset: Dataset, options: ReportOptions | None = None) -> dict | None:
     """Table of all measures, those that fail first, and what follows; None for a run on the CPU."""
     paths = dataset.files.get("parity")
     if not paths:
@@ -47,3 +49,6 @@ def _line(row: dict) -> list[Cell]:
     value = Cell("no answer") if row["value"] is None else Cell(number(row["value"]), row["value"])
     limit = Cell(f"{row['rule']} {row['limit']:g}", row["limit"])
     return [Cell(row["function"]), Cell(row["measure"]), value, limit, verdict, Cell(row["meaning"])]
+
+
+SECTION = Section(id="parity", title="GPU against CPU", order=120, build=parity)

@@ -8,12 +8,15 @@ from mscape.report.charts import colours, svg
 from mscape.report.charts.svg import MEETS, Interval
 from mscape.report.dataset import natural
 from mscape.report.numbers import finite, signature_name
+from mscape.report.page import lot_anchor
+from mscape.report.section import Section
 from mscape.report.sections.scores import axis_group
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 FACTS = {
     "donor_id": "donor",
@@ -27,6 +30,7 @@ FACTS = {
     "disease": "disease",
     "batch": "batch",
 }
+OF_LOTS = ("accounting", "gate", "contaminants", "composition", "signature_scores")
 COLLECTIONS = ("HALLMARK ", "GOBP ")
 MAX_SCORES = 12
 DENSE = 1400  # characters of reasons above which the page is printed in a smaller type
@@ -34,7 +38,7 @@ SHOWN_AXES = 3  # immunoregulation, senescence, trilineage: the first of program
 LIMITS = {"positive": ("min_positive", 0.95), "negative": ("max_negative", 0.02)}
 
 
-def pages(dataset: Dataset) -> list[dict]:
+def write_pages(dataset: Dataset) -> list[dict]:
     """Return one page a lot, in the order of the passports."""
     tables = dataset.tables
     panel = dataset.stage("gate", "gate_msc")
@@ -42,7 +46,7 @@ def pages(dataset: Dataset) -> list[dict]:
     result = []
     for lot in dataset.passports["lots"]:
         name = lot["lot_id"]
-        own = {key: tables[key][tables[key]["lot_id"] == name] for key in tables if "lot_id" in tables[key]}
+        own = {key: tables[key][tables[key]["lot_id"] == name] for key in OF_LOTS if key in tables}
         facts = [(label, lot[key]) for key, label in FACTS.items() if lot.get(key) not in (None, "", "unknown")]
         known = [label for label, _ in facts]
         facts += [
@@ -53,13 +57,14 @@ def pages(dataset: Dataset) -> list[dict]:
         said = sum(
             len(a.get("reason") or "") + len(a.get("next_action") or "") for a in lot["attributes"] if _printed(a)
         )
-        page = {"lot": lot, "facts": facts, "groups": _groups(lot["attributes"]), "dense": said > DENSE}
+        page = {"lot": lot, "anchor": lot_anchor(name), "facts": facts, "groups": _groups(lot["attributes"])}
+        page["dense"] = said > DENSE
         if "accounting" in own:
             part = own["accounting"]
             page["cells"] = {"loaded": int(part["loaded"].sum()), "pass": int(part["pass"].sum())}
             page["samples"] = list(part["sample_id"])
-        if "gate_table" in own:
-            page["gate"] = _gate(own["gate_table"], limits, name)
+        if "gate" in own:
+            page["gate"] = _gate(own["gate"], limits, name)
         if "contaminants" in own:
             part = own["contaminants"]
             part = part[part["n_cells"] > 0].sort_values("fraction", ascending=False)
@@ -135,3 +140,18 @@ def _name(signature: str) -> str:
     """Name a signature without its collection: the chart has little room, and what differs stands at the end."""
     name = signature_name(signature)
     return name.partition(" ")[2] if name.startswith(COLLECTIONS) else name
+
+
+def passports(dataset: Dataset, options: ReportOptions) -> dict:
+    """Give the pages of all lots to the template."""
+    return {"pages": write_pages(dataset)}
+
+
+SECTION = Section(
+    id="passports",
+    title="Passports",
+    order=110,
+    term="passport",
+    tables=(*OF_LOTS, "signatures"),
+    build=passports,
+)

@@ -9,11 +9,13 @@ import numpy as np
 from mscape.report.charts import svg
 from mscape.report.charts.upset import upset
 from mscape.report.numbers import finite, number
+from mscape.report.section import Section
 from mscape.report.sections.alerts import accounting_faults
 from mscape.report.tables import Cell, Table, from_frame
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 METRICS = (  # column, title, axis, logarithmic
     ("total_counts", "Counts per cell", "counts (log scale)", True),
@@ -29,12 +31,12 @@ LIMITS = {  # column: its limits in uns["mscape"]["qc_cells"]["limits"]
 }
 
 
-def quality(dataset: Dataset) -> dict:
+def quality(dataset: Dataset, options: ReportOptions) -> dict:
     """Accounting table with its check, and quantile boxes of each metric per sample, limits drawn."""
     result: dict = {"faults": accounting_faults(dataset), "figures": []}
     table = dataset.tables.get("accounting")
     if table is None:
-        result["missing"] = dataset.missing["accounting"]
+        result["no_accounting"] = dataset.missing_table("accounting")
     else:
         result["accounting"] = _accounting(table)
         result["sums"] = {"loaded": int(table["loaded"].sum()), "pass": int(table["pass"].sum())}
@@ -136,3 +138,6 @@ def _ambient(frames: dict) -> Table | None:
         )
     columns = [("Sample", "text", "sample_id"), ("Ambient RNA", "percent", "ambient"), ("Source", "text", "")]
     return Table("ambient", "Ambient RNA", columns, rows) if rows else None
+
+
+SECTION = Section(id="quality", title="Quality", order=100, term="accounting", tables=("accounting",), build=quality)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape.genes.registry import USER_DEFAULTS
-from mscape.report.charts import colours
 from mscape.report.dataset import natural
 from mscape.report.numbers import finite, signature_name
-from mscape.report.tables import Cell, Table, from_frame
+from mscape.report.section import Section
+from mscape.report.sections.enrichment import sums
+from mscape.report.tables import Cell, Table, from_frame, heat_cell
 from mscape.scoring import consensus
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 AXES = (  # title, words in the axis name, glossary term
     ("Immunoregulatory axes", ("immun", "licens", "interferon", "inflam", "sasp"), "immunoregulation"),
@@ -51,11 +53,9 @@ OF_CLUSTERS = (
 )
 
 
-def scores(dataset: Dataset) -> dict:
-    """Lot x signature heat tables, one per axis, and the table of signatures."""
-    summary, sets = dataset.tables.get("signature_scores"), dataset.tables.get("signatures")
-    if summary is None or sets is None:
-        return {"missing": dataset.missing.get("signature_scores") or dataset.missing.get("signatures")}
+def scores(dataset: Dataset, options: ReportOptions) -> dict:
+    """Heat tables of lots, one per axis, of sub-populations and of sums; all numbers, and the table of signatures."""
+    summary, sets = dataset.tables["signature_scores"], dataset.tables["signatures"]
     by_lot = bool(summary["z"].notna().any())
     wide = pivot(summary, "z", dataset.lots) if by_lot else cluster_means(dataset)
     if wide is None:
@@ -91,6 +91,8 @@ def scores(dataset: Dataset) -> dict:
         "meaning": OF_LOTS if by_lot else OF_CLUSTERS,
         "cells": _stand_ins(summary),
         "numbers": _numbers(summary) if by_lot else None,
+        "cluster_states": cluster_heat(dataset),
+        "sums": sums(dataset),
     }
 
 
@@ -239,8 +241,12 @@ def _raised(values: dict[str, float | None], sign: dict[str, float], id: str) ->
     return min(both) > CALLED
 
 
-def heat_cell(value: float | None, edges: tuple[float, ...], hint: str, digits: int = 1) -> Cell:
-    """Make a coloured square with its number."""
-    text = "n/a" if value is None else f"{value:+.{digits}f}".replace("-", "−")
-    text = text[1:] if value is not None and not text.strip("+−0.") else text
-    return Cell(text, value, bin=colours.ramp_bin(value, edges), note=hint)
+SECTION = Section(
+    id="scores",
+    title="Signature scores",
+    order=70,
+    term="score_z",
+    tables=("signature_scores", "signatures", "cluster_scores", "cluster_states", "lot_enrichment"),
+    needs=("signature_scores", "signatures"),
+    build=scores,
+)

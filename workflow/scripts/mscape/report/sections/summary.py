@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mscape.report.numbers import finite, interval_text, percent, value_text
+from mscape.report.numbers import finite, interval_text, value_text
+from mscape.report.page import lot_anchor
 from mscape.report.sections.alerts import DESCRIBES, ORDER
 from mscape.report.tables import Cell, Table
-from mscape.stats import wilson_interval
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
 
-DRAWS = 2000
 NOT_HUMAN = "The ISCT criteria are for human cells; these are of organism: {organism}."
 
 
@@ -24,29 +21,11 @@ def verdict_counts(passports: dict) -> dict[str, int]:
     return {verdict: verdicts.count(verdict) for verdict in ("PASS", "WARN", "FAIL", "NOT ASSESSABLE")}
 
 
-def pass_share(dataset: Dataset, *, seed: int = 0) -> tuple[float | None, float | None, float | None, str]:
-    """Share of the cells that the gate calls pass, with its 95 % interval and how that was made."""
-    obs = dataset.obs
-    if "isct_call" not in obs or not len(obs):
-        return None, None, None, "no gate"
-    called = (obs["isct_call"] == "pass").groupby(obs["lot_id"].astype(str).to_numpy()).agg(["sum", "size"])
-    passed, size = called["sum"].to_numpy(float), called["size"].to_numpy(float)
-    share = float(passed.sum() / size.sum())
-    if len(called) >= 3:
-        draw = np.random.default_rng(seed).integers(0, len(called), (DRAWS, len(called)))
-        shares = passed[draw].sum(axis=1) / size[draw].sum(axis=1)
-        low, high = np.quantile(shares, [0.025, 0.975])
-        return share, float(low), float(high), "bootstrap over lots"
-    low, high = wilson_interval(passed.sum(), size.sum())
-    return share, low, high, "Wilson, over cells"
-
-
 def hero(dataset: Dataset) -> list[dict]:
     """Return the three numbers that open the report."""
     counts = verdict_counts(dataset.passports)
     total = len(dataset.lots)
     rest = ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n and verdict != "PASS")
-    share, low, high, how = pass_share(dataset)
     numbers = [
         {
             "value": f"{counts['PASS']} / {total}",
@@ -56,15 +35,18 @@ def hero(dataset: Dataset) -> list[dict]:
             "verdicts": counts,
         }
     ]
-    concordant = {"value": percent(share), "label": "cells concordant with the ISCT phenotype", "term": "hero_cells"}
-    if not dataset.judged:
-        concordant |= {"value": "not assessable", "note": NOT_HUMAN.format(organism=dataset.passports["organism"])}
-    elif share is None:
-        concordant["note"] = dataset.missing.get("gate", "")
-    else:
-        unsure = percent(float((dataset.obs["isct_call"] == "indeterminate").mean()))
-        concordant["note"] = f"95 % interval {percent(low)} to {percent(high)} ({how}); indeterminate {unsure}"
-    return [*numbers, concordant, _hero_clusters(dataset)]
+    return [*numbers, _hero_not_pass(dataset), _hero_clusters(dataset)]
+
+
+def _hero_not_pass(dataset: Dataset) -> dict:
+    """Name the lots that are not PASS, the worst first, each with the place of its passport."""
+    lots = [lot for lot in dataset.passports["lots"] if lot.get("verdict", "NOT ASSESSABLE") != "PASS"]
+    lots.sort(key=lambda lot: ORDER.index(lot.get("verdict", "NOT ASSESSABLE")))
+    label = "lot not PASS" if len(lots) == 1 else "lots not PASS"
+    found: dict = {"value": str(len(lots)), "label": label, "term": "hero_not_pass"}
+    found["links"] = [(lot["lot_id"], lot_anchor(lot["lot_id"]), lot.get("verdict", "NOT ASSESSABLE")) for lot in lots]
+    note = "" if dataset.judged else NOT_HUMAN.format(organism=dataset.passports["organism"])
+    return found | {"note": note if lots else "every lot meets its limits"}
 
 
 def _hero_clusters(dataset: Dataset) -> dict:
@@ -97,7 +79,7 @@ def passport_table(dataset: Dataset) -> Table:
     columns = [("Lot", "text", "lot"), ("Verdict", "verdict", "verdict")]
     columns += [(a.get("title") or a["name"], "verdict", f"attribute-{name}") for name, a in names.items()]
     rows = []
-    for index, lot in enumerate(dataset.passports["lots"]):
+    for lot in dataset.passports["lots"]:
         by_name = {a["name"]: a for a in lot["attributes"]}
         about = [
             str(lot[k])
@@ -106,7 +88,7 @@ def passport_table(dataset: Dataset) -> Table:
         ]
         verdict = lot.get("verdict", "NOT ASSESSABLE")
         row = [
-            Cell(lot["lot_id"], link=f"#passport-{index}", note=" · ".join(about)),
+            Cell(lot["lot_id"], link=f"#{lot_anchor(lot['lot_id'])}", note=" · ".join(about)),
             Cell(verdict, sort=ORDER.index(verdict), verdict=verdict),
         ]
         row += [_attribute_cell(by_name.get(name)) for name in names]

@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from mscape.report.numbers import number
+from mscape.report.section import Section
 from mscape.report.tables import Cell, Table
 
 if TYPE_CHECKING:
     from mscape.report.dataset import Dataset
+    from mscape.report.options import ReportOptions
 
 ACRONYMS = {"auroc": "AUROC", "auprc": "AUPRC", "mcc": "MCC", "ari": "ARI", "fdr": "FDR", "msc": "MSC", "qc": "QC"}
 COLUMNS = [
@@ -20,7 +22,7 @@ COLUMNS = [
 ]
 
 
-def truth(dataset: Dataset) -> dict | None:
+def truth(dataset: Dataset, options: ReportOptions | None = None) -> dict | None:
     """Tables of the comparison: measures with a target first, the others apart; None for real data.
 
     Its definitions come along as ``terms`` for the question marks.
@@ -61,3 +63,6 @@ def _term(metric: str) -> str:
 def _words(metric: str) -> str:
     words = [ACRONYMS.get(word, word) for word in metric.split("_")]
     return " ".join([words[0] if words[0].isupper() else words[0].capitalize(), *words[1:]])
+
+
+SECTION = Section(id="truth", title="Found against put in", order=130, term="truth", build=truth)
