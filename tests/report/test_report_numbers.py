@@ -114,8 +114,24 @@ def test_forests_and_bars_say_their_interval_on_hover(context):
         hints = re.findall(r"<title>([^<]*)</title><rect", str(chart))
         assert hints
         for hint in hints:
-            assert re.search(r": \S+ \(\S+ to \S+\)", hint)
+            assert re.search(r": \S+ \((\S+ to \S+|no interval)\)", hint)
             assert "(n/a to n/a)" not in hint
+
+
+def test_with_one_donor_in_an_arm_there_is_a_point_without_interval(context):
+    (contrast,) = context["data"]["comparison"]["contrasts"]
+    assert contrast["donors"] == "1 against 5 donors"  # in the order of "licensed vs resting"
+    for figure in contrast["figures"]:
+        assert "no interval" in figure["svg"]
+        assert figure["note"].startswith("One arm has one donor")
+        assert "clearest" not in figure["note"]
+    (table,) = (table for table in tables_of(context) if table.id == "contrasts")
+    titles = [title for title, *_ in table.columns]
+    assert titles.index("Donors, other") < titles.index("Donors, reference")
+    for row in table.rows:
+        cells = dict(zip(titles, row, strict=True))
+        assert cells["Difference"].sort is not None
+        assert cells["Low"].sort is cells["High"].sort is cells["p"].sort is None
 
 
 def test_sets_that_are_curated_here_are_marked_and_a_user_s_own_are_not(tmp_path):
