@@ -9,6 +9,7 @@ from anndata import AnnData
 
 from mscape.data import counts
 from mscape.data.contract import MERGED
+from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 from mscape.genes.names import GENES
 from mscape.io.formats import features
@@ -54,7 +55,7 @@ def counts_of(
         If no matrix holds counts: which were looked at.
     """
     matrix, var = _matrix(adata, layer)
-    known = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
+    known = read_reference(GENES)
     genes = features.settle(_features(var), known, organism=organism)
     obs = metadata(adata.obs, sample_key, lot_key)
     if passing and "qc" in adata.obs:

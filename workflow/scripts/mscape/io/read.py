@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import scipy.sparse as sp
 
+from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 from mscape.genes.names import GENES
 from mscape.io import formats
@@ -24,7 +25,7 @@ def read_counts(
     from anndata import AnnData
 
     path = Path(path)
-    known = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
+    known = read_reference(GENES)
     with formats.open_counts(path, format="auto", member=member, cells=cells, known=known) as table:
         genes = features.settle(table.features, known, organism=organism, genome=genome)
         matrix = sp.vstack([genes.apply(block) for block in table.rows()], format="csr")
