@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mscape.checks import inspect, study
 from mscape.data import counts, yaml_file
+from mscape.data.table_io import write_table
 from mscape.errors import UserError
 from mscape.run.step import run
 
@@ -27,8 +28,8 @@ def main(input, output, params):
     panel = study.genes_of_gate(yaml_file.read(Path(input.markers)))
     findings = study.review(facts, rows, dataset=params.dataset, organism=params.organism, panel=panel)
     reading = study.describe_reading(facts, {sample: path for sample, (_, path) in read.items()})
-    findings.to_csv(output.findings, sep="\t", index=False)
-    reading.to_csv(output.inputs, sep="\t", index=False)
+    write_table("findings", findings, output.findings)
+    write_table("inputs", reading, output.inputs)
     errors = findings[findings["level"] == "error"]
     if len(errors):
         said = study.describe(errors)

@@ -86,6 +86,45 @@ PVALUE = Column("pvalue", "float", "p-value of the row.")
 PVALUE_ADJ = Column("pvalue_adj", "float", "p-value adjusted by Benjamini and Hochberg.")
 TERM = Column("term", "str", "Id of the gene set.")
 
+CHECKED = (
+    Column("dataset", "str", "The dataset."),
+    Column("sample", "str", "The sample, or the samples of a pair."),
+    Column("level", "str", "`error`, `warning` or `note`."),
+    Column("check", "str", "What was looked at."),
+    Column("found", "str", "What was found."),
+    Column("expected", "str", "What was expected."),
+    Column("next_step", "str", "What to do about it."),
+)
+
+INPUT = (
+    Table(
+        "inputs",
+        "review_inputs",
+        "One row a sample: what was read of it.",
+        (
+            Column("sample_id", "str", "The library, as named in the sample sheet."),
+            Column("file", "str", "Last two parts of the path that was read."),
+            Column("format", "str", "Format of the file."),
+            Column("maker", "str", "Program that made it, or `not known`."),
+            Column("matrix", "str", "Matrix that was taken of several."),
+            Column("why", "str", "Why that one."),
+            Column("cells", "int", "Barcodes that were read."),
+            Column("genes", "int", "Genes that were read."),
+            Column("counts", "int", "Sum of all counts."),
+            Column("named_by", "str", "What the genes are named by."),
+            Column("rewritten", "str", "Names that were rewritten, or `nothing`."),
+            Column("left_out", "str", "Features that were left out, and remarks, or `nothing`."),
+            Column("species", "str", "Species that the genes tell."),
+        ),
+    ),
+    Table(
+        "findings",
+        "review_inputs",
+        "One row a finding in what was read of the samples.",
+        CHECKED,
+    ),
+)
+
 QUALITY = (
     Table(
         "accounting",
@@ -544,15 +583,7 @@ OF_SOME_RUNS = (
         "check",
         "check_inputs",
         "One row a finding in the input files of a study.",
-        (
-            Column("dataset", "str", "The dataset."),
-            Column("sample", "str", "The sample, or the samples of a pair."),
-            Column("level", "str", "`error`, `warning` or `note`."),
-            Column("check", "str", "What was looked at."),
-            Column("found", "str", "What was found."),
-            Column("expected", "str", "What was expected."),
-            Column("next_step", "str", "What to do about it."),
-        ),
+        CHECKED,
         only="check",
     ),
     Table(
@@ -571,6 +602,6 @@ OF_SOME_RUNS = (
 )
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (*QUALITY, *GATING, *CLUSTERING, *SCORING, *COMPARISON, *OF_SOME_RUNS)
+    table.name: table for table in (*INPUT, *QUALITY, *GATING, *CLUSTERING, *SCORING, *COMPARISON, *OF_SOME_RUNS)
 }
 STAGE_TABLES = [name for name, table in TABLES.items() if not table.only]
