@@ -127,7 +127,7 @@ def test_states_by_their_score_among_msc_singlets():
     scores = pd.DataFrame({"SENMAYO": [0.9, 0.4, 0.5, 0.1, 5.0]}, index=truth.index)
     rows = evaluate.compare_states(truth, scores)
     assert value(rows, "state_auroc", "senescent: SENMAYO") == 0.75
-    assert value(rows, "state_auroc", "senescent: MSC_SENESCENCE_ARREST") is None
+    assert value(rows, "state_auroc", "senescent: MSC_SENESCENCE_ARREST__SIGNED") is None
     assert value(rows, "state_auroc", "G2M: TIROSH_G2M") is None
     met = {row["group"]: row["met"] for row in rows}
     assert met["senescent: SENMAYO"] is False
@@ -192,7 +192,7 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
         },
         index=truth.index,
     )
-    names = ("SENMAYO", "MSC_SENESCENCE_ARREST", "MSC_SENESCENCE_ARREST__SIGNED")
+    names = ("SENMAYO", "MSC_SENESCENCE_ARREST__SIGNED")
     frame = pd.DataFrame({name: [2.0] * 2 + [0.0] * 8 for name in names}, index=obs.index)
     obsm = {f"score_{kind}": frame for kind in ("matched", "rank", "scanpy", "z", "p")}
     obsm |= {key: pd.DataFrame({"NT5E": 9}, index=obs.index) for key in ("isct_pool_size", "isct_exposure")}

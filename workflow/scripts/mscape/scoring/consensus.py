@@ -198,7 +198,7 @@ class Classifier:
     specificity: tuple[float, float, float]
 
 
-# S or G2/M against G1: benchmarks/scoring/cycling.py, iPSC-derived MSC (GSE181744), 2,000 to 20,000 counts a cell
+# S or G2/M against G1 on cells drawn around iPSC-derived MSC (GSE181744), tests/real/test_scores_on_real_data.py
 CYCLING = Classifier(sensitivity=(0.75, 0.90, 1.0), specificity=(0.88, 0.95, 1.0))
 
 

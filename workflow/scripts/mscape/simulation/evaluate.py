@@ -13,7 +13,7 @@ from mscape.simulation.truth import MSC, groups, make_row, true_phenotype
 logger = logging.getLogger(__name__)
 
 STATES = {  # implanted state: column of the truth, value, scores that should find it
-    "senescent": ("state", "senescent", ("SENMAYO", "MSC_SENESCENCE_ARREST", "MSC_SENESCENCE_ARREST__SIGNED")),
+    "senescent": ("state", "senescent", ("SENMAYO", "MSC_SENESCENCE_ARREST__SIGNED")),
     "osteogenic": ("state", "osteogenic", ("MSC_OSTEOGENIC_CORE",)),
     "licensed": ("licensed", True, ("MSC_LICENSING_UP_GSE117837", "HALLMARK_INTERFERON_GAMMA_RESPONSE")),
     "G2M": ("phase", "G2M", ("TIROSH_G2M",)),

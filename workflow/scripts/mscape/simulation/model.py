@@ -278,9 +278,9 @@ def _draw_effects(markers: Markers, table: pd.DataFrame, msc_cpm: np.ndarray, *,
     members("osteogenic_late", "MSC_OSTEOGENIC_LATE", 2.5, 0.5, 1.0)
     bystanders("senescent", 300, 1.4)
     members("senescent", "SENMAYO", 1.1, 0.4, 0.6)
-    members("senescent", "MSC_SENESCENCE_ARREST", 1.2, 0.5, 1.0)
+    members("senescent", "MSC_SENESCENCE_ARREST", 1.45, 1.0, 1.0)  # both as in fibroblasts at 74 doublings, GSE63577
     lost = [gene for gene in _set(markers, "MSC_SENESCENCE_DOWN") if gene in symbols]
-    fall = np.clip(stream(seed, "senescent", "MSC_SENESCENCE_DOWN").normal(1.2, 0.5, len(lost)), 0, None)
+    fall = np.clip(stream(seed, "senescent", "MSC_SENESCENCE_DOWN").normal(1.5, 0.6, len(lost)), 0, None)
     effects.loc["senescent", lost] = np.minimum(effects.loc["senescent", lost], -fall)
     for program, name in (("s_phase", "TIROSH_S"), ("g2m_phase", "TIROSH_G2M")):
         bystanders(program, 100, 0.8)
