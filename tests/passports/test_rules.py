@@ -156,8 +156,8 @@ def test_shallow_cycling_cells_count_and_both_shares_are_said(settings):
     own.cells.loc[own.cells.index[:30], ["isct_call", "isct_reason"]] = ["indeterminate", "LOW_EXPOSURE"]
     own.cells.loc[own.cells.index[190:], ["isct_call", "isct_reason"]] = ["fail", "NEG_CD45"]
     found = quality_rules.judge_cycling(own, settings)
-    assert found.value == pytest.approx((40 / 190 - 0.05) / 0.85)  # corrected for the call's errors
-    assert "30 of these 190 cells are left open by the gate; of the 160 that pass it is 1.5%." in found.reason
+    assert found.value == pytest.approx((40 / 190 - 0.01) / 0.97)  # corrected for the call's errors
+    assert "30 of these 190 cells are left open by the gate; of the 160 that pass it is 5.4%." in found.reason
 
 
 def test_purity_follows_the_interval(settings):
@@ -199,7 +199,7 @@ def test_a_lot_without_cells_is_never_an_exception(settings):
 
 def test_cycling_is_counted_in_msc(settings):
     found = quality_rules.judge_cycling(evidence(), settings)
-    assert found.value == pytest.approx((0.25 - 0.05) / 0.85)  # a quarter is called; specificity 0.95, sensitivity 0.9
+    assert found.value == pytest.approx((0.25 - 0.01) / 0.97)  # a quarter is called; specificity 0.99, sensitivity 0.98
     assert found.low < found.value < found.high
     assert found.verdict == PASS
     resting = evidence()

@@ -292,8 +292,8 @@ QUALITY_RULES = (
         "programmes",
         "fraction of MSC",
         DESCRIBES,
-        "Share of MSC called S or G2M from cell-cycle transcripts, corrected for the call's sensitivity (0.75 to 1) "
-        "and specificity (0.88 to 1), with an interval over both and over cells.",
+        "Share of MSC called S or G2M from cell-cycle transcripts, corrected for the call's sensitivity (0.85 to 1) "
+        "and specificity (0.90 to 1), with an interval over both and over cells.",
         judge_cycling,
     ),
 )
