@@ -110,3 +110,14 @@ def test_warnings_go_to_the_log(job):
 
     step.run(main, job)
     assert "look here" in job.log[0].read_text()
+
+
+def test_a_refusal_is_cut_for_the_terminal_and_whole_in_the_log():
+    long = "mscape load_counts: " + "word " * 200
+    assert len(step.shorten(long)) <= step.LONGEST
+    assert step.shorten(long).endswith("word ...")
+    several = "\n".join(["mscape review_inputs: 9 errors", *(f"  error: {n} {'x' * 90}" for n in range(9))])
+    shown = step.shorten(several)
+    assert len(shown) <= step.LONGEST
+    assert shown.endswith("and 6 more in the log")
+    assert step.shorten(several, whole=False) == several

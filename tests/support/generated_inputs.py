@@ -58,7 +58,7 @@ class Maker:
         self.folder, self.rng = folder, np.random.default_rng(seed)
         self.varied: list[str] = []
         self.lot = self._shuffled(
-            make_lot(int(self.rng.integers(40)), n_cells=30, n_genes=130, depth=2500, genes=int(self.rng.integers(2)))
+            make_lot(int(self.rng.integers(8)), n_cells=30, n_genes=130, depth=2500, genes=int(self.rng.integers(2)))
         )
 
     def maybe(self, what: str, share: float = 0.35) -> bool:

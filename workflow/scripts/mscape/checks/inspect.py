@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_VALUES = 10_000_000  # counts looked at in one sample
 FIRST_CELLS = 2_000  # and
 FIRST_VALUES = 2_000_000  # counts by which it is judged whether they are counts, and features genes
+_TITLE = re.compile(r"^[A-Z][a-z0-9]+[A-Za-z0-9-]*$|^mt-")  # how mouse and rat symbols are spelled
 MANY_BARCODES = 20_000
 FEW_COUNTS = 1_000  # below, shares of single features say nothing
 UNKNOWN_SHARE = 0.002  # of all counts, from which a feature that is not known is named
@@ -267,9 +268,8 @@ class Watched:
 
     def _judge_features(self, first: sp.csr_matrix) -> None:
         """Judge by the first cells whether the numbers are counts, and which features that hold many are not known."""
-        counted = self.genes.apply(first)
-        self._no_counts = why_no_counts(counted)
         counts = np.bincount(first.indices, weights=first.data, minlength=first.shape[1])
+        self._no_counts = why_no_counts(self.genes.apply(first))  # last: it sorts the values in place
         kept = self.genes.column >= 0
         whole = counts[kept].sum()
         if whole < FEW_COUNTS:
@@ -382,9 +382,10 @@ def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tupl
     if len(prefix) > 100 or len(prefix) > 0.2 * len(names):
         return SPECIES.get(prefix.value_counts().index[0], "another species"), True
     symbols = names.astype(str).str.replace(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?)_+", "", regex=True)
-    human = set(known["symbol"])
-    exact = symbols.isin(human).mean()
-    title = symbols.str.match(re.compile(r"^[A-Z][a-z0-9]+[A-Za-z0-9-]*$|^mt-")) & symbols.str.upper().isin(human)
-    if max(exact, title.mean()) < 0.2:
+    human = set(known["symbol"].to_numpy(dtype=object))
+    spelled = [str(name) for name in symbols]
+    exact = sum(name in human for name in spelled) / max(len(spelled), 1)
+    title = sum(name.upper() in human and _TITLE.match(name) is not None for name in spelled) / max(len(spelled), 1)
+    if max(exact, title) < 0.2:
         return "unknown", False
-    return "human" if exact >= title.mean() else "mouse", False
+    return "human" if exact >= title else "mouse", False

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 logger = logging.getLogger("mscape")
+LONGEST = 400  # characters of a refusal on the terminal
+LISTING = {"check_inputs"}  # rules whose message is the list that was asked for
 
 
 def run(main: Callable[..., None], snakemake: Any) -> None:
@@ -90,6 +92,34 @@ def _threads(threads: int) -> AbstractContextManager:
     return threadpool_limits(limits={"blas": 1, "openmp": threads})
 
 
+def shorten(message: str, *, whole: bool = True) -> str:
+    """Cut a message to what a terminal should show; the log holds all of it.
+
+    Parameters
+    ----------
+    message
+        One line or several.
+    whole
+        Whether all lines together are held to ``LONGEST`` characters, or each of them.
+    """
+    lines = [_cut(line, LONGEST) for line in message.split("\n")]
+    if not whole:
+        return "\n".join(lines)
+    shown: list[str] = []
+    more = "  and {} more in the log"
+    for number, line in enumerate(lines):
+        left = LONGEST - len("\n".join(shown)) - 1 - (len(more) if number < len(lines) - 1 else 0)
+        if shown and len(line) > left:
+            return "\n".join([*shown, more.format(len(lines) - number)])
+        shown.append(line)
+    return "\n".join(shown)
+
+
+def _cut(line: str, longest: int) -> str:
+    """Cut a line behind a word, if it is too long."""
+    return line if len(line) <= longest else line[: longest - 4].rsplit(" ", 1)[0] + " ..."
+
+
 def _stop(rule: str, message: str, log: Path, output: list[str]) -> NoReturn:
     for path in map(Path, output):
         if path.is_dir():
@@ -98,5 +128,6 @@ def _stop(rule: str, message: str, log: Path, output: list[str]) -> NoReturn:
             path.unlink(missing_ok=True)
     logging.raiseExceptions = False  # a full disk takes no log either, which the terminal need not be told at length
     logger.error("%s\n%s", message, traceback.format_exc())
-    sys.stderr.write(f"\nmscape {rule}: {message}\n  (details: {log})\n")
+    shown = shorten(f"mscape {rule}: {message}", whole=rule not in LISTING)
+    sys.stderr.write(f"\n{shown}\n  (details: {log})\n")
     sys.exit(1)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEAD = 65_536
+OPEN_END = "{} ends within a line: is it cut short?"
 READABLE = "a 10x folder, 10x h5, h5ad, loom, zarr, csv/tsv, Matrix Market or parquet file, or a tar/zip archive of one"
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # marks of text that a spreadsheet calls Unicode
 _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
@@ -250,6 +251,15 @@ def open_binary(path: Path) -> Iterator[io.BufferedIOBase]:
             yield file
     except _CORRUPT as error:
         raise damaged(path, error) from error
+
+
+def ends_open(path: Path) -> bool:
+    """Say whether a file of text that is not compressed ends within a line: it may be cut short there."""
+    with path.open("rb") as file:
+        if file.read(6).startswith(tuple(_OPEN)):
+            return False  # a compressed file that is cut short cannot be read to its end
+        file.seek(-1, io.SEEK_END)
+        return file.read(1) not in {b"\n", b"\r", b"\0"}
 
 
 @contextmanager

@@ -193,7 +193,8 @@ def settle(
 
     every = table["name"].where(table["name"] != "", table["id"]).to_numpy()
     table = table[kept]
-    symbol_of = dict(zip(known["gene_id"], known["symbol"], strict=True)) if organism == "human" else {}
+    pairs = known[["gene_id", "symbol"]].to_numpy(dtype=object) if organism == "human" else []
+    symbol_of = {str(gene_id): str(symbol) for gene_id, symbol in pairs}
     id_of = {symbol: gene_id for gene_id, symbol in symbol_of.items()}
     named = ~table["name"].str.match(ENSEMBL)
     symbols = table["name"].where(named & (table["name"] != ""), table["id"].map(symbol_of))

@@ -14,7 +14,7 @@ from mscape.data.counts import spans
 from mscape.errors import UserError
 from mscape.io.formats import matrix_market
 from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices
-from mscape.io.formats.detect import open_hdf5
+from mscape.io.formats.detect import OPEN_END, ends_open, open_hdf5
 from mscape.io.formats.features import choose_parts
 from mscape.io.formats.name_files import cells_of, features_of, find_names
 
@@ -141,6 +141,8 @@ def read_folder(matrices: list[Path], *, parts: str = "") -> CountTable:
     else:
         barcodes = np.array(cells_of(named.cells), dtype=object)
     features = features_of(named)
+    lists = [file.path for file in (named.genes, named.cells) if file is not None]
+    warnings = [OPEN_END.format(path.name) for path in (*chosen, *lists) if ends_open(path)]
     version = "v3" if named.genes.width >= 3 else "v2"
     cells_in_rows = named.cells_in_rows
     return CountTable(
@@ -152,6 +154,7 @@ def read_folder(matrices: list[Path], *, parts: str = "") -> CountTable:
         maker=guess_maker(matrices[0], named),
         matrix=" + ".join(path.name for path in chosen),
         why=why or f"names in {named.genes.path.name}" + (f" and {named.cells.path.name}" if named.cells else ""),
+        warnings=warnings,
         partial=len(matrices) == 1 and part_of(matrices[0]) not in {"", "total"},
     )
 

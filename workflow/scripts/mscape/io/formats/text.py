@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from mscape.errors import UserError
 from mscape.genes.spelling import gene_share, id_share, is_symbol, symbol_share
 from mscape.io.formats.count_table import CountTable, as_counts, slices, why_not_counts
-from mscape.io.formats.detect import damaged, open_text
+from mscape.io.formats.detect import OPEN_END, damaged, ends_open, open_text
 from mscape.io.formats.evidence import cells_no_cells, kind_by_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BLOCK_FIELDS = 20_000_000  # fields parsed at a time
 HEAD_LINES = 50
+UNIQUE = 0.8  # share of the first names that differ, from which a column can name cells
 FEW_COLUMNS = 12  # of a long table
 _ANNOTATION = re.compile(
     r"^(chr(omosome)?|start|end|strand|length|gene_?length|(gene_?)?(bio)?type|description|entrez(_?gene)?(_?id)?|geneid|gene_?id"
@@ -107,6 +108,7 @@ def read_text(path: Path, known: pd.DataFrame | None = None, *, block_fields: in
     """
     layout = find_layout(path)
     names, parts, dropped, warnings = [], [], {}, list(layout.warnings)
+    warnings += [OPEN_END.format(path.name)] if ends_open(path) else []
     chunks = _read_chunks(path, layout, block_fields, warnings)
     if layout.long:
         return _from_long(path, layout, list(chunks), warnings)
@@ -364,7 +366,7 @@ def _name_of_genes(header: list[str], body: list[list[str]], labels: list[int]) 
 
 def _name_of_cells(header: list[str], body: list[list[str]], labels: list[int]) -> tuple[int, int]:
     """Column of the cells' names: one called so, else the first of text whose names differ, else the first."""
-    unique = [i for i in labels if len({row[i] for row in body}) == len(body)]
+    unique = [i for i in labels if len({row[i] for row in body}) >= UNIQUE * len(body)]
     called = [i for i in unique if _CELLS.match(header[i])]
     texts = [i for i in unique if not all(_is_number(row[i]) for row in body)]
     chosen = (called or texts or labels)[0]
