@@ -129,3 +129,44 @@ def test_the_lots_of_a_simulation_become_a_sheet():
     assert sheet.loc["a", "path"] == "data/demo/a/simulated.h5ad"
     assert sheet["donor_id"].tolist() == ["D1", "unknown"]
     assert "senescent" not in sheet
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_no_setting_takes_a_number_that_is_none(root, value):
+    """Every number of every section, also where the schema sets no limit: NaN is within any."""
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    tried = 0
+    for section in config.SECTIONS:
+        for key, one in schema["$defs"][section]["properties"].items():
+            types = one.get("type", [])
+            if {"number", "integer"} & set([types] if isinstance(types, str) else types):
+                given = {"datasets": {"a": {"samples": "s.tsv", section: {key: value}}}}
+                with pytest.raises(UserError, match=rf"datasets\.a\.{section}\.{key}: -?(nan|inf); expected a finite"):
+                    config.resolve(given, schema, folder=FOLDER)
+                tried += 1
+    assert tried > 50
+
+
+def test_a_number_in_a_list_is_looked_at_too(root):
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    given = {"datasets": {"a": {"samples": "s.tsv", "cluster": {"resolutions": [0.2, float("nan")]}}}}
+    with pytest.raises(UserError, match=r"resolutions\[1\]: nan; expected a finite number"):
+        config.resolve(given, schema, folder=FOLDER)
+
+
+def test_a_key_given_twice_is_named_with_its_line(tmp_path):
+    (tmp_path / "study.yaml").write_text(
+        "datasets:\n  a:\n    samples: s.tsv\n    samples: t.tsv\ngate: {}\ngate: {}\n"
+    )
+    found = config.repeated_keys(tmp_path / "study.yaml")
+    assert found == [
+        "line 4: the key 'samples' is given a second time; keep one.",
+        "line 6: the key 'gate' is given a second time; keep one.",
+    ]
+
+
+def test_the_keys_of_before_are_refused_with_the_name_of_now(root):
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    given = {"datasets": {"a": {"samples": "s.tsv", "gate": {"max_neighbours": 100}}}}
+    with pytest.raises(UserError, match="unknown key 'max_neighbours'; did you mean 'max_neighbors'"):
+        config.resolve(given, schema, folder=FOLDER)

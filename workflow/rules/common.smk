@@ -44,7 +44,7 @@ def usable_backend(wildcards):
 
 
 check_writable()
-STUDY = Study.load(dict(config), folder=CONFIG_FILE.parent, cores=workflow.cores)
+STUDY = Study.load(dict(config), file=CONFIG_FILE, cores=workflow.cores)
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 TEMPLATES = sorted(os.path.relpath(path) for path in paths.TEMPLATES.rglob("*.*") if path.suffix != ".rst")
 HEAVY_ENV = f"../../envs/{STUDY['backend']}.yaml"

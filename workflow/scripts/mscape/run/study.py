@@ -51,15 +51,15 @@ class Study:
     rule_resources: Mapping[str, resources.RuleResources]
 
     @classmethod
-    def load(cls, raw: dict, *, folder: Path, cores: int | None = None) -> Study:
+    def load(cls, raw: dict, *, file: Path, cores: int | None = None) -> Study:
         """Resolve a config and read the sample sheet of each dataset.
 
         Parameters
         ----------
         raw
             The config as Snakemake read it.
-        folder
-            Where the config file is; files that it names are relative to it.
+        file
+            The config file; files that it names are relative to it.
         cores
             Of the run.
 
@@ -68,7 +68,11 @@ class Study:
         snakemake.exceptions.WorkflowError
             With every fault of the config, or of the first faulty sheet, before any job.
         """
+        folder = file.parent
         try:
+            if repeated := config.repeated_keys(file):
+                msg = f"{file}: {' '.join(repeated)}"
+                raise UserError(msg)
             resolved = config.resolve(raw, load_schema(paths.schema("config.schema.yaml")), folder=folder)
             sheets = {name: _read_sheet(name, one, folder) for name, one in resolved["datasets"].items()}
         except UserError as error:
