@@ -118,8 +118,8 @@ def document(table: pd.DataFrame, found: dict) -> str:
         "# Genes of the lineage panels in stroma",
         "",
         "Made by `python benchmarks/gating/lineage_genes.py --docs`. A lineage panel fails a cell, so none of its "
-        f"genes may be a gene of cultured stroma: each is looked up in {profiles}. Rates in counts per million (FANTOM5, "
-        "[doi:10.1038/ncomms8866](https://doi.org/10.1038/ncomms8866): tags per million). The rule is at most a third "
+        f"genes may be a gene of cultured stroma: each is looked up in {profiles}. Rates in counts per million "
+        "(FANTOM5, [doi:10.1038/ncomms8866](https://doi.org/10.1038/ncomms8866): tags per million). The rule is at most a third "
         "of the panel's threshold in cultured MSC and other cultured stroma; tissue is shown and not judged, because "
         "dissociated fibroblasts carry ambient RNA of their neighbors. Cultures that hold other cells (amniotic and "
         "chorionic membrane) are left out.",

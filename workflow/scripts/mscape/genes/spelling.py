@@ -176,7 +176,8 @@ def take_apart(name: pd.Series, id: pd.Series, genome: pd.Series, *, organism: s
     if _known_share(name) < 0.5 and id_share(list(name)) < 0.5:
         stripped, affix, what = _strip_affixes(name)
         if what:
-            name, joined = stripped, []
+            joined: list[str] = []
+            name = stripped
             genome = genome.where(genome != "", affix)
             rewrites.append(what)
             name, id = _split_joined(name, id, joined)
