@@ -137,7 +137,7 @@ def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dic
     tables = {name: write_passports._read(path) for name, path in files.items()}
     tables = {name: table[table["lot_id"] == lot] for name, table in tables.items()}
     cells = obs[mine].join(calls[["isct_call", "isct_reason", "isct_identity"]])
-    evidence = passport_rules.Evidence(
+    evidence = passport_rules.LotEvidence(
         lot_id=lot,
         gate=tables["table"],
         contaminants=tables["contaminants"],
@@ -153,7 +153,7 @@ def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dic
         culture="expanded",
         limits=passport.find_limits(record),
     )
-    rules = [*identity_rules.gate_rules(evidence.gate), *quality_rules.QUALITY_RULES]
+    rules = [*identity_rules.gate_attributes(evidence.gate), *quality_rules.QUALITY_ATTRIBUTES]
     rules = [rule for rule in rules if rule.name not in LEFT_OUT]
     attributes = [passport_rules.write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
     verdict, reason = passport_rules.judge_lot(attributes)

@@ -36,7 +36,7 @@ def evidence(n=200, **given):
         "signatures": pd.DataFrame(columns=["axis", "direction", "reason"]),
     }
     rest = {"lot_id": "L1", "cells": cells, "loaded": n + 20, "doublets": 5, "ambient": [0.02], "culture": "expanded"}
-    return passport.Evidence(**(empty | rest | given))
+    return passport.LotEvidence(**(empty | rest | given))
 
 
 def row(kind, verdict, reason="", estimate=0.97, hidden=float("nan")):
@@ -122,7 +122,7 @@ def test_the_phenotype_names_the_marker_that_single_cells_show_least():
     ]
     rows.append(pd.Series({**rows[0], "criterion": "CD105", "verdict": "inconclusive", "max_hidden_fraction": 0.4}))
     own = evidence(gate=pd.DataFrame(rows))
-    phenotype = identity_rules.gate_rules(own.gate)[0].judge(own, {})
+    phenotype = identity_rules.gate_attributes(own.gate)[0].judge(own, {})
     assert phenotype.verdict == WARN
     assert "up to 40% without CD105" in phenotype.reason
 
@@ -191,7 +191,11 @@ def test_depth_has_three_answers(settings):
 
 def test_a_lot_without_cells_is_never_an_exception(settings):
     own = evidence(0, gate=pd.DataFrame(columns=["criterion", "kind"]), loaded=0, doublets=0, ambient=[])
-    rules = [*identity_rules.gate_rules(own.gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]
+    rules = [
+        *identity_rules.gate_attributes(own.gate),
+        *quality_rules.QUALITY_ATTRIBUTES,
+        *score_rules.SCORE_ATTRIBUTES,
+    ]
     attributes = [passport.write_attribute(rule, own, settings) for rule in rules]
     assert passport.judge_lot(attributes)[0] == NOT_ASSESSABLE
     assert {a["verdict"] for a in attributes} <= {NOT_ASSESSABLE, WARN}
@@ -261,7 +265,7 @@ def test_every_sentence_of_a_score_says_that_it_is_relative_to_this_study(settin
     rng = np.random.default_rng(0)
     for _ in range(50):
         own = scored(dict(zip(names, rng.normal(0, 4, len(names)), strict=True)))
-        for rule in score_rules.SCORE_RULES:
+        for rule in score_rules.SCORE_ATTRIBUTES:
             reason = rule.judge(own, settings).reason
             assert reason.startswith("Against the average of the lots of this study, z: "), reason
             for sentence in reason.split(". ")[1:]:
@@ -360,7 +364,11 @@ def rule_table():
     """Write the rules as the table of docs/passports.md."""
     gate = pd.DataFrame({"criterion": ["phenotype", "CD73", "CD45"], "kind": ["overall", "positive", "negative"]})
     lines = ["| attribute | section | weight | value | definition |", "|---|---|---|---|---|"]
-    for rule in [*identity_rules.gate_rules(gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]:
+    for rule in [
+        *identity_rules.gate_attributes(gate),
+        *quality_rules.QUALITY_ATTRIBUTES,
+        *score_rules.SCORE_ATTRIBUTES,
+    ]:
         title = rule.title.replace("CD73", "CD73, CD90, ...").replace("CD45", "CD45, CD34, ...")
         lines.append(f"| {title} | {rule.group} | {rule.weight} | {rule.unit} | {rule.definition} |")
     return "\n".join(lines)
@@ -376,7 +384,7 @@ def test_the_document_lists_every_rule(request, root):
     assert path.read_text(encoding="utf-8") == expected, "pytest tests/passports/test_rules.py --fix writes it anew"
 
 
-@pytest.mark.parametrize("rule", score_rules.SCORE_RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", score_rules.SCORE_ATTRIBUTES, ids=lambda rule: rule.name)
 def test_each_score_in_a_passport_has_n_interval_and_definition(rule, settings):
     names = [*SENESCENCE, *IMMUNE, score_rules.STRESS, "MSC_OSTEOGENIC_EARLY", "MSC_OSTEOGENIC_LATE"]
     own = scored(dict.fromkeys([*names, "MSC_ADIPOGENIC_CORE"], 1.0) | SENESCENCE | {"MSC_OSTEOGENIC_EARLY": 2.0})

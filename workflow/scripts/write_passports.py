@@ -44,7 +44,7 @@ def main(input, output, params):
         of_lot = {name: table[table["lot_id"] == lot_id] for name, table in tables.items()}
         samples = of_lot["accounting"]["sample_id"]
         own = cells[cells["lot_id"].astype(str) == lot_id]
-        evidence = passport.Evidence(
+        evidence = passport.LotEvidence(
             lot_id=lot_id,
             gate=of_lot["gate_table"],
             contaminants=of_lot["contaminants"],

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from mscape.passports.rules import Evidence as LotEvidence
+    from mscape.passports.rules import LotEvidence
 
 
 def read(path: str | Path, *, organism: str = "human", genome: str = "", member: str = "", cells: str = "") -> AnnData:

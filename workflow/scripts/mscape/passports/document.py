@@ -29,7 +29,7 @@ def gather_evidence(
     limits: dict[str, float],
     organism: str = "human",
     culture: str = "unknown",
-) -> Iterator[rules.Evidence]:
+) -> Iterator[rules.LotEvidence]:
     """Gather what was found about each lot.
 
     Parameters
@@ -49,7 +49,7 @@ def gather_evidence(
 
     Yields
     ------
-    Evidence of one lot, in the order of the accounting.
+    LotEvidence of one lot, in the order of the accounting.
     """
     accounting = tables["accounting"]
     for lot_id in dict.fromkeys(accounting["lot_id"]):
@@ -58,7 +58,7 @@ def gather_evidence(
             for name in ("accounting", "gate", "contaminants", "hidden_mixture", "composition")
         }
         samples = own["accounting"]["sample_id"]
-        yield rules.Evidence(
+        yield rules.LotEvidence(
             lot_id=lot_id,
             gate=own["gate"],
             contaminants=own["contaminants"],
@@ -77,7 +77,7 @@ def gather_evidence(
         )
 
 
-def judge_lots(evidence: Iterator[rules.Evidence], options: PassportOptions) -> list[dict]:
+def judge_lots(evidence: Iterator[rules.LotEvidence], options: PassportOptions) -> list[dict]:
     """Judge each lot and write its record, as the passport's schema wants it."""
     lots = []
     for one in evidence:

@@ -14,9 +14,9 @@ from mscape.passports.rules import (
     NOT_ASSESSABLE,
     PASS,
     WARN,
-    Evidence,
-    Finding,
-    Rule,
+    Assessment,
+    Attribute,
+    LotEvidence,
     say_share,
 )
 from mscape.passports.sentences import ACTIONS
@@ -25,44 +25,48 @@ A_MARKER = "a positive marker"
 OF_GATE = {"meets": PASS, "inconclusive": WARN, "fails": FAIL, "not_assessable": NOT_ASSESSABLE}
 
 
-def gate_rules(gate: pd.DataFrame) -> list[Rule]:
+def gate_attributes(gate: pd.DataFrame) -> list[Attribute]:
     """Make one rule per criterion of the gate, the overall one first."""
     kinds = {"overall": 0, "positive": 1, "negative": 2}
     rows = gate.assign(order=gate["kind"].map(kinds)).sort_values("order", kind="stable")
-    rules = [_gate_rule(row["criterion"], row["kind"]) for _, row in rows.iterrows()]
-    return rules if (gate["kind"] == "overall").any() else [_gate_rule("phenotype", "overall"), *rules]
+    rules = [_gate_attribute(row["criterion"], row["kind"]) for _, row in rows.iterrows()]
+    return rules if (gate["kind"] == "overall").any() else [_gate_attribute("phenotype", "overall"), *rules]
 
 
-def _gate_rule(criterion: str, kind: str) -> Rule:
-    def judge(evidence: Evidence, settings: dict) -> Finding:
+def _gate_attribute(criterion: str, kind: str) -> Attribute:
+    def judge(evidence: LotEvidence, settings: dict) -> Assessment:
         rows = evidence.gate[(evidence.gate["criterion"] == criterion) & (evidence.gate["kind"] == kind)]
         if rows.empty:
             reason = "The lot has no cells that pass quality control."
-            return Finding(NOT_ASSESSABLE, reason, next_action=ACTIONS["lost"], n=0)
+            return Assessment(verdict=NOT_ASSESSABLE, reason=reason, next_action=ACTIONS["lost"], n=0)
         return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign, weakest=_weakest(evidence.gate))
 
     if kind == "overall":
-        return Rule(
-            "phenotype",
-            "ISCT phenotype, transcript level",
-            "identity",
-            "fraction of cells",
-            DECIDES,
-            "Fraction of cells whose RNA agrees with the whole ISCT marker phenotype, among the cells that could be "
-            "called. Each call pools the counts of like neighbours, so that a marker missed by chance is not taken for "
-            "absent. This is transcript-level concordance, not flow cytometry.",
-            judge,
+        return Attribute(
+            name="phenotype",
+            title="ISCT phenotype, transcript level",
+            group="identity",
+            unit="fraction of cells",
+            weight=DECIDES,
+            definition=(
+                "Fraction of cells whose RNA agrees with the whole ISCT marker phenotype, among the cells that could "
+                "be called. Each call pools the counts of like neighbours, so that a marker missed by chance is not "
+                "taken for absent. This is transcript-level concordance, not flow cytometry."
+            ),
+            judge=judge,
         )
     presence = "present" if kind == "positive" else "present, where it should be absent,"
-    return Rule(
-        f"criterion_{criterion}",
-        f"{_plain_marker(criterion)} {'present' if kind == 'positive' else 'absent'}",
-        "identity",
-        "fraction of cells with it",
-        DESCRIBES,
-        f"Mean probability that the RNA of {_plain_marker(criterion)} is {presence} in a cell, with a bootstrap "
-        "interval over neighbourhoods of cells. It enters the verdict through the phenotype.",
-        judge,
+    return Attribute(
+        name=f"criterion_{criterion}",
+        title=f"{_plain_marker(criterion)} {'present' if kind == 'positive' else 'absent'}",
+        group="identity",
+        unit="fraction of cells with it",
+        weight=DESCRIBES,
+        definition=(
+            f"Mean probability that the RNA of {_plain_marker(criterion)} is {presence} in a cell, with a bootstrap "
+            "interval over neighbourhoods of cells. It enters the verdict through the phenotype."
+        ),
+        judge=judge,
     )
 
 
@@ -74,7 +78,7 @@ def _weakest(gate: pd.DataFrame) -> str:
 
 def judge_criterion(
     row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0, weakest: str = A_MARKER
-) -> Finding:
+) -> Assessment:
     """Translate a row of the gate's table.
 
     Parameters
@@ -120,15 +124,15 @@ def judge_criterion(
         if (verdict == FAIL or code == "AMBIGUOUS") and foreign > 0 and foreign >= failing / 2:
             said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
         reason = f"{share} of {subject}: {words}." + (f" {said}" if said else "")
-    return Finding(
-        verdict,
-        reason,
-        row["estimate"],
-        row["low"],
-        row["high"],
-        limit,
-        "" if verdict == PASS else action or ACTIONS["default"],
-        int(row["n_cells"]),
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=row["estimate"],
+        low=row["low"],
+        high=row["high"],
+        threshold=limit,
+        next_action="" if verdict == PASS else action or ACTIONS["default"],
+        n=int(row["n_cells"]),
     )
 
 

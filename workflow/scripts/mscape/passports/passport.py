@@ -21,7 +21,7 @@ STATEMENT = (
 )
 
 
-def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
+def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     """Judge all attributes of a lot and combine them.
 
     Parameters
@@ -35,7 +35,11 @@ def write_lot(evidence: passport.Evidence, settings: dict) -> dict:
     -------
     The lot's record without its given metadata.
     """
-    rules = [*identity_rules.gate_rules(evidence.gate), *quality_rules.QUALITY_RULES, *score_rules.SCORE_RULES]
+    rules = [
+        *identity_rules.gate_attributes(evidence.gate),
+        *quality_rules.QUALITY_ATTRIBUTES,
+        *score_rules.SCORE_ATTRIBUTES,
+    ]
     attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
     verdict, reason = passport.judge_lot(attributes)
     return {

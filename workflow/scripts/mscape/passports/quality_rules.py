@@ -15,9 +15,9 @@ from mscape.passports.rules import (
     PASS,
     WARN,
     WARNS,
-    Evidence,
-    Finding,
-    Rule,
+    Assessment,
+    Attribute,
+    LotEvidence,
     say_share,
 )
 from mscape.passports.sentences import ACTIONS
@@ -25,16 +25,20 @@ from mscape.scoring import consensus
 from mscape.stats import wilson_interval
 
 
-def judge_purity(evidence: Evidence, settings: dict) -> Finding:
+def judge_purity(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of cells of a foreign lineage, or of a population that no panel names and that is unlike stroma."""
     n = len(evidence.cells)
     limit = f"at most {settings['max_contaminants']:.0%}; fails above {settings['fail_contaminants']:.0%}"
     if n == 0:
         reason = "The lot has no cells that pass quality control."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["lost"], n=0)
+        return Assessment(verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["lost"], n=0)
     if evidence.organism not in {"human", "mouse"}:
-        return Finding(
-            NOT_ASSESSABLE, Reason.SPECIES_NOT_COVERED.lot, threshold=limit, next_action=ACTIONS["species"], n=n
+        return Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason=Reason.SPECIES_NOT_COVERED.lot,
+            threshold=limit,
+            next_action=ACTIONS["species"],
+            n=n,
         )
     named, unexplained = evidence.named, evidence.unexplained
     foreign = int(named["n_cells"].sum()) + unexplained
@@ -56,92 +60,134 @@ def judge_purity(evidence: Evidence, settings: dict) -> Finding:
     if verdict == PASS and high > settings["fail_contaminants"]:
         verdict, action = WARN, ACTIONS["cells"]
         reason += " The interval reaches above the limit because there are few cells."
-    return Finding(verdict, reason, foreign / n, low, high, limit, action, n)
+    return Assessment(
+        verdict=verdict, reason=reason, value=foreign / n, low=low, high=high, threshold=limit, next_action=action, n=n
+    )
 
 
-def judge_cells(evidence: Evidence, settings: dict) -> Finding:
+def judge_cells(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether there are enough cells to judge."""
     n = len(evidence.cells)
     verdict = PASS if n >= settings["min_cells"] else WARN
     reason = f"{n} of {evidence.loaded} cells pass quality control; {len(evidence.msc)} of them pass the gate."
     kept = n / evidence.loaded if evidence.loaded else math.nan
     if verdict == PASS and kept < settings["min_kept"]:
-        return Finding(
-            WARN, reason, n, threshold=f"at least {settings['min_kept']:.0%} kept", next_action=ACTIONS["lost"], n=n
+        return Assessment(
+            verdict=WARN,
+            reason=reason,
+            value=n,
+            threshold=f"at least {settings['min_kept']:.0%} kept",
+            next_action=ACTIONS["lost"],
+            n=n,
         )
     action = "" if verdict == PASS else ACTIONS["cells"]
-    return Finding(verdict, reason, n, threshold=f"at least {settings['min_cells']} cells", next_action=action, n=n)
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=n,
+        threshold=f"at least {settings['min_cells']} cells",
+        next_action=action,
+        n=n,
+    )
 
 
-def judge_depth(evidence: Evidence, settings: dict) -> Finding:
+def judge_depth(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the cells were sequenced deeply enough."""
     depth = evidence.cells["total_counts"]
     limit = f"at least {settings['min_depth']:g}; not assessable under {settings['floor_depth']:g}"
     if depth.empty:
-        return Finding(
-            NOT_ASSESSABLE, "No cell passes quality control.", threshold=limit, next_action=ACTIONS["cells"], n=0
+        return Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason="No cell passes quality control.",
+            threshold=limit,
+            next_action=ACTIONS["cells"],
+            n=0,
         )
     median, low, high = (float(depth.quantile(q)) for q in (0.5, 0.25, 0.75))
     reason = f"The median cell has {median:,.0f} counts (middle half {low:,.0f} to {high:,.0f})."
     if median < settings["floor_depth"]:
         reason += " Markers with low rates are mostly missed at this depth."
-        return Finding(NOT_ASSESSABLE, reason, median, low, high, limit, ACTIONS["depth"], len(depth))
+        return Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason=reason,
+            value=median,
+            low=low,
+            high=high,
+            threshold=limit,
+            next_action=ACTIONS["depth"],
+            n=len(depth),
+        )
     verdict = PASS if median >= settings["min_depth"] else WARN
-    return Finding(verdict, reason, median, low, high, limit, "" if verdict == PASS else ACTIONS["depth"], len(depth))
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=median,
+        low=low,
+        high=high,
+        threshold=limit,
+        next_action="" if verdict == PASS else ACTIONS["depth"],
+        n=len(depth),
+    )
 
 
-def judge_doublets(evidence: Evidence, settings: dict) -> Finding:
+def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of predicted doublets."""
     limit = f"at most {settings['max_doublets']:.0%}"
     if not evidence.loaded:
-        return Finding(NOT_ASSESSABLE, "No cells were read.", threshold=limit, n=0)
+        return Assessment(verdict=NOT_ASSESSABLE, reason="No cells were read.", threshold=limit, n=0)
     share = evidence.doublets / evidence.loaded
     low, high = (float(x) for x in wilson_interval(evidence.doublets, evidence.loaded))
     reason = f"{say_share(share, low, high)} of the cells read look like doublets of unlike cells."
     return _upper(share, low, high, settings["max_doublets"], limit, reason, ACTIONS["doublets"], evidence.loaded)
 
 
-def judge_mitochondria(evidence: Evidence, settings: dict) -> Finding:
+def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
     """Mitochondrial share of counts."""
     limit = f"median at most {settings['max_mt']:g} %"
     share = evidence.cells["pct_counts_mt"].dropna()
     if share.empty:
         reason = "The feature table has no mitochondrial genes."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["mt_missing"], n=0)
+        return Assessment(
+            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["mt_missing"], n=0
+        )
     median, low, high = (float(share.quantile(q)) for q in (0.5, 0.25, 0.75))
     middle = f"(middle half {low:.1f} to {high:.1f} %)"
     reason = f"Mitochondrial genes give {median:.1f} % of the counts of the median cell {middle}."
     return _upper(median, low, high, settings["max_mt"], limit, reason, ACTIONS["mt"], len(share))
 
 
-def judge_ambient(evidence: Evidence, settings: dict) -> Finding:
+def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
     """Ambient RNA."""
     limit = f"at most {settings['max_ambient']:.0%}"
     known = [value for value in evidence.ambient if not math.isnan(value)]
     if not known:
         reason = "It could not be estimated: empty droplets or genes that tell lineages apart are needed."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["ambient_missing"], n=0)
+        return Assessment(
+            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["ambient_missing"], n=0
+        )
     worst = max(known)
     which = "" if len(known) == 1 else f" in the worst of {len(known)} samples"
     reason = f"About {worst:.1%} of the counts come from other cells' RNA in solution{which}."
     return _upper(worst, None, None, settings["max_ambient"], limit, reason, ACTIONS["ambient"], len(known))
 
 
-def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
+def judge_hidden(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether a marker's counts vary more than one population's would."""
     limit = "none found"
     rows = evidence.hidden
     tested = rows[rows["finding"] != "not_assessable"] if len(rows) else rows
     if len(tested) == 0:
         reason = "The markers' counts are too low to tell: a subset without a marker would not be seen."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=0)
+        return Assessment(
+            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=0
+        )
     found = tested[tested["finding"] == "hidden_mixture"]
     genes = sorted(tested["gene"].unique())
     if found.empty:
-        return Finding(
-            PASS,
-            f"The counts of {', '.join(genes)} fit one population per cluster.",
-            0.0,
+        return Assessment(
+            verdict=PASS,
+            reason=f"The counts of {', '.join(genes)} fit one population per cluster.",
+            value=0.0,
             threshold=limit,
             n=len(tested),
         )
@@ -149,22 +195,35 @@ def judge_hidden(evidence: Evidence, settings: dict) -> Finding:
     value = float(worst["hidden_fraction"])
     where = f"{worst['gene']} in cluster {worst['cluster']}"
     reason = f"{where}: about {value:.0%} of cells may lack it although their neighbours carry it."
-    return Finding(WARN, reason, value, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=len(tested))
+    return Assessment(
+        verdict=WARN,
+        reason=reason,
+        value=value,
+        threshold=limit,
+        next_action=Reason.HIDDEN_MIXTURE.next_step,
+        n=len(tested),
+    )
 
 
-def judge_structure(evidence: Evidence, settings: dict) -> Finding:
+def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the lot's sub-populations come back when cells are resampled."""
     limit = f"at least {settings['min_stable']:.0%} of cells in stable clusters"
     rows = evidence.composition[evidence.composition["n_cells"] > 0]
     n = int(rows["n_cells"].sum())
     if n == 0:
         reason = "No cell of this lot was clustered."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["unclustered"], n=0)
-    if len(evidence.stability) < 2:
-        return Finding(
-            PASS, "One population: no split of the MSC is supported by resampling.", 1.0, threshold=limit, n=n
+        return Assessment(
+            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["unclustered"], n=0
         )
-    stable = rows["cluster"].map(_truth(evidence.stability["stable"])).fillna(value=False).astype(bool)
+    if len(evidence.stability) < 2:
+        return Assessment(
+            verdict=PASS,
+            reason="One population: no split of the MSC is supported by resampling.",
+            value=1.0,
+            threshold=limit,
+            n=n,
+        )
+    stable = rows["cluster"].map(evidence.stability["stable"]).fillna(value=False).astype(bool)
     inside = int(rows.loc[stable, "n_cells"].sum())
     low, high = (float(x) for x in wilson_interval(inside, n))
     large = rows[rows["n_cells"] / n >= 0.05]
@@ -174,16 +233,20 @@ def judge_structure(evidence: Evidence, settings: dict) -> Finding:
     )
     verdict = PASS if inside / n >= settings["min_stable"] else WARN
     action = "" if verdict == PASS else ACTIONS["unstable"]
-    return Finding(verdict, reason, inside / n, low, high, limit, action, n)
+    return Assessment(
+        verdict=verdict, reason=reason, value=inside / n, low=low, high=high, threshold=limit, next_action=action, n=n
+    )
 
 
-def judge_cycling(evidence: Evidence, settings: dict) -> Finding:
+def judge_cycling(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of MSC in S or G2M phase, cells that the gate leaves open included, for cycling ones may be shallow."""
     limit = f"at least {settings['min_cycling']:.0%} in expanded culture"
     phase = evidence.analyzed["phase"].dropna() if "phase" in evidence.cells else pd.Series(dtype=str)
     if len(phase) < settings["min_cells"]:
         reason = "Too few MSC, or the cell-cycle genes are missing."
-        return Finding(NOT_ASSESSABLE, reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase))
+        return Assessment(
+            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase)
+        )
     cycling = phase.astype(str).isin(["S", "G2M"])
     k, n = int(cycling.sum()), len(phase)
     share, low, high = consensus.correct_share(k, n, consensus.CYCLING)
@@ -197,103 +260,129 @@ def judge_cycling(evidence: Evidence, settings: dict) -> Finding:
             f"{own:.1%}."
         )
     warn = evidence.culture == "expanded" and high < settings["min_cycling"]
-    return Finding(WARN if warn else PASS, reason, share, low, high, limit, ACTIONS["not_cycling"] if warn else "", n)
+    return Assessment(
+        verdict=WARN if warn else PASS,
+        reason=reason,
+        value=share,
+        low=low,
+        high=high,
+        threshold=limit,
+        next_action=ACTIONS["not_cycling"] if warn else "",
+        n=n,
+    )
 
 
-def _upper(value, low, high, limit: float, threshold: str, reason: str, action: str, n: int) -> Finding:
+def _upper(value, low, high, limit: float, threshold: str, reason: str, action: str, n: int) -> Assessment:
     """Warn above a limit."""
     verdict = WARN if value > limit else PASS
-    return Finding(verdict, reason, value, low, high, threshold, action if verdict == WARN else "", n)
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=value,
+        low=low,
+        high=high,
+        threshold=threshold,
+        next_action=action if verdict == WARN else "",
+        n=n,
+    )
 
 
-def _truth(values: pd.Series) -> pd.Series:
-    return values.astype(str).str.lower().isin(["true", "1", "yes"])
-
-
-QUALITY_RULES = (
-    Rule(
-        "purity",
-        "Other lineages (purity)",
-        "identity",
-        "fraction of cells",
-        DECIDES,
-        "Fraction of cells that carry the genes of another lineage (blood, endothelium, epithelium, ...), Wilson "
-        "interval. Fibroblasts and MSC share their markers and are not told apart.",
-        judge_purity,
+QUALITY_ATTRIBUTES = (
+    Attribute(
+        name="purity",
+        title="Other lineages (purity)",
+        group="identity",
+        unit="fraction of cells",
+        weight=DECIDES,
+        definition=(
+            "Fraction of cells that carry the genes of another lineage (blood, endothelium, epithelium, ...), Wilson "
+            "interval. Fibroblasts and MSC share their markers and are not told apart."
+        ),
+        judge=judge_purity,
     ),
-    Rule(
-        "cells",
-        "Cells",
-        "quality",
-        "cells",
-        WARNS,
-        "Cells that pass quality control.",
-        judge_cells,
+    Attribute(
+        name="cells",
+        title="Cells",
+        group="quality",
+        unit="cells",
+        weight=WARNS,
+        definition="Cells that pass quality control.",
+        judge=judge_cells,
     ),
-    Rule(
-        "depth",
-        "Sequencing depth",
-        "quality",
-        "counts per cell",
-        WARNS,
-        "Median counts (UMI) of the cells that pass quality control, with the middle half of the cells.",
-        judge_depth,
+    Attribute(
+        name="depth",
+        title="Sequencing depth",
+        group="quality",
+        unit="counts per cell",
+        weight=WARNS,
+        definition="Median counts (UMI) of the cells that pass quality control, with the middle half of the cells.",
+        judge=judge_depth,
     ),
-    Rule(
-        "doublets",
-        "Doublets",
-        "quality",
-        "fraction of cells",
-        WARNS,
-        "Cells that look like two unlike cells in one droplet, among all cells read, Wilson interval. Two MSC in one "
-        "droplet look alike and are mostly not seen.",
-        judge_doublets,
+    Attribute(
+        name="doublets",
+        title="Doublets",
+        group="quality",
+        unit="fraction of cells",
+        weight=WARNS,
+        definition=(
+            "Cells that look like two unlike cells in one droplet, among all cells read, Wilson interval. Two MSC in "
+            "one droplet look alike and are mostly not seen."
+        ),
+        judge=judge_doublets,
     ),
-    Rule(
-        "mitochondria",
-        "Mitochondrial RNA",
-        "quality",
-        "% of counts",
-        WARNS,
-        "Median share of counts from mitochondrial genes after quality control, with the middle half of the cells.",
-        judge_mitochondria,
+    Attribute(
+        name="mitochondria",
+        title="Mitochondrial RNA",
+        group="quality",
+        unit="% of counts",
+        weight=WARNS,
+        definition=(
+            "Median share of counts from mitochondrial genes after quality control, with the middle half of the cells."
+        ),
+        judge=judge_mitochondria,
     ),
-    Rule(
-        "ambient",
-        "Ambient RNA",
-        "quality",
-        "fraction of counts",
-        WARNS,
-        "Estimated share of a cell's counts that come from RNA in solution.",
-        judge_ambient,
+    Attribute(
+        name="ambient",
+        title="Ambient RNA",
+        group="quality",
+        unit="fraction of counts",
+        weight=WARNS,
+        definition="Estimated share of a cell's counts that come from RNA in solution.",
+        judge=judge_ambient,
     ),
-    Rule(
-        "hidden_mixture",
-        "Hidden subset without a marker",
-        "identity",
-        "fraction of a cluster",
-        WARNS,
-        "Test of each high-rate marker in each cluster for cells that lack it among cells alike in all else; such a "
-        "subset is invisible to pooled calls. The value is the largest share found.",
-        judge_hidden,
+    Attribute(
+        name="hidden_mixture",
+        title="Hidden subset without a marker",
+        group="identity",
+        unit="fraction of a cluster",
+        weight=WARNS,
+        definition=(
+            "Test of each high-rate marker in each cluster for cells that lack it among cells alike in all else; such "
+            "a subset is invisible to pooled calls. The value is the largest share found."
+        ),
+        judge=judge_hidden,
     ),
-    Rule(
-        "structure",
-        "Sub-populations",
-        "structure",
-        "fraction of MSC",
-        WARNS,
-        "Share of the lot's clustered cells in clusters that come back when cells are resampled, Wilson interval.",
-        judge_structure,
+    Attribute(
+        name="structure",
+        title="Sub-populations",
+        group="structure",
+        unit="fraction of MSC",
+        weight=WARNS,
+        definition=(
+            "Share of the lot's clustered cells in clusters that come back when cells are resampled, Wilson interval."
+        ),
+        judge=judge_structure,
     ),
-    Rule(
-        "cycling",
-        "Cycling",
-        "programmes",
-        "fraction of MSC",
-        DESCRIBES,
-        "Share of MSC called S or G2M from cell-cycle transcripts, corrected for the call's sensitivity (0.85 to 1) "
-        "and specificity (0.90 to 1), with an interval over both and over cells.",
-        judge_cycling,
+    Attribute(
+        name="cycling",
+        title="Cycling",
+        group="programmes",
+        unit="fraction of MSC",
+        weight=DESCRIBES,
+        definition=(
+            "Share of MSC called S or G2M from cell-cycle transcripts, corrected for the call's sensitivity (0.85 to "
+            "1) and specificity (0.90 to 1), with an interval over both and over cells."
+        ),
+        judge=judge_cycling,
     ),
 )

@@ -33,8 +33,8 @@ VERDICT_RULE = (
 )
 
 
-@dataclass
-class Evidence:
+@dataclass(frozen=True, kw_only=True)
+class LotEvidence:
     """What the workflow found about one lot.
 
     Attributes
@@ -109,9 +109,9 @@ class Evidence:
         return self.cells[self.cells["isct_call"] == "pass"]
 
 
-@dataclass
-class Finding:
-    """Outcome of a rule."""
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """What an attribute says of a lot."""
 
     verdict: str
     reason: str
@@ -123,9 +123,9 @@ class Finding:
     n: int | None = None
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One attribute of the passport.
+@dataclass(frozen=True, kw_only=True)
+class Attribute:
+    """One attribute of the passport: what is measured, how much it weighs, and the function that judges a lot.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class Rule:
     definition
         What is measured, in words.
     judge
-        Evidence and thresholds to finding.
+        Evidence and thresholds to assessment.
     """
 
     name: str
@@ -149,27 +149,27 @@ class Rule:
     unit: str
     weight: str
     definition: str
-    judge: Callable[[Evidence, dict], Finding] = field(repr=False)
+    judge: Callable[[LotEvidence, dict], Assessment] = field(repr=False)
 
 
-def write_attribute(rule: Rule, evidence: Evidence, settings: dict) -> dict:
-    """Apply a rule to a lot and write the attribute as the passport's schema wants it."""
-    found = rule.judge(evidence, settings)
+def write_attribute(attribute: Attribute, evidence: LotEvidence, settings: dict) -> dict:
+    """Judge a lot by an attribute and write the attribute as the passport's schema wants it."""
+    found = attribute.judge(evidence, settings)
     return {
-        "name": rule.name,
-        "title": rule.title,
-        "group": rule.group,
+        "name": attribute.name,
+        "title": attribute.title,
+        "group": attribute.group,
         "verdict": found.verdict,
         "value": _number(found.value),
         "low": _number(found.low),
         "high": _number(found.high),
-        "unit": rule.unit,
+        "unit": attribute.unit,
         "n": found.n,
         "threshold": found.threshold,
         "reason": found.reason,
         "next_action": found.next_action,
-        "definition": rule.definition,
-        "weight": rule.weight,
+        "definition": attribute.definition,
+        "weight": attribute.weight,
         "rule_version": RULE_VERSION,
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mscape.passports.rules import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Evidence, Finding, Rule
+from mscape.passports.rules import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Assessment, Attribute, LotEvidence
 from mscape.passports.sentences import ACTIONS
 from mscape.scoring import consensus
 
@@ -21,19 +21,19 @@ NOT_ABOVE = "It is not above the other lots of this study."
 LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
-def lot_scores(evidence: Evidence) -> pd.Series:
+def lot_scores(evidence: LotEvidence) -> pd.Series:
     """Z of the lot by signature; a signature without one is left out."""
     own = evidence.scores[evidence.scores["lot_id"] == evidence.lot_id]
     return own.set_index("signature")["z"].astype(float).dropna()
 
 
-def interval_of(evidence: Evidence, signature: str) -> tuple[float, float]:
+def interval_of(evidence: LotEvidence, signature: str) -> tuple[float, float]:
     """Give the 95 % interval of a signature's z over the lot's cells."""
     own = evidence.scores[(evidence.scores["lot_id"] == evidence.lot_id) & (evidence.scores["signature"] == signature)]
     return float(own["z_low"].iloc[0]), float(own["z_high"].iloc[0])
 
 
-def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
+def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether genes gained and genes lost in senescence agree that the lot stands out from the others of its study."""
     threshold = settings["score_threshold"]
     limit = f"genes gained below z = {threshold:g} or genes lost above z = {-threshold:g}"
@@ -55,28 +55,29 @@ def judge_senescence(evidence: Evidence, settings: dict) -> Finding:
         "none": NOT_ABOVE,
     }[found["senescence"]]
     agree = found["senescence"] == "agree"
-    return Finding(
-        WARN if agree else PASS,
-        f"{AGAINST}: {level}. {said}{_which(evidence)}",
-        float(z[consensus.SIGNED]),
-        *interval_of(evidence, consensus.SIGNED),
-        limit,
-        ACTIONS["senescence"] if agree else "",
-        _n(evidence),
+    return Assessment(
+        verdict=WARN if agree else PASS,
+        reason=f"{AGAINST}: {level}. {said}{_which(evidence)}",
+        value=float(z[consensus.SIGNED]),
+        low=interval_of(evidence, consensus.SIGNED)[0],
+        high=interval_of(evidence, consensus.SIGNED)[1],
+        threshold=limit,
+        next_action=ACTIONS["senescence"] if agree else "",
+        n=_n(evidence),
     )
 
 
-def judge_constitutive(evidence: Evidence, settings: dict) -> Finding:
+def judge_constitutive(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the resting immunoregulatory genes stand below the other lots."""
     return _judge_one(evidence, settings, consensus.IMMUNE["constitutive"], "constitutive", sign=-1)
 
 
-def judge_stress(evidence: Evidence, settings: dict) -> Finding:
+def judge_stress(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the genes of dissociation stress stand above the other lots."""
     return _judge_one(evidence, settings, STRESS, "stress", sign=1)
 
 
-def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
+def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     """Tell licensing by interferon from inflammation as of senescent cells."""
     limit = f"licensed and inflammatory genes below z = {settings['score_threshold']:g}"
     z = lot_scores(evidence)
@@ -95,22 +96,24 @@ def judge_licensing(evidence: Evidence, settings: dict) -> Finding:
             f"{text} Inflammatory genes stand above the other lots of this study{beside} and licensed genes do not: "
             "inflammation, not licensing."
         )
-        return Finding(WARN, reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
+        return Assessment(verdict=WARN, reason=reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
     if profile == "licensed":
         given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
         meant = any(word in condition for condition in given for word in LICENSED_WORDS)
         tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
         reason = f"{text} Licensed genes stand above the other lots of this study, as after interferon, {tail}."
         action = "" if meant else ACTIONS["licensed"]
-        return Finding(PASS if meant else WARN, reason + _which(evidence), next_action=action, **found)
+        return Assessment(
+            verdict=PASS if meant else WARN, reason=reason + _which(evidence), next_action=action, **found
+        )
     said = "Neither licensed nor inflammatory genes are above the other lots of this study."
     if profile == "constitutive":
         said += " Resting genes are above the other lots of this study."
     said += " Whether all its lots are licensed or none is, only a lot of known state can tell."
-    return Finding(PASS, f"{text} {said}{_which(evidence)}", **found)
+    return Assessment(verdict=PASS, reason=f"{text} {said}{_which(evidence)}", **found)
 
 
-def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
+def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether early or late osteogenic genes stand above the other lots."""
     threshold = max(settings["score_threshold"], consensus.LEANS)
     limit = f"below z = {threshold:g}"
@@ -125,10 +128,19 @@ def judge_osteogenic(evidence: Evidence, settings: dict) -> Finding:
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = ACTIONS["committed"] if warn else ""
     interval = interval_of(evidence, z.idxmax())
-    return Finding(WARN if warn else PASS, reason, float(z.max()), *interval, limit, action, _n(evidence))
+    return Assessment(
+        verdict=WARN if warn else PASS,
+        reason=reason,
+        value=float(z.max()),
+        low=interval[0],
+        high=interval[1],
+        threshold=limit,
+        next_action=action,
+        n=_n(evidence),
+    )
 
 
-def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
+def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the lot leans towards bone, fat or cartilage."""
     threshold = max(settings["score_threshold"], consensus.LEANS)
     limit = f"every lineage below z = {threshold:g}"
@@ -156,10 +168,19 @@ def judge_trilineage(evidence: Evidence, settings: dict) -> Finding:
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = "" if bias == "none" else ACTIONS["committed"]
     verdict = PASS if bias == "none" else WARN
-    return Finding(verdict, reason, float(known.max()), low, high, limit, action, _n(evidence))
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=float(known.max()),
+        low=low,
+        high=high,
+        threshold=limit,
+        next_action=action,
+        n=_n(evidence),
+    )
 
 
-def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, *, sign: int) -> Finding:
+def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: str, *, sign: int) -> Assessment:
     """Warn when one signature departs by the threshold to one side."""
     threshold = settings["score_threshold"]
     limit = f"below z = {threshold:g}" if sign > 0 else f"above z = {-threshold:g}"
@@ -173,10 +194,19 @@ def _judge_one(evidence: Evidence, settings: dict, signature: str, action: str, 
     reason = f"{AGAINST}: {value:+.1f}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
     verdict = WARN if warn else PASS
-    return Finding(verdict, reason, value, low, high, limit, ACTIONS[action] if warn else "", _n(evidence))
+    return Assessment(
+        verdict=verdict,
+        reason=reason,
+        value=value,
+        low=low,
+        high=high,
+        threshold=limit,
+        next_action=ACTIONS[action] if warn else "",
+        n=_n(evidence),
+    )
 
 
-def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
+def _missing(evidence: LotEvidence, names: list[str], limit: str) -> Assessment:
     """Say why signatures cannot be judged: no second lot, or genes that are missing."""
     lots = evidence.scores["lot_id"].nunique()
     rows = evidence.signatures.reindex(names)
@@ -187,15 +217,15 @@ def _missing(evidence: Evidence, names: list[str], limit: str) -> Finding:
         reason, action = "There is no second lot in this study to compare with.", ACTIONS["no_lots"]
     else:
         reason, action = "It could not be scored.", ACTIONS["genes_missing"]
-    return Finding(NOT_ASSESSABLE, _end(reason), threshold=limit, next_action=action, n=_n(evidence))
+    return Assessment(verdict=NOT_ASSESSABLE, reason=_end(reason), threshold=limit, next_action=action, n=_n(evidence))
 
 
-def _n(evidence: Evidence) -> int:
+def _n(evidence: LotEvidence) -> int:
     own = evidence.scores.loc[evidence.scores["lot_id"] == evidence.lot_id, "n_cells"]
     return int(own.iloc[0]) if len(own) and not np.isnan(own.iloc[0]) else 0
 
 
-def _which(evidence: Evidence) -> str:
+def _which(evidence: LotEvidence) -> str:
     """Name the cells that were scored where they are not the lot's MSC."""
     if "cells" not in evidence.scores:
         return ""
@@ -213,64 +243,70 @@ MEANING = (
     "z is the lot's departure from the average of the lots of the study, in units of random gene sets of the same "
     "expression; its 95 % interval is over the lot's cells. A signature score is no potency assay."
 )
-SCORE_RULES = (
-    Rule(
-        "senescence",
-        "Senescence, signed score",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        "z of a signed pair: genes gained in senescence (arrest, lysosomes) minus genes lost (lamins, chromatin, "
-        "growth; no gene of the phases of the cycle). Both must stand out; SenMayo and Fridman, without genes of "
-        "priming, stress and cycle, are printed beside them. No share of senescent cells is given: against a lot of "
-        f"unknown state a cell cannot be called. {MEANING}",
-        judge_senescence,
+SCORE_ATTRIBUTES = (
+    Attribute(
+        name="senescence",
+        title="Senescence, signed score",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=(
+            "z of a signed pair: genes gained in senescence (arrest, lysosomes) minus genes lost (lamins, chromatin, "
+            "growth; no gene of the phases of the cycle). Both must stand out; SenMayo and Fridman, without genes of "
+            "priming, stress and cycle, are printed beside them. No share of senescent cells is given: against a lot "
+            f"of unknown state a cell cannot be called. {MEANING}"
+        ),
+        judge=judge_senescence,
     ),
-    Rule(
-        "immune_constitutive",
-        "Immunoregulation, constitutive",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        f"The immunoregulatory genes that MSC express at rest. {MEANING}",
-        judge_constitutive,
+    Attribute(
+        name="immune_constitutive",
+        title="Immunoregulation, constitutive",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=f"The immunoregulatory genes that MSC express at rest. {MEANING}",
+        judge=judge_constitutive,
     ),
-    Rule(
-        "immune_licensed",
-        "Immunoregulation, licensed or inflamed",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        "The genes that interferon-gamma raises, beside the inflammatory genes of senescent cells: an inflamed "
-        f"senescent lot must not look licensed. The value is the licensed axis. {MEANING}",
-        judge_licensing,
+    Attribute(
+        name="immune_licensed",
+        title="Immunoregulation, licensed or inflamed",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=(
+            "The genes that interferon-gamma raises, beside the inflammatory genes of senescent cells: an inflamed "
+            f"senescent lot must not look licensed. The value is the licensed axis. {MEANING}"
+        ),
+        judge=judge_licensing,
     ),
-    Rule(
-        "osteogenic",
-        "Osteogenic programme",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        f"The higher of early and late osteogenic genes; the reason has both. {MEANING}",
-        judge_osteogenic,
+    Attribute(
+        name="osteogenic",
+        title="Osteogenic programme",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=f"The higher of early and late osteogenic genes; the reason has both. {MEANING}",
+        judge=judge_osteogenic,
     ),
-    Rule(
-        "trilineage",
-        "Trilineage bias",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
-        f"not the ability to differentiate; not adipogenic where glucocorticoids explain it. {MEANING}",
-        judge_trilineage,
+    Attribute(
+        name="trilineage",
+        title="Trilineage bias",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=(
+            "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
+            f"not the ability to differentiate; not adipogenic where glucocorticoids explain it. {MEANING}"
+        ),
+        judge=judge_trilineage,
     ),
-    Rule(
-        "stress",
-        "Dissociation stress",
-        "programmes",
-        UNIT,
-        DESCRIBES,
-        f"Immediate-early and heat-shock genes, which enzymes and waiting raise. {MEANING}",
-        judge_stress,
+    Attribute(
+        name="stress",
+        title="Dissociation stress",
+        group="programmes",
+        unit=UNIT,
+        weight=DESCRIBES,
+        definition=f"Immediate-early and heat-shock genes, which enzymes and waiting raise. {MEANING}",
+        judge=judge_stress,
     ),
 )
