@@ -119,10 +119,10 @@ def document(table: pd.DataFrame, found: dict) -> str:
         "",
         "Made by `python benchmarks/gating/lineage_genes.py --docs`. A lineage panel fails a cell, so none of its "
         f"genes may be a gene of cultured stroma: each is looked up in {profiles}. Rates in counts per million "
-        "(FANTOM5, [doi:10.1038/ncomms8866](https://doi.org/10.1038/ncomms8866): tags per million). The rule is at most a third "
-        "of the panel's threshold in cultured MSC and other cultured stroma; tissue is shown and not judged, because "
-        "dissociated fibroblasts carry ambient RNA of their neighbors. Cultures that hold other cells (amniotic and "
-        "chorionic membrane) are left out.",
+        "(FANTOM5, [doi:10.1038/ncomms8866](https://doi.org/10.1038/ncomms8866): tags per million). The rule is at "
+        "most a third of the panel's threshold in cultured MSC and other cultured stroma; tissue is shown and not "
+        "judged, because dissociated fibroblasts carry ambient RNA of their neighbors. Cultures that hold other cells "
+        "(amniotic and chorionic membrane) are left out.",
         "",
         f"{len(table)} genes of {table['lineage'].nunique()} panels; {int(table['broken'].sum())} break the rule. "
         "Genes below 10 in every group are not listed. Panels that name and do not fail (pericyte, adipocyte, "

@@ -279,7 +279,7 @@ def test_the_verbs_and_the_workflow_agree_cell_for_cell(tiny):
     whole = anndata.read_h5ad(results / "tiny.h5ad")
     passing = adata[adata.obs["qc"] == "pass"]
     assert list(passing.obs_names) == list(whole.obs_names)
-    for column in ("isct_call", "isct_reason", "isct_identity", "phase", "senescence_state"):
+    for column in ("isct_call", "isct_reason", "isct_identity", "phase"):
         assert (passing.obs[column].astype(str) == whole.obs[column].astype(str)).all(), column
     assert (passing.obs["leiden"].astype(object).fillna("").astype(str) == whole.obs["leiden"].astype(str)).all()
     for key in ("X_pca", "score_z", "score_matched", "isct_pool_size"):

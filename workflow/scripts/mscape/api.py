@@ -21,6 +21,7 @@ from mscape.comparison.compare import compare_lots
 from mscape.comparison.composition import count_shares
 from mscape.comparison.options import CompareOptions
 from mscape.data import counts
+from mscape.data.tables import TABLES
 from mscape.embedding.embed import embed_dataset
 from mscape.embedding.options import EmbedOptions
 from mscape.embedding.umap import compute_umap
@@ -380,8 +381,8 @@ def score(
     ----
     obsm["score_matched"], obsm["score_rank"], obsm["score_scanpy"], obsm["score_z"], obsm["score_p"]
         Scores of three methods, calibrated z and p; DataFrames, one column a signature.
-    obs["phase"], obs["senescence_state"]
-        Cell-cycle phase; state by the senescence signatures.
+    obs["phase"]
+        Cell-cycle phase.
     uns["mscape"]["score"]
         Tables: ``table`` of the signatures, ``summary`` and states of ``lots``, ``confounders``, ``genes``.
 
@@ -488,12 +489,7 @@ def passport(adata: AnnData, *, options: PassportOptions | None = None) -> pd.Da
     return _attributes(records)
 
 
-EMPTY = {  # tables of stages that did not run
-    "stability": ("n_cells", "jaccard", "stable"),
-    "composition": ("lot_id", "cluster", "n_cells", "fraction", "low", "high"),
-    "signature_scores": ("lot_id", "signature", "n_cells", "z", "z_low", "z_high", "z_cells", "pvalue", "cells"),
-    "signatures": ("name", "used", "reason"),
-}
+NOT_RUN = ("stability", "composition", "signature_scores", "signatures")  # tables that may not be there
 
 
 def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
@@ -506,7 +502,7 @@ def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
     if "qc" in adata.obs:
         cells = cells[(adata.obs["qc"] == "pass").to_numpy()]
     samples = cells["sample_id"].astype(str)
-    tables = {name: pd.DataFrame(columns=list(columns)) for name, columns in EMPTY.items()}
+    tables = {name: pd.DataFrame(columns=[one.name for one in TABLES[name].columns]) for name in NOT_RUN}
     tables |= {
         "gate": gate_record["table"],
         "contaminants": gate_record["contaminants"],
@@ -525,10 +521,10 @@ def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
         leiden = adata.obs.loc[cells.index, str(done["cluster"]["key_added"])]
         clustered = leiden.notna()
         tables["composition"] = count_shares(cells["lot_id"][clustered].astype(str), leiden[clustered].astype(str))
-        tables["stability"] = done["cluster"]["stability"].set_index("cluster")
+        tables["stability"] = done["cluster"]["stability"]
     if "score" in done:
         tables["signature_scores"] = done["score"]["summary"]
-        tables["signatures"] = done["score"]["table"].set_index("id")
+        tables["signatures"] = done["score"]["table"]
     doubtful = cells["predicted_doublet"] if "predicted_doublet" in cells else pd.Series(data=False, index=cells.index)
     return gather_evidence(
         tables,

@@ -121,7 +121,7 @@ def _columns_of(table: Table, given: list[str], *, whole: bool = True) -> list[C
     if faults:
         msg = ", ".join(faults)
         raise ValueError(msg)
-    if not unknown:
+    if not unknown or table.further is None:
         return list(table.columns)
     more = [Column(name, table.further.dtype, table.further.what) for name in unknown]
     return [*table.columns[:-1], *more, table.columns[-1]]

@@ -38,8 +38,8 @@ def gather_evidence(
         ``accounting gate contaminants hidden_mixture composition`` with ``lot_id``; ``stability signature_scores
         signatures``; empty where a stage did not run.
     cells
-        ``obs`` of all cells that pass quality control, with ``isct_call`` and, where scored, ``phase`` and
-        ``senescence_state``.
+        ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
+        ``phase``.
     doublets, ambient
         Predicted doublets, and ambient fraction (NaN where it could not be estimated), of each sample.
     limits
@@ -68,9 +68,9 @@ def gather_evidence(
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
             hidden=own["hidden_mixture"],
             composition=own["composition"],
-            stability=tables["stability"],
+            stability=tables["stability"].set_index("cluster"),
             scores=tables["signature_scores"],
-            signatures=tables["signatures"],
+            signatures=tables["signatures"].set_index("id"),
             organism=organism,
             culture=culture,
             limits=limits,
