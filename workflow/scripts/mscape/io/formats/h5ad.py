@@ -27,6 +27,7 @@ SAMPLE_CELLS = 500  # whose values are compared with how counts vary
 _ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "Accession", "id")
 _NAME_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_short_name", "symbol", "Symbol")
 _TYPE_COLUMNS = ("feature_types", "feature_type")
+IS_GENES = 0.3  # share of names that are genes, from which a column names genes
 _HABIT = 0.05  # by which another column must hold more symbols to be taken before those of habit
 _INDEX = {"_index", "index", "__index__"}
 _COUNTS = re.compile(r"^(raw_?)?(counts?|umis?)(_?raw)?$|^raw$|^raw_?counts$|^counts?_raw$", re.IGNORECASE)
@@ -553,6 +554,9 @@ def _choose_names(index: np.ndarray | None, columns: dict[str, np.ndarray], size
     else:
         name = next((name for name in habit if ids[name] > 0.5), "" if index is not None else habit[0])
         name = next((one for one in _NAME_COLUMNS if one in options), name)
+        genes = {one: gene_share(list(values)) for one, values in options.items()}  # joined to ids, or with a prefix
+        richest = max(habit, key=lambda one: genes[one])
+        name = richest if genes[richest] > IS_GENES and genes[name] < genes[richest] - _HABIT else name
     with_ids = [one for one in (*_ID_COLUMNS, "", *options) if one in options and ids[one] > 0.5]
     habit_ids = [one for one in _ID_COLUMNS if one in options]
     id = options[with_ids[0]] if with_ids else options[habit_ids[0]] if habit_ids else options.get("", options[name])

@@ -82,6 +82,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
             action = "Do not name or compare what is not stable; see the stability."
             cause = "Not found again when the cells are resampled."
             yield Alert("WARN", title, cause, action, target="clusters")
+    yield from _of_inputs(dataset)
     remarks = [(sample, str(note)) for sample, part in dataset.qc.items() for note in _notes(part)]
     if remarks:
         action = "Read what was found in each sample, and look at its quality."
@@ -100,6 +101,20 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
     absent |= {} if "gate" in dataset.tables else {"gate criteria": dataset.missing_table("gate")}
     for key, cause in absent.items():
         yield Alert("NOT ASSESSABLE", f"A part of the report is missing: {key}", cause, "Run the step that makes it.")
+
+
+def _of_inputs(dataset: Dataset) -> Iterable[Alert]:
+    """Warnings of what was read, one alert a check over all samples that share it."""
+    table = dataset.tables.get("findings")
+    if table is None:
+        return
+    warned = table[table["level"] == "warning"]
+    for check, rows in warned.groupby("check", sort=True):
+        first = rows.iloc[0]
+        samples = [(str(one.sample), str(one.found)) for one in rows.itertuples()]
+        action = str(first["next_step"])
+        action = action[:1].upper() + action[1:] + "."
+        yield Alert("WARN", f"Input: {check}", str(first["found"]), action, samples, target="quality")
 
 
 def _notes(part: Light) -> Iterable:
@@ -123,4 +138,4 @@ def alerts(dataset: Dataset, options: ReportOptions) -> dict:
     return {"alerts": urgent, "notes": notes}
 
 
-SECTION = Section(id="alerts", title="Alerts", order=20, tables=("stability", "accounting"), build=alerts)
+SECTION = Section(id="alerts", title="Alerts", order=20, tables=("stability", "accounting", "findings"), build=alerts)

@@ -24,6 +24,20 @@ METRICS = (  # column, title, axis, logarithmic
     ("doublet_score", "Doublet score", "score", False),
 )
 
+READING = (  # column, title, kind, term
+    ("sample_id", "Sample", "text", "sample_id"),
+    ("file", "File", "text", ""),
+    ("format", "Format", "text", ""),
+    ("maker", "Made by (a guess)", "text", ""),
+    ("matrix", "Counts from", "text", ""),
+    ("why", "Because", "text", ""),
+    ("cells", "Cells", "number", "accounting"),
+    ("genes", "Genes", "number", "n_genes_by_counts"),
+    ("rewritten", "Names rewritten", "text", ""),
+    ("left_out", "Left out", "text", ""),
+    ("species", "Species", "text", ""),
+)
+
 LIMITS = {  # column: its limits in uns["mscape"]["qc_cells"]["limits"]
     "total_counts": ("min_counts", "max_counts"),
     "n_genes_by_counts": ("min_genes", "max_genes"),
@@ -40,6 +54,10 @@ def quality(dataset: Dataset, options: ReportOptions) -> dict:
     else:
         result["accounting"] = _accounting(table)
         result["sums"] = {"loaded": int(table["loaded"].sum()), "pass": int(table["pass"].sum())}
+    read = dataset.tables.get("inputs")
+    result["reading"] = None
+    if read is not None:
+        result["reading"] = from_frame(read, id="reading", caption="What was read", columns=READING)
     frames = {sample: (part.obs, part.uns.get("mscape", {}).get("qc_cells", {})) for sample, part in dataset.qc.items()}
     scope = "all loaded cells; vertical lines are the sample's limits"
     if not frames:
@@ -140,4 +158,6 @@ def _ambient(frames: dict) -> Table | None:
     return Table("ambient", "Ambient RNA", columns, rows) if rows else None
 
 
-SECTION = Section(id="quality", title="Quality", order=100, term="accounting", tables=("accounting",), build=quality)
+SECTION = Section(
+    id="quality", title="Quality", order=100, term="accounting", tables=("accounting", "inputs"), build=quality
+)
