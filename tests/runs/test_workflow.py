@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from mscape.data.table_io import read_table
+from mscape.data.tables import TABLES
+
 pytestmark = pytest.mark.workflow
 
 
@@ -115,6 +118,15 @@ def test_the_report_goes_into_snakemake_s_own(root, tiny):
     page = (folder / "snakemake.html").read_text(encoding="utf-8")
     assert "report.html" in page
     assert len(page) > (folder / "results/tiny/report.html").stat().st_size  # it is in there
+
+
+def test_every_table_has_the_columns_that_are_defined(tiny):
+    folder, _ = tiny
+    expected = {name for name, table in TABLES.items() if table.only in ("", "simulated")}
+    assert {path.stem for path in (folder / "results/tiny").glob("*.tsv")} == expected
+    for name in expected:
+        table = read_table(folder / TABLES[name].path.format(dataset="tiny"))
+        assert len(table.columns) >= len(TABLES[name].columns)
 
 
 def test_every_stage_holds_what_the_contract_says(tiny):
