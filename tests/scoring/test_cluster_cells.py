@@ -34,5 +34,6 @@ def test_clusters_are_described_by_their_cells():
     assert table.loc["0", "lineage"] == "T cell"
     assert table.loc["0", "lineage_share"] == pytest.approx(0.5)
     assert table.loc["0", "failing"] == pytest.approx(40 / 60)
+    assert table["passing"].tolist() == [0.0, 1.0]
     assert table.loc["0", "cycling"] == pytest.approx(50 / 60)
     assert table.loc["1", ["lineage", "lineage_share", "failing"]].tolist() == ["", 0.0, 0.0]

@@ -29,7 +29,7 @@ def name(table, *, stable=True):
 
 def cells(**clusters):
     """Description of clusters by their cells: ``_0=dict(cycling=0.6)``."""
-    usual = {"n_cells": 100, "cycling": 0.1, "lineage": "", "lineage_share": 0.0, "failing": 0.0}
+    usual = {"n_cells": 100, "cycling": 0.1, "lineage": "", "lineage_share": 0.0, "failing": 0.0, "passing": 0.5}
     return pd.DataFrame({key.strip("_"): usual | own for key, own in clusters.items()}).T
 
 
@@ -123,10 +123,18 @@ def test_lineage_comes_first_then_the_cycle_then_a_state():
         _2={"cycling": 0.9},
         _3={},
         _4={"failing": 0.6},
+        _5={"passing": 0.0, "cycling": 0.9},
     )
     named, table = table_of(pd.concat(high), described)
-    assert named == {"0": "main population", "1": "T cell", "2": "cycling", "3": "hypoxic", "4": "unnamed"}
-    assert table["reason"][4] == "60% of its cells fail the gate: states of MSC are not read in them"
+    assert named == {
+        "0": "main population",
+        "1": "T cell",
+        "2": "cycling",
+        "3": "hypoxic",
+        "4": "unnamed",
+        "5": "unnamed",
+    }
+    assert table["reason"][4] == "60% of its cells fail the gate and 50% pass: states of MSC are not read in them"
 
 
 def test_without_any_name_the_resting_population_has_none_either():

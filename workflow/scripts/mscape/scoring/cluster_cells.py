@@ -76,7 +76,7 @@ def describe_clusters(cluster: pd.Series, phase: pd.Series, identity: pd.Series,
     -------
     Index = cluster: ``n_cells``, ``cycling`` (share of cells in S or G2/M), ``lineage`` (the most frequent other
     lineage among its cells, "" without one), ``lineage_share`` (share of its cells that fail the gate with that
-    lineage) and ``failing`` (share that fails it).
+    lineage), ``failing`` (share that fails it) and ``passing`` (share that passes).
     """
     cluster = cluster.astype(str)
     named = identity.astype(str).where(call.astype(str).eq("fail") & ~identity.astype(str).isin(NO_LINEAGE), "")
@@ -90,6 +90,7 @@ def describe_clusters(cluster: pd.Series, phase: pd.Series, identity: pd.Series,
             "lineage": str(found.index[0]) if len(found) else "",
             "lineage_share": found.iloc[0] / len(cells) if len(found) else 0.0,
             "failing": float(call[cells.index].astype(str).eq("fail").mean()),
+            "passing": float(call[cells.index].astype(str).eq("pass").mean()),
         }
-    columns = ["n_cells", "cycling", "lineage", "lineage_share", "failing"]
+    columns = ["n_cells", "cycling", "lineage", "lineage_share", "failing", "passing"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

@@ -35,6 +35,7 @@ UNNAMED = "unnamed"
 MARGIN = 1.0  # of z over the runner-up
 MAX_PVALUE = 0.01  # against random gene sets
 MIN_SHARE = 0.5  # of the cluster's cells that must be in the state, or of the lineage
+MIN_PASSING = 0.02  # of its cells that must pass the gate: cells of a line may all be left open
 CONFIDENCE = ("high", "moderate", "low")
 COLUMNS = [
     "cluster",
@@ -102,8 +103,9 @@ def name_by_cells(cells: pd.Series) -> dict | None:
         return {"name": cells["lineage"], "confidence": CONFIDENCE[0 if share >= 0.9 else 1], "share": share} | {
             "reason": reason
         }
-    if cells["failing"] >= MIN_SHARE:
-        reason = f"{cells['failing']:.0%} of its cells fail the gate: states of MSC are not read in them"
+    if cells["failing"] >= MIN_SHARE or cells["passing"] < MIN_PASSING:
+        reason = f"{cells['failing']:.0%} of its cells fail the gate and {cells['passing']:.0%} pass: "
+        reason += "states of MSC are not read in them"
         return {"name": UNNAMED, "confidence": "", "share": np.nan, "reason": reason}
     if cells["cycling"] >= MIN_SHARE:
         share = float(cells["cycling"])

@@ -212,7 +212,7 @@ def _unit_ranks(values: np.ndarray) -> np.ndarray:
 
 def _centre(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     n = np.bincount(codes)
-    means = np.column_stack([np.bincount(codes, column) / np.maximum(n, 1) for column in values.T])
+    means = np.array([np.bincount(codes, column) / np.maximum(n, 1) for column in values.T]).reshape(-1, n.size).T
     return values - means[codes]
 
 

@@ -19,7 +19,7 @@ FRAMES = ("matched", "rank", "scanpy", "z", "p")
 
 
 def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 50) -> pd.DataFrame:
-    """Choose the cells that stand for each lot: its MSC, or all cells that do not fail where MSC are too few.
+    """Choose the cells that stand for each lot: its MSC, else those that do not fail, else all, if these are too few.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 
     lots
         Lot of each cell.
     min_cells
-        MSC that a lot needs.
+        Cells that a lot needs of either kind.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 
     """
     call, lot = isct_call.astype(str), lots.astype(str)
     enough = (call == "pass").groupby(lot).transform("sum") >= min_cells
-    spared = (call != "fail").groupby(lot).transform("any")
+    spared = (call != "fail").groupby(lot).transform("sum") >= min_cells
     cells = np.select([enough, spared], ["MSC", "not failing"], "all")
     reference = np.select([enough, spared], [call == "pass", call != "fail"], True)
     return pd.DataFrame({"reference": reference.astype(bool), "cells": cells}, index=isct_call.index)
