@@ -42,9 +42,8 @@ def samples(tmp_path, toy_counts):
         obs = pd.DataFrame(dict.fromkeys(contract.MEASURED, 1.0), index=adata.obs_names)
         obs["predicted_doublet"] = False
         obs["qc"] = pd.Categorical(["low_counts", *["pass"] * (adata.n_obs - 1)])
-        counts.write(
-            AnnData(obs=obs, uns={"mscape": {"qc_cells": {"ambient_fraction": 0.03}}}), tmp_path / f"{name}.qc.h5ad"
-        )
+        uns = {"mscape": {"qc_cells": {"ambient_fraction": 0.03}}}
+        counts.write(AnnData(obs=obs, uns=uns), tmp_path / f"{name}.qc.h5ad")
     return one, two, tmp_path
 
 
@@ -64,6 +63,13 @@ def test_cells_and_counts_are_those_that_pass(samples):
     genes = ["G1", "G4"]
     expected = np.vstack([one[1:, genes].X.toarray(), two[1:, genes].X.toarray()])
     assert np.array_equal(counts.read_genes(folder / "counts.h5ad", genes).toarray(), expected)
+
+
+def test_counts_of_genes_by_sample_are_those_of_its_cells_that_pass(samples):
+    one, two, folder = samples
+    table = counts.read_light(run(folder).h5ad).varm["counts"]
+    assert table.loc["G1"].tolist() == [one[1:, "G1"].X.sum(), two[1:, "G1"].X.sum()]
+    assert table.loc["G0"].tolist() == [one[1:, "G0"].X.sum(), 0]
 
 
 def test_absent_is_kept_apart_from_zero(samples):

@@ -90,7 +90,11 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
         name: str(folder / f"{name}.h5ad")
         for name in ("counts", "gate", "clusters", "scores", "embedding", "embedding_msc", "map", "map_msc")
     }
-    counts.write(AnnData(X, obs=obs, var=var, varm={"measured": measured}, uns=uns), paths["counts"])
+    of_sample = {
+        sample: np.asarray(X[(obs["sample_id"] == sample).to_numpy()].sum(axis=0)).ravel() for sample in samples
+    }
+    varm = {"measured": measured, "counts": pd.DataFrame(of_sample, index=GENES)}
+    counts.write(AnnData(X, obs=obs, var=var, varm=varm, uns=uns), paths["counts"])
 
     t_cell = position % 10 == 0
     call = np.where(t_cell, "fail", "pass")

@@ -35,17 +35,22 @@ def main(input, output, params):
     for column in obs.select_dtypes(include=["object", "string"]):
         obs[column] = obs[column].fillna("unknown").astype("category")
 
+    of_sample = pd.DataFrame(0, index=var.index, columns=list(rows))
+
     def parts():
         for sample, path in paths.items():
             # of the type of the file's column numbers, so that none is converted
             columns = var.index.get_indexer(counts.read_var(path).index).astype(np.int32)
             keep = (qc[sample]["qc"] == "pass").to_numpy()
             for start, stop, block in counts.blocks(path):
-                yield align(block[keep[start:stop]], columns, len(var))
+                part = align(block[keep[start:stop]], columns, len(var))
+                of_sample[sample] += np.bincount(part.indices, weights=part.data, minlength=len(var)).astype(np.int64)
+                yield part
 
     ambient = {sample: float(one.uns["mscape"]["qc_cells"]["ambient_fraction"]) for sample, one in light.items()}
     uns = {"mscape": {"merge_samples": {"ambient_fraction": ambient}}, "simulated": params.simulated}
     counts.append(output.h5ad, parts(), obs=obs, var=var, varm={"measured": measured}, uns=uns)
+    counts.add_varm(output.h5ad, "counts", of_sample)
     write_table("accounting", table, output.table)
     logger.info("%d cells of %d samples, %d genes", len(obs), len(rows), len(var))
 

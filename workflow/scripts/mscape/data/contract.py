@@ -62,8 +62,9 @@ STAGES = {
         "merge_samples",
         "results/{dataset}/counts.h5ad",
         whole=True,
-        what="raw counts of all cells that pass, with the sheet's metadata; `measured`: which sample knows which gene",
-        adds={"obs": (*MERGED, *MEASURED), "var": ("gene_id",), "varm": ("measured",)},
+        what="raw counts of all cells that pass, with the sheet's metadata; `measured`: which sample knows which gene; "
+        "`counts`: of each gene in each sample",
+        adds={"obs": (*MERGED, *MEASURED), "var": ("gene_id",), "varm": ("measured", "counts")},
     ),
     "embedding": Stage(
         "embed_cells",

@@ -279,6 +279,15 @@ def _zstd() -> dict:
     return dict(hdf5plugin.Zstd(clevel=1))
 
 
+def add_varm(path: str | Path, key: str, table: pd.DataFrame) -> None:
+    """Add a table of the genes to a stage file; it is known only when all blocks are written."""
+    import anndata
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        anndata.io.write_elem(file["varm"], key, table)
+
+
 def add_note(path: str | Path, stage: str, key: str, value: str | dict) -> None:
     """Add to ``uns["mscape"][stage]`` of a file what was only known once its counts were written."""
     import anndata

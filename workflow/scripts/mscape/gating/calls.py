@@ -13,6 +13,8 @@ from mscape.gating.panels import POSITIVE
 from mscape.gating.posterior import marker_probabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import scipy.sparse as sp
 
     from mscape.gating.panels import Features, Lineage, Panel
@@ -27,10 +29,11 @@ CALLS = ("pass", "fail", "indeterminate")
 class Evidence:
     """Everything that a call is made from; arrays of shape (n_cells, n_features) unless stated.
 
-    ``rho`` (n_cells,) is the ambient fraction of the cell's library, ``ambient`` its rate per feature; ``doublet`` and
-    ``deep_enough`` (is the cell's lot deep enough to be judged?), ``lots`` and ``clusters`` (codes) are of shape
-    (n_cells,); ``membership`` is the share of a cell's graph neighbours in each cluster, ``p_expressing`` the
-    result of :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`.
+    ``rho`` (n_cells,) is the ambient fraction in the cell's pools and ``ambient`` its rate per feature, ``added`` what
+    it adds to the rate in the cell itself; ``doublet`` and ``deep_enough`` (is the cell's lot deep enough to be
+    judged?), ``lots`` and ``clusters`` (codes) are of shape (n_cells,); ``membership`` is the share of a cell's graph
+    neighbours in each cluster, ``p_expressing`` the result of
+    :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`.
     """
 
     panel: Panel
@@ -40,6 +43,7 @@ class Evidence:
     pools: Pools
     rho: np.ndarray
     ambient: np.ndarray
+    added: np.ndarray
     dispersion: np.ndarray
     doublet: np.ndarray
     deep_enough: np.ndarray
@@ -49,11 +53,10 @@ class Evidence:
     p_expressing: np.ndarray | None = None
 
 
-def probabilities(evidence: Evidence, *, rho_scale: float = 1.0) -> np.ndarray:
-    """Probability per cell and feature at a multiple of the ambient fraction, shape (n_cells, n_features)."""
-    rho = np.minimum(evidence.rho * rho_scale, 0.9)
+def probabilities(evidence: Evidence) -> np.ndarray:
+    """Probability per cell and feature, shape (n_cells, n_features)."""
     e = evidence
-    p = marker_probabilities(e.features, e.totals, e.pools, rho, e.ambient, e.dispersion)
+    p = marker_probabilities(e.features, e.totals, e.pools, e.rho, e.ambient, e.dispersion, added=e.added)
     if e.membership is not None:
         for f in np.flatnonzero(e.features.kind == POSITIVE):
             p[:, f] = smooth_over_clusters(p[:, f], e.membership, e.lots, e.clusters)
@@ -103,19 +106,34 @@ def group_probabilities(p: np.ndarray, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def call_at(evidence: Evidence, *, min_probability: float = 0.9) -> tuple[pd.DataFrame, np.ndarray]:
+    """Call every cell as if the ambient RNA of ``evidence`` were known; calls and probabilities as of `call_cells`."""
+    p = probabilities(evidence)
+    return _call(evidence, p, min_probability), p
+
+
 def call_cells(
-    evidence: Evidence, *, min_probability: float = 0.9, ambient_sweep: tuple[float, ...] = (0.2, 2.0)
+    evidence: Evidence,
+    center: tuple[pd.DataFrame, np.ndarray],
+    ends: Sequence[tuple[pd.DataFrame, np.ndarray]],
+    swept: Sequence[tuple[pd.DataFrame, np.ndarray]],
+    *,
+    min_probability: float = 0.9,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Call every cell.
+    """Call every cell over the range of what ambient RNA may be.
 
     Parameters
     ----------
     evidence
         Counts, pools, ambient.
+    center, ends
+        Calls and probabilities (:func:`call_at`) at the estimate of the ambient RNA of other lots and at both ends
+        of its range, if it has one. The probabilities are averaged over them, the estimate with half of the weight, and
+        a call that one of the ends turns is open.
+    swept
+        The same at multiples of the lot's own ambient fraction, at which a call must not change.
     min_probability
         A marker is present at this probability and absent at one minus it.
-    ambient_sweep
-        Multiples of the ambient fraction at which a call must not change.
 
     Returns
     -------
@@ -124,13 +142,16 @@ def call_cells(
     p
         Probabilities, shape (n_cells, n_features).
     """
-    p = probabilities(evidence)
-    calls = _call(evidence, p, min_probability)
-    swept = [_call(evidence, probabilities(evidence, rho_scale=s), min_probability)["call"] for s in ambient_sweep]
-    call = calls["call"]
-    for other in swept:
-        flips = ((call == "pass") & (other == "fail")) | ((call == "fail") & (other == "pass"))
-        shaky = (call == "pass") & (other != "pass") & (calls["reason"] == "")
+    calls, p = center[0].copy(), center[1]
+    if ends:
+        p = 0.5 * p + 0.5 * np.mean([q for _, q in ends], axis=0)
+        turned = np.logical_or.reduce([calls["call"].ne(other["call"]) for other, _ in ends])
+        calls = _call(evidence, p, min_probability)
+        calls.loc[turned & calls["call"].eq("indeterminate"), "reason"] = "AMBIENT_RISK"
+    call = calls["call"].copy()
+    for other, _ in (*ends, *swept):
+        flips = ((call == "pass") & (other["call"] == "fail")) | ((call == "fail") & (other["call"] == "pass"))
+        shaky = (call == "pass") & (other["call"] != "pass") & (calls["reason"] == "")
         calls.loc[shaky | flips, "reason"] = "AMBIENT_RISK"
         calls.loc[flips, ["call", "identity"]] = ["indeterminate", "unresolved"]
     return calls, p

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mscape.gating import calibration, hidden_subset_bound, hidden_subset_test, intervals, pool_groups, posterior
-from mscape.gating.calls import CALLS, Evidence, call_cells
+from mscape.gating import (
+    calibration,
+    hidden_subset_bound,
+    hidden_subset_test,
+    intervals,
+    lane_ambient,
+    pool_groups,
+    posterior,
+)
+from mscape.gating.calls import CALLS, Evidence, call_at, call_cells
 from mscape.gating.contaminants import contaminant_table
 from mscape.gating.lots import CRITERIA_COLUMNS, judge_lot
 from mscape.gating.options import GateOptions
@@ -34,10 +42,13 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
     from anndata import AnnData
 
+    from mscape.gating.lane_ambient import LaneAmbient
+
 logger = logging.getLogger(__name__)
 
 N_REFERENCE = 600  # genes, evenly spaced in the feature table, by which the variability of one population is judged
 RULE_VERSION = "rate-gate 1.1"
+OWN_AMBIENT_SWEEP = (0.2, 2.0)  # multiples of the lot's own ambient fraction at which a call must not change
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,8 @@ class GateResult:
         Clusters inside which cells were pooled, shape (n_cells,).
     options
         Settings.
+    lane
+        Ambient RNA that other lots of a lane may have given to each lot (:mod:`mscape.gating.lane_ambient`).
     calibrated
         Thresholds that control samples set, CPM by gene.
     """
@@ -71,6 +84,7 @@ class GateResult:
     panel: Panel
     clusters: np.ndarray
     options: GateOptions
+    lane: pd.DataFrame
     calibrated: dict[str, float] = field(default_factory=dict)
 
     def obs(self, index: pd.Index) -> pd.DataFrame:
@@ -99,7 +113,8 @@ class GateResult:
         """Give what was judged by, for ``uns``; ``samples`` is the sample of each cell."""
         panel = self.panel
         settings = vars(self.options)
-        return {
+        lane = {} if self.lane.empty else {"lane_ambient": self.lane.reset_index(drop=True).rename(index=str)}
+        return lane | {
             "rule_version": RULE_VERSION,
             "panel": panel.id,
             "panel_title": panel.title,
@@ -174,8 +189,11 @@ def gate_dataset(
     genes = [gene for gene in wanted if gene in cells.var_names]
     others = cells.var_names.difference(genes)
     others = others[:: max(1, len(others) // N_REFERENCE)]
-    matrix = read_genes([*genes, *others])
-    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) :].tocsr()
+    tracers = lane_ambient.genes_to_read(cells, [*panel.thresholds], lineages).difference([*genes, *others])
+    matrix = read_genes([*genes, *others, *tracers])
+    able = np.array([gene not in panel.thresholds for gene in (*genes, *others, *tracers)])
+    everything = matrix[:, able]
+    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) : len(genes) + len(others)].tocsr()
     measured = measured_genes(cells, genes)
     calibrated = {}
     if options.calibrate_from:
@@ -192,6 +210,7 @@ def gate_dataset(
         ambient_fraction=ambient_fraction,
         membership=pool_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
         reference=reference,
+        tracers=everything,
         seed=seed,
         threads=threads,
     )
@@ -210,6 +229,7 @@ def gate_cells(
     ambient_fraction: dict | None = None,
     membership=None,
     reference=None,
+    tracers: sp.csc_matrix | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> GateResult:
@@ -223,13 +243,16 @@ def gate_cells(
         What to judge by.
     points, clusters
         Embedding without gate and lineage genes (n_cells, n_dims) and clusters on it (n_cells,). Cells pool inside
-        their cluster and lot, so that a lot's answer does not depend on which other lots are in the study.
+        their cluster and lot, so that no lot lends its cells to another; other lots of its lane matter only by the
+        ambient RNA that they may give.
     ambient_fraction
         Sample id -> ambient fraction or NaN.
     membership
         Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
     reference
         Counts of other genes, CSR (n_cells, n_genes), which tell how much the rates of one population vary.
+    tracers
+        Counts of genes that tell the lots of a lane apart, without the panel's markers, CSC (n_cells, n_genes).
     options
         Settings of the gate; the defaults if not given.
     seed
@@ -244,7 +267,10 @@ def gate_cells(
     groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
     rho = pool_groups.ambient_fractions(libraries, ambient_fraction or {}, options.default_ambient)
     ambient = pool_groups.ambient_rates(features, totals, libraries)
-    thresholds = posterior.background(features.tau, ambient, rho[:, None])
+    lane = lane_ambient.estimate(obs, totals, tracers, features, rho[:, None] * ambient)
+    own = rho, ambient
+    at_once, _, added = lane.at("center", *own, totals)
+    thresholds = posterior.background(features.tau, 0.0, at_once[:, None]) + added
     pooling = {
         "max_neighbors": options.max_neighbors,
         "min_neighbors": options.min_neighbors,
@@ -256,6 +282,7 @@ def gate_cells(
     pools, _ = pool(points, groups, totals, features, thresholds, **pooling)
     median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
     doublet = obs["predicted_doublet"].to_numpy(bool) if "predicted_doublet" in obs else np.zeros(len(obs), bool)
+    rho, ambient, added = lane.at("center", *own, totals, pools)
     evidence = Evidence(
         panel=panel,
         lineages=lineages,
@@ -264,7 +291,10 @@ def gate_cells(
         pools=pools,
         rho=rho,
         ambient=ambient,
-        dispersion=posterior.dispersion_within(features, totals, groups, default=options.dispersion)[groups],
+        added=added,
+        dispersion=posterior.dispersion_within(features, totals, groups, added=added, default=options.dispersion)[
+            groups
+        ],
         doublet=doublet,
         deep_enough=median >= options.min_depth,
         lots=pd.factorize(lots)[0],
@@ -280,37 +310,65 @@ def gate_cells(
         dispersion=options.dispersion,
         **pooling,
     )
-    calls, p = call_cells(evidence, min_probability=options.min_probability)
+    evidence.rho, evidence.ambient, _ = lane.at("center", *own, totals, evidence.pools)  # some pools are new
+    calls, p, at = _call(evidence, lane, own, options)
     lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
     hidden, p_expressing = hidden_subset_test.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=options.hidden_min_mean_count, seed=seed
     )
     if (hidden["finding"] == "hidden_mixture").any():
         evidence.p_expressing = p_expressing
-        calls, p = call_cells(evidence, min_probability=options.min_probability)
+        calls, p, at = _call(evidence, lane, own, options)
     rows = []
     for lot in pd.unique(lots):
         cells = np.flatnonzero(lots == lot)
         found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
-        rows += judge_lot(
-            lot,
-            cells,
-            evidence,
-            p,
-            calls,
-            *intervals.blocks_of(points, groups, cells),
-            hidden=set(found["gene"]),
-            bounds=hidden_subset_bound.lot_bounds(cells[~lineage_fail[cells]], evidence, p, groups, reference),
-            min_probability=options.min_probability,
-            min_determinate=options.min_determinate,
-            min_depth=options.min_depth,
-            max_hidden=options.max_hidden,
-            n_bootstrap=options.n_bootstrap,
-            seed=seed,
-        )
+        blocks = intervals.blocks_of(points, groups, cells)
+        bounds = hidden_subset_bound.lot_bounds(cells[~lineage_fail[cells]], evidence, p, groups, reference)
+        answers = [
+            judge_lot(
+                lot,
+                cells,
+                evidence,
+                p_at,
+                calls_at,
+                *blocks,
+                hidden=set(found["gene"]),
+                bounds=bounds,
+                min_probability=options.min_probability,
+                min_determinate=options.min_determinate,
+                min_depth=options.min_depth,
+                max_hidden=options.max_hidden,
+                n_bootstrap=options.n_bootstrap,
+                seed=seed,
+            )
+            for calls_at, p_at in (at if lane.matters(cells) else at[:1])
+        ]
+        rows += lane_ambient.join_answers(answers)
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
     contaminants = contaminant_table(pd.Series(lots), calls)
-    return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options)
+    return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane=lane.table)
+
+
+def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, options: GateOptions) -> tuple:
+    """Call the cells over the range of the ambient RNA of other lots.
+
+    Returns
+    -------
+    Calls and probabilities; and both at the estimate and, where the range matters, at its two ends.
+    """
+
+    def call(end: str, scale: float = 1.0) -> tuple[pd.DataFrame, np.ndarray]:
+        fraction, profile = own
+        rho, ambient, added = lane.at(end, fraction * scale, profile, evidence.totals, evidence.pools)
+        at_end = replace(evidence, rho=rho, ambient=ambient, added=added)
+        return call_at(at_end, min_probability=options.min_probability)
+
+    center = call("center")
+    ends = [call("low"), call("high")] if lane.matters() else []
+    swept = [call("center", scale) for scale in OWN_AMBIENT_SWEEP]
+    calls, p = call_cells(evidence, center, ends, swept, min_probability=options.min_probability)
+    return calls, p, [center if ends else (calls, p), *ends]
 
 
 def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:

@@ -104,7 +104,7 @@ def split_pools_by_lineage(
     )
     for name in ("count", "exposure", "size", "raw_count", "second", "carrier_fraction", "local_count"):
         getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
-    within = dispersion_within(evidence.features, totals, new, default=dispersion)[new]
+    within = dispersion_within(evidence.features, totals, new, added=evidence.added, default=dispersion)[new]
     evidence.dispersion[:, markers] = within[:, markers]
     if evidence.membership is not None:
         member = sp.diags(np.where(hit, 0.0, 1.0)) @ evidence.membership

@@ -157,7 +157,7 @@ def pool(
     exposure_positive, exposure_negative, exposure_lineage
         Wanted exposure times threshold, that is the count expected at the threshold. Positives need 20 to tell twice
         the threshold from the threshold. Zero counts at 3 already exclude it, but ambient RNA may add a fifth of the
-        threshold to a negative marker, which 12 can still tell.
+        threshold to a negative marker, which 12 can still tell. Where it adds more, more is wanted.
     threads
         Parts of the cells that are searched at a time; the result does not depend on it.
 
@@ -175,7 +175,7 @@ def pool(
     plain = features.x.T.copy()
     genes = _bounded_genes(features, totals)
     wanted = {POSITIVE: exposure_positive, NEGATIVE: exposure_negative, LINEAGE: exposure_lineage}
-    need = np.array([wanted[kind] for kind in features.kind]) / features.tau
+    base = np.array([wanted[kind] for kind in features.kind]) / features.tau
     out = {
         name: np.zeros((n_cells, n_features), np.float32)
         for name in ("count", "exposure", "size", "raw_count", "second", "local_count")
@@ -193,6 +193,7 @@ def pool(
     def fill(number: int) -> None:
         members = leaves[number]
         leaf[members] = number
+        need = base * _more_for_ambient(thresholds[members].mean(axis=0), features)
         for rows, local in find(points[members], max_neighbors):
             cells = members[rows]
             index = members[local]
@@ -236,6 +237,17 @@ def _pool_rows(cells, index, totals, features, capped, plain, genes, need, min_n
             out["second"][np.ix_(cells, lineages)] = _without_strongest(
                 use, inside, genes, features.feature_of, lineages
             )
+
+
+def _more_for_ambient(thresholds: np.ndarray, features: Features) -> np.ndarray:
+    """Factor of the wanted exposure by which a rate is still told from its threshold on top of much ambient RNA.
+
+    The variance of a count grows with the ambient RNA, the difference that is looked for does not. Steps, so that
+    features share their pools; positive markers, whose rates lie above their thresholds, stay as they are.
+    """
+    steps = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0])
+    wanted = np.where(features.kind == POSITIVE, 1.0, thresholds / features.tau - 0.5)
+    return steps[np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)]
 
 
 def _bounded_genes(features: Features, totals: np.ndarray) -> sp.csr_matrix:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mscape.gating.pooling import Pools
 
 
-def rate_above(count, exposure, size, threshold, *, dispersion=0.3) -> np.ndarray:
+def rate_above(count, exposure, size, threshold, *, dispersion=0.3, ambient=0.0) -> np.ndarray:
     """P(rate > threshold) of a pool: Gamma posterior with Jeffreys' prior after variance inflation.
 
     Counts K of ``size`` cells with rates that vary by ``dispersion`` (squared coefficient of variation) have the
@@ -30,8 +30,10 @@ def rate_above(count, exposure, size, threshold, *, dispersion=0.3) -> np.ndarra
         Rate as a fraction of all counts.
     dispersion
         Squared coefficient of variation of the rate among the cells of a pool.
+    ambient
+        Rate that ambient RNA adds, which does not vary from cell to cell as their own does.
     """
-    inflation = 1 + dispersion * np.maximum(count, 1) / size
+    inflation = 1 + dispersion * np.maximum(count - ambient * exposure, 1) / size
     return gammaincc(count / inflation + 0.5, threshold * exposure / inflation)
 
 
@@ -58,7 +60,7 @@ def update(p, log_ratio) -> np.ndarray:
 
 
 def dispersion_within(
-    features: Features, totals: np.ndarray, groups: np.ndarray, *, default: float = 0.3
+    features: Features, totals: np.ndarray, groups: np.ndarray, *, added: np.ndarray | None = None, default: float = 0.3
 ) -> np.ndarray:
     """Squared coefficient of variation of each feature's rate inside each group, by moments, shrunk to ``default``.
 
@@ -66,6 +68,8 @@ def dispersion_within(
     ----------
     features, totals, groups
         Counts, total counts and cluster of each cell.
+    added
+        What ambient RNA adds to the rate in each cell, shape (n_cells, n_features); nothing if not given.
     default
         Value that data without information return; it weighs as much as 100 cells at a mean count of 1.
 
@@ -79,16 +83,25 @@ def dispersion_within(
     exposure = np.bincount(groups, totals, n_groups)
     for f in range(features.x.shape[1]):
         x = features.x[:, f].astype(float)
-        rate = np.bincount(groups, x, n_groups) / np.maximum(exposure, 1)
-        mean = totals * rate[groups]
+        ambient = 0.0 if added is None else totals * added[:, f]
+        rate = np.maximum(np.bincount(groups, x - ambient, n_groups), 0) / np.maximum(exposure, 1)
+        own = totals * rate[groups]
+        mean = own + ambient
         excess = np.bincount(groups, (x - mean) ** 2 - mean, n_groups)
-        weight = np.bincount(groups, mean**2, n_groups)
+        weight = np.bincount(groups, own**2, n_groups)
         out[:, f] = (excess + default * 100) / (weight + 100)
     return np.clip(out, 0.02, 2.0)
 
 
 def marker_probabilities(
-    features: Features, totals: np.ndarray, pools: Pools, rho: np.ndarray, ambient: np.ndarray, dispersion: np.ndarray
+    features: Features,
+    totals: np.ndarray,
+    pools: Pools,
+    rho: np.ndarray,
+    ambient: np.ndarray,
+    dispersion: np.ndarray,
+    *,
+    added: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probability per cell and feature: the pool's posterior, then the cell's own counts against its neighbours.
 
@@ -97,11 +110,13 @@ def marker_probabilities(
     features, totals, pools
         Counts, total counts (n_cells,) and pools.
     rho
-        Ambient fraction of the cell's library, shape (n_cells,).
+        Ambient fraction in the cell's pools, shape (n_cells,).
     ambient
-        Ambient rate of each feature in the cell's library, shape (n_cells, n_features).
+        Ambient rate of each feature there, shape (n_cells, n_features).
     dispersion
         Shape (n_cells, n_features) or one that broadcasts.
+    added
+        What ambient RNA adds to the rate in the cell itself, shape (n_cells, n_features); as in its pools if not given.
 
     Returns
     -------
@@ -109,13 +124,15 @@ def marker_probabilities(
     """
     n = totals.astype(float)
     out = np.empty(features.x.shape, np.float32)
+    added_to_all = rho[:, None] * ambient if added is None else added
     for f in range(features.x.shape[1]):
         tau, x = features.tau[f], features.x[:, f]
-        added = rho * ambient[:, f]
+        added = added_to_all[:, f]
         count, exposure, size = pools.count[:, f], pools.exposure[:, f], pools.size[:, f]
-        p = rate_above(
-            count, exposure, size, background(tau, ambient[:, f], rho), dispersion=np.maximum(dispersion[:, f], 0.1)
-        )
+        spread = np.maximum(dispersion[:, f], 0.1)
+        theirs = rho * ambient[:, f]
+        threshold = background(tau, ambient[:, f], rho)
+        p = rate_above(count, exposure, size, threshold, dispersion=spread, ambient=theirs)
         others = np.maximum(pools.exposure[:, f] - n, 1)
         neighbour_rate = (pools.raw_count[:, f] - x) / others
         if features.kind[f] == POSITIVE:
@@ -126,18 +143,20 @@ def marker_probabilities(
         elif features.kind[f] == LINEAGE:
             share = pools.carrier_fraction[:, f]
             p = _lineage(p, x, n, pools.raw_count[:, f], exposure, size, share, tau, added, min_count=3)
-            p = np.minimum(p, _second_gene(f, features, n, pools, rho, ambient, dispersion))
+            p = np.minimum(p, _second_gene(f, features, n, pools, rho, ambient, added, dispersion))
         out[:, f] = np.where(features.measured[:, f], p, np.nan)
     return out
 
 
-def _second_gene(f, features, n, pools, rho, ambient, dispersion) -> np.ndarray:
+def _second_gene(f, features, n, pools, rho, ambient, added, dispersion) -> np.ndarray:
     """Judge a lineage without its strongest gene, so that no gene speaks alone."""
     x, tau, count = features.second[:, f], features.tau_second[f], pools.second[:, f]
     exposure, size = pools.exposure[:, f], pools.size[:, f]
-    theirs = ambient[:, f] * count / np.maximum(pools.raw_count[:, f], 1)  # their part of the lineage's ambient RNA
-    p = rate_above(count, exposure, size, background(tau, theirs, rho), dispersion=np.maximum(dispersion[:, f], 0.1))
-    return _lineage(p, x, n, count, exposure, size, pools.carrier_fraction[:, f], tau, rho * theirs, min_count=1)
+    part = count / np.maximum(pools.raw_count[:, f], 1)  # their part of the lineage's ambient RNA
+    threshold = background(tau, ambient[:, f] * part, rho)
+    spread, theirs = np.maximum(dispersion[:, f], 0.1), rho * ambient[:, f] * part
+    p = rate_above(count, exposure, size, threshold, dispersion=spread, ambient=theirs)
+    return _lineage(p, x, n, count, exposure, size, pools.carrier_fraction[:, f], tau, added * part, min_count=1)
 
 
 def _lineage(p, x, n, pooled, exposure, size, share, tau, added, *, min_count) -> np.ndarray:
