@@ -182,6 +182,21 @@ def long(d: Path, lot: Lot, names=("gene", "cell", "count")) -> Path:
     return write(d / "umi.tsv.gz", frame.to_csv(sep="\t", index=False))
 
 
+def rhapsody(d: Path, lot: Lot) -> Path:
+    """BD Rhapsody's RSEC_MolsPerCell.csv with AbSeq columns."""
+    frame = lot.frame().T.set_axis(range(101, 101 + len(lot.barcodes))).rename_axis("Cell_Index")
+    frame.insert(3, "CD73|NT5E|AHS0045|pAbO", 90)
+    return write(d / "S_RSEC_MolsPerCell.csv", "## BD Rhapsody\n## by hand\n" + frame.to_csv())
+
+
+def rhapsody_long(d: Path, lot: Lot) -> Path:
+    """BD Rhapsody's Expression_Data.st: several counts a row, of which the adjusted molecules are the counts."""
+    matrix = lot.sparse.tocoo()
+    columns = {"Cell_Index": matrix.row + 1, "Gene": np.array(lot.symbols)[matrix.col], "RSEC_Reads": matrix.data * 7}
+    columns |= {"Raw_Molecules": matrix.data + 1, "RSEC_Adjusted_Molecules": matrix.data}
+    return write(d / "S_Expression_Data.st.gz", pd.DataFrame(columns).to_csv(sep="\t", index=False))
+
+
 def zarr_archive(d: Path, lot: Lot, *, version: int, tar: bool = False, inside: str = "") -> Path:
     """Zarr store in an archive."""
     import anndata
@@ -456,6 +471,20 @@ EXACT: dict[str, tuple[Callable[[Path, Lot], Path], set[str], dict]] = {
     ),
     "row number, then the barcode": (
         lambda d, lot: write(d / "a.csv", lot.frame().T.rename_axis("barcode").reset_index().to_csv()),
+        set(),
+        {},
+    ),
+    "BD Rhapsody, molecules per cell": (rhapsody, {"no genes"}, {}),
+    "cells that are numbers": (
+        lambda d, lot: write(
+            d / "a.csv", lot.frame().T.set_axis(range(1, len(lot.barcodes) + 1)).rename_axis("Cell_Index").to_csv()
+        ),
+        set(),
+        {},
+    ),
+    "BD Rhapsody, one count a row": (rhapsody_long, set(), {}),
+    "Drop-seq": (
+        lambda d, lot: write(d / "a.dge.txt.gz", lot.frame().rename_axis("GENE").to_csv(sep="\t")),
         set(),
         {},
     ),
