@@ -28,15 +28,17 @@ sys.path.insert(0, str(SCRIPTS))
 
 import embed_cells  # noqa: E402  the scripts' folder must be on the path first
 import gate_msc  # noqa: E402
-import write_passports  # noqa: E402
 from mscape.data import counts, schema, yaml_file  # noqa: E402
+from mscape.data.table_io import read_table  # noqa: E402
 from mscape.gating import panels  # noqa: E402
 from mscape.genes import registry  # noqa: E402
 from mscape.passports import identity_rules, passport, quality_rules  # noqa: E402
-from mscape.passports import rules as passport_rules  # noqa: E402
+from mscape.passports.document import gather_evidence  # noqa: E402
+from mscape.passports.rules import LotEvidence, judge_lot, write_attribute  # noqa: E402
 from mscape.quality import ambient  # noqa: E402
 
 ROOMS = ("gating", "embedding", "passports", "quality", "data")  # whose code the verdicts depend on
+STAGE_TABLES = {"gate": "table", "contaminants": "contaminants", "hidden_mixture": "hidden"}  # name: output
 LEFT_OUT = {"structure", "cycling"}
 # The steps read these once a process; the benchmark runs them many times.
 registry.load_markers = cache(registry.load_markers)
@@ -47,7 +49,7 @@ yaml_file.read = cache(yaml_file.read)
 def digest() -> str:
     """Digest of this file and of the code and data that verdicts depend on."""
     found = hashlib.sha256(Path(__file__).read_bytes())
-    steps = [SCRIPTS / f"{name}.py" for name in ("embed_cells", "gate_msc", "write_passports")]
+    steps = [SCRIPTS / f"{name}.py" for name in ("embed_cells", "gate_msc")]
     for path in [*steps, *(p for room in ROOMS for p in sorted((SCRIPTS / "mscape").glob(f"{room}*/**/*.py")))]:
         found.update(path.read_bytes())
     judged_by = {key: yaml_file.read(MARKERS)[key] for key in ("panels", "lineages")}
@@ -127,44 +129,35 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
             SimpleNamespace(settings=config["gate"], **common),
         )
         calls = counts.read_obs(output.h5ad)
-        record = counts.read_light(output.h5ad, obs=[]).uns["mscape"]["gate_msc"]
-        return {lot: _judge(lot, obs, calls, files, record, adata.uns["mscape"]["merge_samples"]) for lot in judged}
-
-
-def _judge(lot: str, obs, calls, files: dict, record: dict, merged: dict) -> dict:
-    """Apply the passport's rules to one lot."""
-    mine = (obs["lot_id"] == lot).to_numpy()
-    tables = {name: write_passports._read(path) for name, path in files.items()}
-    tables = {name: table[table["lot_id"] == lot] for name, table in tables.items()}
-    cells = obs[mine].join(calls[["isct_call", "isct_reason", "isct_identity"]])
-    evidence = passport_rules.LotEvidence(
-        lot_id=lot,
-        gate=tables["table"],
-        contaminants=tables["contaminants"],
-        cells=cells,
-        loaded=len(cells),
-        doublets=0,
-        ambient=[float(merged["ambient_fraction"][lot])],
-        hidden=tables["hidden"],
-        composition=pd.DataFrame({"cluster": ["0"], "n_cells": [len(cells)], "fraction": [1.0]}),
-        stability=pd.DataFrame(index=["0"]),
-        scores=pd.DataFrame(),
-        signatures=pd.DataFrame(),
-        culture="expanded",
-        limits=passport.find_limits(record),
+        limits = passport.find_limits(counts.read_light(output.h5ad, obs=[]).uns["mscape"]["gate_msc"])
+        tables = {stage: read_table(files[key], stage) for stage, key in STAGE_TABLES.items()}
+    tables["accounting"] = pd.DataFrame({"sample_id": judged, "lot_id": judged})
+    tables["accounting"]["loaded"] = [int((library == lot).sum()) for lot in judged]
+    tables["composition"] = pd.DataFrame({"lot_id": judged, "cluster": "0", "n_cells": 1, "fraction": 1.0})
+    tables |= {"stability": pd.DataFrame({"cluster": []}), "signature_scores": pd.DataFrame()}
+    tables["signatures"] = pd.DataFrame({"id": []})
+    cells = obs.join(calls[["isct_call", "isct_reason", "isct_identity"]])
+    fractions = adata.uns["mscape"]["merge_samples"]["ambient_fraction"]
+    evidence = gather_evidence(
+        tables, cells, doublets=dict.fromkeys(judged, 0), ambient=fractions, limits=limits, culture="expanded"
     )
+    return {one.lot_id: _judge(one) for one in evidence}
+
+
+def _judge(evidence: LotEvidence) -> dict:
+    """Apply the passport's rules to one lot."""
     rules = [*identity_rules.gate_attributes(evidence.gate), *quality_rules.QUALITY_ATTRIBUTES]
     rules = [rule for rule in rules if rule.name not in LEFT_OUT]
-    attributes = [passport_rules.write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
-    verdict, reason = passport_rules.judge_lot(attributes)
+    attributes = [write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
+    verdict, reason = judge_lot(attributes)
     keep = ("name", "verdict", "value", "low", "high", "reason")
     return {
         "verdict": verdict,
         "reason": reason,
         "attributes": [{key: a[key] for key in keep} for a in attributes],
-        "table": _plain(tables["table"]),
-        "contaminants": _plain(tables["contaminants"]),
-        "calls": cells[["isct_call", "isct_reason", "isct_identity"]].astype(str).reset_index(drop=True),
+        "table": _plain(evidence.gate),
+        "contaminants": _plain(evidence.contaminants),
+        "calls": evidence.cells[["isct_call", "isct_reason", "isct_identity"]].astype(str).reset_index(drop=True),
     }
 
 
