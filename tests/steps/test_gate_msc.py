@@ -162,6 +162,15 @@ def test_population_without_stroma_and_without_a_panel_is_unexplained(tmp_path):
     assert row["low"] <= 0.05 <= row["high"]
 
 
+def test_stroma_with_little_collagen_is_not_unexplained_and_foreign_cells_in_it_are(tmp_path):
+    X, genes, kinds = toy_cells({"MSC": 470, "neural": 30}, depth=10_000, seed=2)
+    matrix = [i for i, g in enumerate(genes) if g in ("COL1A1", "COL1A2", "LUM")]
+    X[:, matrix] = np.random.default_rng(2).binomial(X[:, matrix], 0.06)  # 11,500 to 690 CPM; the threshold is 500
+    identity = run_gate(*write_case(tmp_path, X, genes)).obs["isct_identity"]
+    assert (identity[kinds == "MSC"] == "unexplained").mean() <= 0.005
+    assert (identity[kinds == "neural"] == "unexplained").mean() >= 0.9
+
+
 def test_small_clusters_without_a_count_do_not_leave_a_pure_lot_open(tmp_path):
     X, genes, _ = toy_cells({"MSC": 800}, depth=4500, seed=5)
     apart = np.random.default_rng(5)

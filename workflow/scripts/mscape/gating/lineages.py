@@ -19,8 +19,8 @@ MAX_ISOLATION = 3.0  # fewer than one in a thousand cells of a homogeneous cultu
 MAX_POOR = 5e-3  # probability of stromal counts this low among stromal neighbours under which a cell is foreign
 STROMAL_TYPE_FOLD = 4.0  # times the rate of the lot's median cell from which a stromal kind is apart from the lot
 MATRIX_FOLD = 8.0  # times less collagen than the lot's stroma from which a population is none of it
+CLEAR_FOLD = 4.0  # times less collagen than the lot's stroma that it takes at least, where that has little itself
 MIN_STROMA = 20  # cells by which the rate of the lot's stroma is known
-SURE = 0.99  # probability at which a cell is told against its neighbours
 MIN_EXPECTED = 3.0  # zero counts where the threshold predicts three exclude the threshold (rule of three)
 
 
@@ -123,8 +123,10 @@ class Lineages:
         """Find cells that lack the stroma's collagen matrix: the mark of a population that is no stroma.
 
         The rate of the MATRIX genes is compared with their threshold, and with an eighth of what the lot's own stroma
-        shows: ambient RNA, whose fraction is rarely known, brings its collagens into every cell. The pool decides,
-        unless the cell's own counts contradict it.
+        shows: ambient RNA, whose fraction is rarely known, brings its collagens into every cell. In a lot whose stroma
+        makes little collagen it must be four times less than there, and not the threshold alone. The pool decides,
+        unless the cell's own counts contradict it: the collagens of single cells scatter, so that little of them in one
+        cell is no evidence of a population.
         """
         e = self.evidence
         if "MATRIX" not in self.ids:
@@ -134,12 +136,13 @@ class Lineages:
         stroma = (self.p[:, self.ids == "MATRIX"][:, 0] >= 0.5) & ~self.any_fails
         rate = pd.Series(np.where(stroma, x / n, np.nan)).groupby(e.lots)
         usual = rate.transform("median").where(rate.transform("count") >= MIN_STROMA, 0.0).to_numpy()
-        limit = background(np.maximum(e.features.tau[f], usual / MATRIX_FOLD), e.ambient[:, f], e.rho)
+        tau = np.where(usual > 0, np.minimum(e.features.tau[f], usual / CLEAR_FOLD), e.features.tau[f])
+        limit = background(np.maximum(tau, usual / MATRIX_FOLD), e.ambient[:, f], e.rho)
         dispersion = np.maximum(e.dispersion[:, f], 0.1)
         pooled = rate_above(pools.raw_count[:, f], pools.exposure[:, f], pools.size[:, f], limit, dispersion=dispersion)
         own = rate_above(x, n, 1, limit, dispersion=dispersion)
         low = 1 - self.min_probability
-        return ((pooled <= low) & (own < self.min_probability)) | (own <= 1 - SURE)
+        return (pooled <= low) & (own < self.min_probability)
 
     def unexplained(self) -> np.ndarray:
         """Find cells that no panel names and that lack the stroma's collagen matrix."""
