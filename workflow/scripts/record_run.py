@@ -22,7 +22,6 @@ PACKAGES = (
     "matplotlib",
     "numpy",
     "pandas",
-    "pydeseq2",
     "pynndescent",
     "scanpy",
     "scikit-learn",
