@@ -164,7 +164,7 @@ def families_table() -> pd.DataFrame:
     )
 
 
-def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
+def write(records: list[dict], skipped: dict[str, list[str]], out: Path, *, asked: int = 0) -> str:
     """Write the tables below ``out`` and return them as markdown."""
     tables = {"summary": summary(records), "families": by_family(records)}
     tables |= {"not_passed": not_passed(records), "shortfalls": shortfalls(records)}
@@ -174,6 +174,10 @@ def write(records: list[dict], skipped: dict[str, list[str]], out: Path) -> str:
     heads = {"summary": "Result", "families": "By family", "shortfalls": "Shortfalls"}
     heads["not_passed"] = "Good lots, deep and large, that are not PASS"
     text = "\n\n".join(f"### {heads[name]}\n\n{_markdown(table)}" for name, table in tables.items())
+    sides = ", ".join(f"{sum(r['side'] == side for r in records)} {side}" for side in ("good", "bad", "open"))
+    text = (
+        f"{len(records)} lots ({sides})" + (f" of {asked} asked for" if asked > len(records) else "") + f".\n\n{text}"
+    )
     if skipped:
         text += "\n\nSkipped for want of data: " + "; ".join(f"{k} ({', '.join(v)})" for k, v in skipped.items()) + "."
     return text

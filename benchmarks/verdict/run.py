@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -43,8 +43,7 @@ def run_lot(task: tuple[str, int, str]) -> dict:
     import product
     import sources
 
-    folder = Path(out) / f"{lot_digest()}-{product.digest()}"
-    path = folder / f"{family_name}-{number:03d}.json"
+    path = result_path(family_name, number, out)
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     start = time.process_time()
@@ -61,11 +60,24 @@ def run_lot(task: tuple[str, int, str]) -> dict:
         family, number, lane.truth[lane.truth["library"] == lot].reset_index(drop=True), lane, found
     )
     record["seconds"] = {"draw": round(drawn - start, 2), "judge": round(time.process_time() - drawn, 2)}
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".part{os.getpid()}")
     part.write_text(json.dumps(record, default=float), encoding="utf-8")
     part.rename(path)
     return record
+
+
+def run_in_time(task: tuple[str, int, str], *, end: float | None) -> dict | None:
+    """Run a lot, or None after the end of the time, where it was not done before."""
+    done = result_path(*task).exists()
+    return run_lot(task) if done or end is None or time.monotonic() < end else None
+
+
+def result_path(family: str, number: int, out: str) -> Path:
+    """File of a lot's result."""
+    import product
+
+    return Path(out) / f"{lot_digest()}-{product.digest()}" / f"{family}-{number:03d}.json"
 
 
 def missing_sources(family, source) -> list[str]:
@@ -86,6 +98,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few lots of each family (about 75)")
     parser.add_argument("--families", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--lots", type=int, help="at most so many lots of a family")
+    parser.add_argument("--minutes", type=float, help="begin no lot after so many minutes; what is done is reported")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPO / "benchmarks" / "results" / "verdict")
     parser.add_argument("--docs", action="store_true", help="write the tables of docs/verdict.md")
@@ -103,18 +116,24 @@ def main() -> None:
             continue
         lots = min(family.quick if options.quick else family.lots, options.lots or family.lots)
         tasks += [(family.name, number, str(options.out)) for number in range(lots)]
+    tasks.sort(key=lambda task: task[1])  # one lot of each family after the other: a run that is cut covers them all
     start = time.monotonic()
+    end = start + 60 * options.minutes if options.minutes else None
     records = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        for record in pool.map(run_lot, tasks) if options.jobs > 1 else map(run_lot, tasks):
+        late = partial(run_in_time, end=end)
+        for record in pool.map(late, tasks) if options.jobs > 1 else map(late, tasks):
+            if record is None:
+                continue
             records.append(record)
             mark = " ".join(record["wrong"]) or "ok"
             print(
                 f"{record['family']}-{record['number']:03d} {record['side']:4} {record['verdict']:14} {mark}",
                 flush=True,
             )
-    print(f"{len(records)} lots, {time.monotonic() - start:.0f} s, code {product.digest()}\n")
-    text = report.write(records, skipped, options.out)
+    records.sort(key=lambda record: (names.index(record["family"]), record["number"]))
+    print(f"{len(records)} of {len(tasks)} lots, {time.monotonic() - start:.0f} s, code {product.digest()}\n")
+    text = report.write(records, skipped, options.out, asked=len(tasks))
     print(text)
     if options.docs:
         report.into_docs(text, REPO / "docs" / "verdict.md")
