@@ -182,6 +182,18 @@ def test_cells_that_fit_no_panel_count_against_purity_and_are_said(settings):
     assert "5.0% (3.3% to 7.6%) fit no lineage panel" in found.reason
 
 
+def test_mostly_empty_barcodes_are_named_and_no_donor_is_blamed(settings):
+    own = evidence()
+    n = len(own.cells)
+    own.cells["total_counts"] = np.where(np.arange(n) < 0.8 * n, 600.0, 25_000.0)
+    found = quality_rules.judge_depth(own, settings)
+    assert found.verdict == NOT_ASSESSABLE
+    assert "80% of" in found.reason
+    assert "mostly empty droplets, which says nothing of the donor" in found.reason
+    own.cells["total_counts"] = np.where(np.arange(n) < 0.8 * n, 6000.0, 25_000.0)
+    assert "empty" not in quality_rules.judge_depth(own, settings).reason
+
+
 def test_depth_has_three_answers(settings):
     for depth, expected in ((8000, PASS), (3000, WARN), (500, NOT_ASSESSABLE)):
         own = evidence()

@@ -21,6 +21,7 @@ from mscape.passports.rules import (
     say_share,
 )
 from mscape.passports.sentences import ACTIONS
+from mscape.quality.limits import empty_share, say_empty
 from mscape.scoring import consensus
 from mscape.stats import wilson_interval
 
@@ -105,6 +106,18 @@ def judge_depth(evidence: LotEvidence, settings: dict) -> Assessment:
         )
     median, low, high = (float(depth.quantile(q)) for q in (0.5, 0.25, 0.75))
     reason = f"The median cell has {median:,.0f} counts (middle half {low:,.0f} to {high:,.0f})."
+    if (empty := empty_share(depth.to_numpy())) > 0.5:
+        reason += f" {say_empty(empty, len(depth))}."
+        return Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason=reason,
+            value=median,
+            low=low,
+            high=high,
+            threshold=limit,
+            next_action=ACTIONS["cells"],
+            n=len(depth),
+        )
     if median < settings["floor_depth"]:
         reason += " Markers with low rates are mostly missed at this depth."
         return Assessment(

@@ -11,6 +11,8 @@ logger = logging.getLogger(__name__)
 
 REASONS = ("pass", "low_counts", "low_genes", "high_counts", "high_mt", "doublet")
 FEW = 20  # cells below which a median and its spread say little
+EMPTY = 0.2  # of the counts of the fullest barcodes: what lies lower is no whole cell beside them
+SHALLOW = 1500  # median counts from which most barcodes hold cells whatever the fullest hold
 
 
 def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
@@ -92,10 +94,40 @@ def describe(cells: pd.DataFrame, qc: pd.Categorical, limits: dict[str, float]) 
         )
     if len(cells) < FEW:
         notes.append(f"{len(cells)} cells are too few for limits of their own: the floors of the config apply")
+    if (empty := empty_share(cells["total_counts"].to_numpy())) > 0.5:
+        notes.append(say_empty(empty, len(cells)))
     passing = float((qc == "pass").mean())
     if passing < 0.5:
         notes.append(f"only {passing:.0%} of {len(cells):,} cells pass: look at the limits and at the input")
     return notes
+
+
+def empty_share(totals: np.ndarray) -> float:
+    """Share of barcodes that look empty beside the fullest of the same sample.
+
+    They hold fewer than a fifth of the counts of the 95th percentile, in a sample whose median barcode has fewer than
+    1,500 counts: a cell's counts differ less within one culture, and ambient RNA alone gives some hundred.
+
+    Parameters
+    ----------
+    totals
+        Total counts of each barcode, shape (n_barcodes,).
+
+    Returns
+    -------
+    Between 0 and 1; 0 where the median is higher or there are too few barcodes to say.
+    """
+    if len(totals) < FEW or np.median(totals) >= SHALLOW:
+        return 0.0
+    return float(np.mean(totals < EMPTY * np.quantile(totals, 0.95)))
+
+
+def say_empty(share: float, n_barcodes: int) -> str:
+    """Say that most barcodes of a sample look empty, and what to do."""
+    return (
+        f"{share:.0%} of {n_barcodes:,} barcodes hold less than a fifth of the counts of the fullest: mostly empty "
+        "droplets, which says nothing of the donor; call cells again (CellBender, EmptyDrops)"
+    )
 
 
 def _spread(values: np.ndarray) -> float:
