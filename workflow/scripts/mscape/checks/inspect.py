@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mscape.io.formats.count_table import CountTable
 
-MAX_VALUES = 10_000_000  # counts looked at in one sample
+MAX_VALUES = 3_000_000  # counts looked at in one sample
 FIRST_CELLS = 2_000  # and
 FIRST_VALUES = 2_000_000  # counts by which it is judged whether they are counts, and features genes
 _TITLE = re.compile(r"^[A-Z][a-z0-9]+[A-Za-z0-9-]*$|^mt-")  # how mouse and rat symbols are spelled

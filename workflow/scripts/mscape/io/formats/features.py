@@ -278,6 +278,8 @@ def _named_otherwise(table: pd.DataFrame, kinds: np.ndarray) -> dict[str, np.nda
 
 def _leave_out_parts(table: pd.DataFrame, parts: str, leave_out, notes: list[str]) -> bool:
     """Keep the parts of each gene's molecules that are asked for, where they are features of their own."""
+    if sum(map(str.endswith, table["name"], [tuple(f"-{part}" for part in PARTS)] * len(table))) < 0.1 * len(table):
+        return False
     matched = table["name"].str.extract(_PART)
     suffixed = matched["part"].notna()
     if suffixed.sum() < 0.1 * len(table) or len(table) < 3:
