@@ -257,7 +257,7 @@ def test_definition_opens_beside_its_question_mark_and_closes(open_page, report)
     page.keyboard.press("Enter")
     box = page.locator("#def-hero_not_pass")
     assert box.is_visible()
-    assert "resamples whole lots" in box.inner_text()
+    assert "the worst first" in box.inner_text()
     page.keyboard.press("Escape")
     assert not box.is_visible()
 
@@ -379,3 +379,14 @@ def test_axe_finds_nothing_serious(browser, request, which, theme):
     ]
     assert serious == []
     page.context.close()
+
+
+def test_nothing_is_cut_or_overlaid_on_paper(open_page, report):
+    page = open_page(report)
+    page.emulate_media(media="print")
+    boxes = page.evaluate(
+        """() => [...document.querySelectorAll('main .scroll, main .populations')].filter((box) => box.offsetParent)
+        .map((box) => [getComputedStyle(box).maxHeight, getComputedStyle(box).overflowY])"""
+    )
+    assert len(boxes) > 20
+    assert {tuple(box) for box in boxes} == {("none", "visible")}
