@@ -266,6 +266,7 @@ def test_reports_of_real_data_do_not_say_simulated(real):
 
 def test_the_verbs_and_the_workflow_agree_cell_for_cell(tiny):
     import anndata
+    import hdf5plugin  # noqa: F401  registers the compression of stage files
     import numpy as np
 
     import mscape as ms
