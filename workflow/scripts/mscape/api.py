@@ -28,6 +28,7 @@ from mscape.embedding.umap import compute_umap
 from mscape.errors import UserError
 from mscape.gating.gate import gate_dataset
 from mscape.gating.options import GateOptions
+from mscape.gating.scope import analyzed_cells
 from mscape.genes.registry import load_markers
 from mscape.passports.document import gather_evidence, judge_lots
 from mscape.passports.options import PassportOptions
@@ -335,13 +336,14 @@ def cluster(
     mscape.errors.UserError
         If the cells were not gated.
     """
-    calls = in_memory.calls_of(adata)
+    in_memory.calls_of(adata)
     source = in_memory.counts_of(adata, layer=layer, sample_key=sample_key, organism=organism)
     options, markers = options or ClusterOptions(), load_markers()
+    chosen = analyzed_cells(adata.obs.loc[source.obs_names, ["isct_call", "isct_reason"]])
     light = embed_dataset(
         source,
         embed_options or EmbedOptions(),
-        calls=calls.reindex(source.obs_names),
+        chosen=chosen,
         cells=options.cells,
         min_cells=options.min_cells,
         markers=markers,

@@ -47,7 +47,8 @@ def counts_of(
     Returns
     -------
     Counts as CSR in ``X``, columns by unique current symbol with ``gene_id``; ``obs`` with the workflow's metadata
-    ("unknown" where ``adata`` does not say) and ``total_counts``; ``varm["measured"]``, all genes in all samples.
+    ("unknown" where ``adata`` does not say) and ``total_counts``; ``varm["measured"]``, all genes in all samples, and
+    ``varm["counts"]``, the counts of each gene in each sample.
 
     Raises
     ------
@@ -69,8 +70,13 @@ def counts_of(
         matrix = matrix.astype(np.int64 if matrix.max() > np.iinfo(np.int32).max else np.int32)
     if "total_counts" not in obs:
         obs = obs.assign(total_counts=counts.totals(matrix))
-    measured = pd.DataFrame(True, index=genes.var.index, columns=list(obs["sample_id"].astype(str).unique()))
-    return AnnData(matrix, obs=obs, var=genes.var, varm={"measured": measured})
+    code, samples = pd.factorize(obs["sample_id"].astype(str))
+    rows = sp.csr_matrix((np.ones(len(obs), np.int64), (code, np.arange(len(obs)))), shape=(len(samples), len(obs)))
+    varm = {
+        "measured": pd.DataFrame(True, index=genes.var.index, columns=list(samples)),
+        "counts": pd.DataFrame((rows @ matrix).toarray().T, index=genes.var.index, columns=list(samples)),
+    }
+    return AnnData(matrix, obs=obs, var=genes.var, varm=varm)
 
 
 def _matrix(adata: AnnData, layer: str | None) -> tuple[sp.spmatrix | np.ndarray, pd.DataFrame]:
