@@ -10,7 +10,6 @@ from mscape.errors import UserError
 from mscape.gating import (
     calibration,
     contaminants,
-    hidden_subset_bound,
     hidden_subset_test,
     intervals,
     pooling,
@@ -176,39 +175,6 @@ def test_bootstrap_interval_of_independent_cells_covers_the_binomial():
     assert high - low >= 0.8 * (b - a)
 
 
-def test_pools_without_a_count_are_judged_by_the_lot():
-    # one small pool without a count among 39 that are surely absent: its 0.3 is prior, not data
-    p = np.repeat([0.3, 0.0], [10, 390])
-    seen = np.zeros(400, bool)
-    out = intervals.borrow_from_lot(p, seen, 40)
-    prior = (out.mean() * 40 + 0.5) / 41
-    assert prior < 0.02
-    assert out[0] == pytest.approx(prior * (3 / 7) / (1 - prior + prior * (3 / 7)))
-    # a pool with a count keeps what it says, and so does a missing gene
-    seen[:10] = True
-    assert intervals.borrow_from_lot(p, seen, 40) == pytest.approx(p)
-    assert np.isnan(intervals.borrow_from_lot(np.array([np.nan, 0.2]), np.zeros(2, bool), 2)[0])
-
-
-def test_pools_without_a_count_are_never_made_likelier_and_few_pools_say_little():
-    p = np.repeat([0.9, 0.3, 1.0], [5, 5, 90])
-    seen = np.repeat([False, False, True], [5, 5, 90])
-    assert (intervals.borrow_from_lot(p, seen, 40) <= p).all()
-    alone = np.full(20, 0.2)
-    many = intervals.borrow_from_lot(np.concatenate([alone, np.zeros(980)]), np.zeros(1000, bool), 40)[0]
-    few = intervals.borrow_from_lot(alone, np.zeros(20, bool), 1)[0]
-    assert many < few / 5
-
-
-def test_blocks_of_a_cluster_are_right_or_wrong_together_as_far_as_a_pool_reaches():
-    blocks, p = np.array_split(np.arange(200), 10), np.full(200, 0.1)
-    one_pool = intervals.bootstrap_fraction(p, blocks, np.zeros(10), pool_size=np.full(200, 200))
-    ten_pools = intervals.bootstrap_fraction(p, blocks, np.zeros(10), pool_size=np.full(200, 20))
-    assert one_pool == intervals.bootstrap_fraction(p, blocks, np.zeros(10))
-    assert one_pool[2] > 0.95
-    assert 0.2 < ten_pools[2] < 0.6
-
-
 @pytest.mark.parametrize(
     ("kind", "low", "high", "verdict"),
     [
@@ -240,68 +206,6 @@ def test_hidden_mixture_is_found_and_a_uniform_cluster_is_not():
     mixed = hidden_subset_test.mixture_test(rng.poisson(n * np.where(hidden, 1e-7, rate)), n, 2e-6)
     assert mixed.pvalue < 0.01
     assert mixed.fraction == pytest.approx(0.2, abs=0.06)
-
-
-def drawn_counts(n_cells, mean, *, silent=0.0, dispersion=0.3, seed=0):
-    rng = np.random.default_rng(seed)
-    expected = mean * rng.lognormal(0, 0.3, n_cells)
-    carried = rng.random(n_cells) >= silent
-    x = rng.poisson(expected * carried * rng.gamma(1 / dispersion, dispersion, n_cells))
-    return x, expected * x.sum() / expected.sum(), 1e-3 * expected
-
-
-def test_bound_of_silent_cells_holds_in_most_samples_and_narrows_with_counts():
-    found = [
-        hidden_subset_bound.non_expressing_upper_bound(*drawn_counts(2000, 0.3, silent=0.2, seed=i), min_dispersion=0.3)
-        for i in range(40)
-    ]
-    assert np.mean(np.array(found) >= 0.2) >= 0.9
-    pure = [
-        hidden_subset_bound.non_expressing_upper_bound(*drawn_counts(n, m), min_dispersion=0.3)
-        for n, m in ((500, 0.1), (4000, 0.5), (800, 6))
-    ]
-    assert pure[0] > 0.3
-    assert pure[1] < 0.15
-    assert pure[2] < 0.04
-
-
-def test_bound_of_silent_cells_without_knowledge_of_the_variability_is_wider_but_not_where_zeros_can_be_counted():
-    few = [drawn_counts(6000, 0.2, seed=i) for i in range(8)]
-    free, known = (
-        [hidden_subset_bound.non_expressing_upper_bound(*x, min_dispersion=d) for x in few] for d in (0.0, 0.3)
-    )
-    assert np.mean(free) > 0.23  # all variation could be silent cells: 1 - 1 / 1.3
-    assert np.mean(known) < np.mean(free) - 0.08
-    assert hidden_subset_bound.non_expressing_upper_bound(*drawn_counts(2000, 8)) < 0.04
-    assert hidden_subset_bound.non_expressing_upper_bound(np.zeros(50, int), np.ones(50), np.zeros(50)) == 1.0
-    assert hidden_subset_bound.non_expressing_upper_bound(np.array([0, 1, 0, 0]), np.full(4, 0.25), np.zeros(4)) > 0.7
-
-
-def test_bound_does_not_depend_on_the_order_of_cells():
-    x, expected, silent = drawn_counts(3000, 0.4, silent=0.1)
-    order = np.random.default_rng(0).permutation(3000)
-    whole = hidden_subset_bound.non_expressing_upper_bound(x, expected, silent, min_dispersion=0.2)
-    assert hidden_subset_bound.non_expressing_upper_bound(
-        x[order], expected[order], silent[order], min_dispersion=0.2
-    ) == pytest.approx(whole)
-
-
-def test_least_dispersion_is_that_of_the_calmest_comparable_genes_and_nothing_without_counts():
-    rng = np.random.default_rng(0)
-    totals, groups = rng.lognormal(9, 0.3, 1500), np.repeat([0, 1], 750)
-    rate = 3e-4 * np.where(groups == 0, 1, 3)  # a difference between clusters is no dispersion
-    dispersion = np.repeat([0.1, 0.6], 20)
-    x = np.column_stack([rng.poisson(totals * rate * rng.gamma(1 / d, d, 1500)) for d in dispersion])
-    rates, found = hidden_subset_bound.gene_dispersions(sp.csc_matrix(x), totals, groups)
-    assert rates == pytest.approx(np.full(40, 6e-4), rel=0.1)
-    assert found == pytest.approx(dispersion, rel=0.5)
-    assert hidden_subset_bound.least_dispersion(rates, found, 5e-4) == pytest.approx(0.1, abs=0.03)
-    assert hidden_subset_bound.least_dispersion(rates[:9], found[:9], 5e-4) == 0.0
-    assert len(hidden_subset_bound.gene_dispersions(sp.csc_matrix((1500, 40), dtype=int), totals, groups)[0]) == 0
-    # genes of another rate count only where too few are comparable
-    rates = np.where(np.arange(40) < 20, 6e-4, 3e-5)
-    assert hidden_subset_bound.least_dispersion(rates, found, 3e-5) == pytest.approx(0.55, abs=0.1)
-    assert hidden_subset_bound.least_dispersion(rates, found, 1e-6) == pytest.approx(0.1, abs=0.03)
 
 
 def test_contaminant_table_counts_what_fails_and_what_passes_by_another_name():

@@ -96,35 +96,76 @@ def test_what_fails_is_blamed_on_contaminants_only_if_they_account_for_it():
 def test_a_group_of_markers_is_named_in_words():
     group = row("negative", "inconclusive", "AMBIGUOUS", 0.02)
     group["criterion"] = "CD14|CD11b"
-    assert "of cells carry CD14 or CD11b:" in identity_rules.judge_criterion(group, passport.PANEL_LIMITS).reason
+    assert (
+        "of cells have RNA of CD14 or CD11b above its threshold:"
+        in identity_rules.judge_criterion(group, passport.PANEL_LIMITS).reason
+    )
 
 
-def test_a_criterion_met_on_an_assumption_says_so_and_how_far_the_counts_go():
-    met = row("positive", "meets", "HOMOGENEITY_ASSUMED", hidden=0.14)
+def test_a_met_criterion_says_how_small_a_subset_could_not_be_seen():
+    met = row("positive", "meets", "HOMOGENEITY_ASSUMED", hidden=0.134)
     found = identity_rules.judge_criterion(met, passport.PANEL_LIMITS)
     assert found.verdict == PASS
-    assert "if the cells of a neighbourhood are alike; the counts of single cells alone" in found.reason
-    assert "up to 14% without CD73" in found.reason
+    assert found.resolution == "Fewer than 14% without CD73 could not be seen."
+    assert found.reason == (
+        f"97.0% (96.0% to 98.0%) of cells have RNA of CD73 above its threshold: within the limit. {found.resolution}"
+    )
+    absent = row("negative", "meets", hidden=0.004)
+    absent["criterion"] = "CD45"
+    found = identity_rules.judge_criterion(absent, passport.PANEL_LIMITS)
+    assert found.resolution == "Fewer than 1% with CD45 could not be seen."
+
+
+def test_what_rna_does_not_settle_names_the_marker_to_measure_and_what_would_settle_it():
     open_ = row("positive", "inconclusive", "HOMOGENEITY_ASSUMED", hidden=0.41)
+    open_["median_counts"] = 5000.0
     found = identity_rules.judge_criterion(open_, passport.PANEL_LIMITS)
     assert found.verdict == WARN
-    assert "within the limit by pooled counts, but not settled" in found.reason
-    assert "up to 41% without CD73" in found.reason
-    assert "flow cytometry" in found.next_action
-    overall = row("overall", "inconclusive", "HOMOGENEITY_ASSUMED", hidden=0.41)
-    assert "without a positive marker" in identity_rules.judge_criterion(overall, passport.PANEL_LIMITS).reason
+    assert "not settled by RNA. Up to 41% of the cells could lack CD73 and give the same counts." in found.reason
+    assert found.resolution == ""
+    flow = "Measure CD73 by flow cytometry, which sees single cells."
+    assert found.next_action == f"{flow} More cells or counts would hardly settle it."
+    open_["n_cells_needed"], open_["median_counts_needed"] = 600.0, 15_138.0
+    found = identity_rules.judge_criterion(open_, passport.PANEL_LIMITS)
+    assert found.next_action == (
+        f"{flow} RNA would need about 600 cells at this depth or about 16,000 counts a cell with as many cells."
+    )
+    open_["n_cells_needed"], open_["median_counts_needed"] = 100.0, 5000.0
+    found = identity_rules.judge_criterion(open_, passport.PANEL_LIMITS)
+    assert found.next_action == (
+        f"{flow} A homogeneous lot of this size would have been settled: such a subset is likely."
+    )
 
 
 def test_the_phenotype_names_the_marker_that_single_cells_show_least():
     rows = [
         row("positive", "meets", "HOMOGENEITY_ASSUMED", hidden=0.1),
-        row("overall", "inconclusive", "HOMOGENEITY_ASSUMED", 0.99, 0.4),
+        row("overall", "inconclusive", "HOMOGENEITY_ASSUMED", 0.99, 0.45),
     ]
     rows.append(pd.Series({**rows[0], "criterion": "CD105", "verdict": "inconclusive", "max_hidden_fraction": 0.4}))
     own = evidence(gate=pd.DataFrame(rows))
     phenotype = identity_rules.gate_attributes(own.gate)[0].judge(own, {})
     assert phenotype.verdict == WARN
-    assert "up to 40% without CD105" in phenotype.reason
+    assert "Up to 40% of the cells could lack CD105" in phenotype.reason
+    assert phenotype.next_action.startswith("Measure CD105 by flow cytometry")
+    rows[1]["verdict"] = rows[2]["verdict"] = "meets"
+    own = evidence(gate=pd.DataFrame(rows))
+    phenotype = identity_rules.gate_attributes(own.gate)[0].judge(own, {})
+    assert phenotype.verdict == PASS
+    assert phenotype.resolution == "Fewer than 40% without CD105 could not be seen."
+
+
+def test_the_lot_s_line_of_a_pass_carries_the_resolution():
+    passing = attribute(PASS, DECIDES) | {"resolution": "Fewer than 12% without CD105 could not be seen."}
+    verdict, reason = passport.judge_lot([passing, attribute(PASS, DECIDES)])
+    assert verdict == PASS
+    assert reason.startswith("Fewer than 12% without CD105 could not be seen. Phenotype and purity meet")
+
+
+def test_what_is_not_assessable_has_no_share():
+    found = identity_rules.judge_criterion(row("positive", "not_assessable", "LOW_EXPOSURE"), passport.PANEL_LIMITS)
+    assert (found.value, found.low, found.high) == (None, None, None)
+    assert "%" not in found.reason
 
 
 def test_hla_dr_of_the_stroma_itself_warns_and_is_called_informative():

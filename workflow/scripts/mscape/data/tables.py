@@ -166,8 +166,10 @@ GATING = (
             Column(
                 "max_hidden_fraction",
                 "float",
-                "Upper 95 % bound on the fraction of cells that count as positive and could lack the marker.",
+                "Largest fraction of cells that could lack the marker (have a negative one) at the same counts.",
             ),
+            Column("n_cells_needed", "float", "Cells at this depth that would settle a criterion that RNA leaves open."),
+            Column("median_counts_needed", "float", "Median counts that would settle it with as many cells."),
         ),
     ),
     Table(

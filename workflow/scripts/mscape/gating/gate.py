@@ -11,12 +11,12 @@ import pandas as pd
 
 from mscape.gating import (
     calibration,
-    hidden_subset_bound,
     hidden_subset_test,
     intervals,
     lane_ambient,
     pool_groups,
     posterior,
+    resolution,
 )
 from mscape.gating.calls import CALLS, Evidence, call_at, call_cells
 from mscape.gating.contaminants import contaminant_table
@@ -316,33 +316,32 @@ def gate_cells(
     hidden, p_expressing = hidden_subset_test.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=options.hidden_min_mean_count, seed=seed
     )
-    if (hidden["finding"] == "hidden_mixture").any():
-        evidence.p_expressing = p_expressing
-        calls, p, at = _call(evidence, lane, own, options)
+    rows_of = {lot: np.flatnonzero(lots == lot) for lot in pd.unique(lots)}
+    of_stroma = {lot: cells[~lineage_fail[cells]] for lot, cells in rows_of.items()}
+    evidence.p_expressing = p_expressing.copy()
+    for cells in of_stroma.values():
+        limits = resolution.limit_lot(cells, evidence, p, groups, reference)
+        resolution.cap_probabilities(limits, evidence, evidence.p_expressing)
+    calls, p, at = _call(evidence, lane, own, options)
     rows = []
-    for lot in pd.unique(lots):
-        cells = np.flatnonzero(lots == lot)
+    for lot, cells in rows_of.items():
         found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
         blocks = intervals.blocks_of(points, groups, cells)
-        bounds = hidden_subset_bound.lot_bounds(cells[~lineage_fail[cells]], evidence, p, groups, reference)
         answers = [
             judge_lot(
                 lot,
                 cells,
-                evidence,
+                evidence_at,
                 p_at,
                 calls_at,
                 *blocks,
                 hidden=set(found["gene"]),
-                bounds=bounds,
-                min_probability=options.min_probability,
-                min_determinate=options.min_determinate,
-                min_depth=options.min_depth,
-                max_hidden=options.max_hidden,
-                n_bootstrap=options.n_bootstrap,
+                p_expressing=p_expressing,
+                limits=resolution.limit_lot(of_stroma[lot], evidence_at, p_at, groups, reference),
+                options=options,
                 seed=seed,
             )
-            for calls_at, p_at in (at if lane.matters(cells) else at[:1])
+            for evidence_at, calls_at, p_at in (at if lane.matters(cells) else at[:1])
         ]
         rows += lane_ambient.join_answers(answers)
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
@@ -355,20 +354,25 @@ def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, options: GateOption
 
     Returns
     -------
-    Calls and probabilities; and both at the estimate and, where the range matters, at its two ends.
+    Calls and probabilities; and evidence, calls and probabilities at the estimate and, where the range matters, at its
+    two ends.
     """
 
-    def call(end: str, scale: float = 1.0) -> tuple[pd.DataFrame, np.ndarray]:
+    def evidence_of(end: str, scale: float = 1.0) -> Evidence:
         fraction, profile = own
         rho, ambient, added = lane.at(end, fraction * scale, profile, evidence.totals, evidence.pools)
-        at_end = replace(evidence, rho=rho, ambient=ambient, added=added)
-        return call_at(at_end, min_probability=options.min_probability)
+        return replace(evidence, rho=rho, ambient=ambient, added=added)
 
-    center = call("center")
-    ends = [call("low"), call("high")] if lane.matters() else []
-    swept = [call("center", scale) for scale in OWN_AMBIENT_SWEEP]
+    def call(given: Evidence) -> tuple[pd.DataFrame, np.ndarray]:
+        return call_at(given, min_probability=options.min_probability)
+
+    at = [evidence_of(end) for end in (("center", "low", "high") if lane.matters() else ("center",))]
+    center, *ends = called = [call(given) for given in at]
+    swept = [call(evidence_of("center", scale)) for scale in OWN_AMBIENT_SWEEP]
     calls, p = call_cells(evidence, center, ends, swept, min_probability=options.min_probability)
-    return calls, p, [center if ends else (calls, p), *ends]
+    if not ends:
+        called = [(calls, p)]
+    return calls, p, [(given, *answer) for given, answer in zip(at, called, strict=True)]
 
 
 def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:

@@ -34,35 +34,47 @@ def blocks_of(
     return [part for part, _ in parts], np.array([group for _, group in parts])
 
 
-def borrow_from_lot(p: np.ndarray, seen: np.ndarray, n_pools: float) -> np.ndarray:
-    """Judge the pools without a count of a negative marker by the share of the lot's pools that carry it.
+def share_interval(
+    above: np.ndarray,
+    size: np.ndarray,
+    p_own: np.ndarray,
+    *,
+    expressing: float = 1.0,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """Share of cells above a threshold, with its interval.
 
-    The probability of a pool is made without knowing the others, and in a small one without a count it is little but
-    its prior. No count is never evidence for the marker, so such a pool cannot be likelier to carry it than the lot's
-    pools are. Its odds are taken as a likelihood ratio (of 1 at most) and the lot's share as the prior
-    (doi:10.1162/089976602753284446), which is found by iteration: (share * n_pools + 1/2) / (n_pools + 1). Pools with
-    counts stay as they are, for theirs may be those of a subset.
+    Three sources of error are joined in each draw: on which side the neighborhoods are, on which side the cells that
+    are judged by their own counts are, and how many cells of each kind came into the sample (a last draw from
+    Beta(k + 1/2, n - k + 1/2)). The ends are rounded outwards to whole cells.
 
     Parameters
     ----------
-    p
-        Probability per cell, shape (n_cells,); NaN is kept.
-    seen
-        Does the cell's pool hold a count? Shape (n_cells,).
-    n_pools
-        Number of independent pools in the lot.
+    above
+        Posterior draws, shape (n_draws, n_blocks), by :func:`mscape.gating.deconvolution.draw_above`.
+    size
+        Cells of each block, those judged by their own counts left out; shape (n_blocks,).
+    p_own
+        Probability of each cell that is judged by its own counts, shape (n_own,).
+    expressing
+        Of the cells in blocks above the threshold, the share that is not of a hidden subset.
+    seed, level
+        Seed and coverage.
+
+    Returns
+    -------
+    Median of the posterior, low, high.
     """
-    known = ~np.isnan(p)
-    open_ = known & ~seen
-    if not open_.any():
-        return p
-    out = p.astype(float)
-    start = np.clip(out[open_], 1e-12, 0.5)
-    ratio = start / (1 - start)
-    for _ in range(50):
-        prior = (out[known].mean() * n_pools + 0.5) / (n_pools + 1)
-        out[open_] = np.minimum(prior * ratio / (1 - prior + prior * ratio), p[open_])
-    return out
+    rng = np.random.default_rng(seed)
+    n = size.sum() + len(p_own)
+    own = (rng.random((len(above), len(p_own))) < p_own).sum(axis=1)
+    share = (above @ size * expressing + own) / n
+    estimate = float(np.median(share))
+    share = rng.beta(share * n + 0.5, (1 - share) * n + 0.5)
+    low, high = np.quantile(share, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.floor(low * n) / n, np.ceil(high * n) / n
+    return estimate, float(min(low, estimate)), float(max(high, estimate))
 
 
 def bootstrap_fraction(
@@ -70,7 +82,6 @@ def bootstrap_fraction(
     blocks: list[np.ndarray],
     strata: np.ndarray,
     *,
-    pool_size: np.ndarray | None = None,
     n_bootstrap: int = 400,
     seed: int = 0,
     level: float = 0.95,
@@ -92,8 +103,6 @@ def bootstrap_fraction(
         Positions in ``p``.
     strata
         Cluster of each block, shape (n_blocks,).
-    pool_size
-        Cells of each cell's pool, shape (n_cells,). Without it a cluster of up to ``SHARED_POOL`` cells is one pool.
     n_bootstrap, seed, level
         Draws, seed and coverage.
 
@@ -114,8 +123,7 @@ def bootstrap_fraction(
     u = rng.random((n_bootstrap, len(blocks)))
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
-        shared = SHARED_POOL if pool_size is None else np.median(pool_size[np.concatenate([blocks[b] for b in own])])
-        if size[own].sum() <= shared:
+        if size[own].sum() <= SHARED_POOL:
             u[:, own] = u[:, own[:1]]
     present = np.zeros((n_bootstrap, len(blocks)))
     for b, values in enumerate(ordered):

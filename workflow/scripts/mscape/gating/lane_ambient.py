@@ -535,7 +535,7 @@ def join_answers(answers: list[list[dict]]) -> list[dict]:
     rows = []
     for row, *others in zip(*answers, strict=True):
         joined = dict(row)
-        for end, pick in (("low", np.fmin), ("high", np.fmax)):
+        for end, pick in (("low", np.fmin), ("high", np.fmax), ("max_hidden_fraction", np.fmax)):
             joined[end] = float(pick.reduce([r[end] for r in (row, *others)]))
         verdicts = {r["verdict"] for r in (row, *others)}
         if len(verdicts) > 1 and row["verdict"] != "not_assessable":

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from mscape.gating.intervals import bootstrap_fraction, borrow_from_lot, min_detectable_fraction, verdict_of
+from mscape.gating.deconvolution import draw_above, log_likelihood
+from mscape.gating.hidden_subset_bound import add_curves, lower_bound, upper_bound
+from mscape.gating.intervals import bootstrap_fraction, min_detectable_fraction, share_interval, verdict_of
 from mscape.gating.lineages import MIN_EXPECTED
 from mscape.gating.lot_reasons import follow_cells
+from mscape.gating.panels import LINEAGE, POSITIVE
+from mscape.gating.posterior import background, rate_above
+from mscape.gating.reasons import Reason
+from mscape.gating.resolution import needed
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence
+    from mscape.gating.options import GateOptions
     from mscape.gating.panels import Panel
+    from mscape.gating.resolution import GeneLimit
 
 CRITERIA_COLUMNS = [
     "lot_id",
@@ -34,6 +43,8 @@ CRITERIA_COLUMNS = [
     "ambient_fraction",
     "median_counts",
     "max_hidden_fraction",
+    "n_cells_needed",
+    "median_counts_needed",
 ]
 
 
@@ -47,12 +58,9 @@ def judge_lot(
     strata: np.ndarray,
     *,
     hidden: set[str],
-    bounds: dict[str, float],
-    min_probability: float = 0.9,
-    min_determinate: float = 0.5,
-    min_depth: float = 1000,
-    max_hidden: float = 0.2,
-    n_bootstrap: int = 400,
+    p_expressing: np.ndarray,
+    limits: dict[str, GeneLimit],
+    options: GateOptions,
     seed: int = 0,
 ) -> list[dict]:
     """Judge the criteria of one lot.
@@ -64,21 +72,17 @@ def judge_lot(
     evidence, p, calls
         Of all cells.
     blocks, strata
-        Neighbourhood blocks, positions in ``cells``, and the cluster of each.
+        Neighborhood blocks, positions in ``cells``, and the cluster of each.
     hidden
         Positive genes for which a hidden mixture was found in a cluster of this lot.
-    bounds
-        Positive gene -> share of cells that could lack it, by :func:`mscape.gating.hidden_subset_bound.lot_bounds`.
-    min_probability
-        As in :func:`mscape.gating.calls.call_cells`.
-    min_determinate
-        Share of cells that must be on one side for a criterion to be assessable.
-    min_depth
-        Median counts under which a lot is not assessable.
-    max_hidden
-        Largest such share with which a positive criterion is met.
-    n_bootstrap, seed
-        Of the intervals.
+    p_expressing
+        By :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`, shape (n_cells, n_features).
+    limits
+        Gene -> what the counts of single cells allow, by :func:`mscape.gating.resolution.limit_lot`.
+    options
+        Settings of the gate.
+    seed
+        Of the draws.
 
     Returns
     -------
@@ -92,23 +96,23 @@ def judge_lot(
         "n_cells": len(cells),
         "median_counts": median,
         "ambient_fraction": float(evidence.rho[cells].mean()),
+        "n_cells_needed": np.nan,
+        "median_counts_needed": np.nan,
     }
+    shares = LotShares(cells, evidence, p, calls, blocks, strata, p_expressing, n_draws=options.n_bootstrap, seed=seed)
     expected = evidence.pools.exposure[cells] * features.tau
-    criteria = [
-        (panel.proteins[g], "positive", {g: t}, p[cells, features.names.index(g)], None)
-        for g, t in panel.positive.items()
-    ]
-    criteria += [
-        (name, "negative", genes, *_group(features.columns(genes), cells, evidence, p, len(blocks)))
-        for name, genes in panel.groups.items()
-    ]
+    criteria = [(panel.proteins[g], "positive", {g: t}) for g, t in panel.positive.items()]
+    criteria += [(name, "negative", genes) for name, genes in panel.groups.items()]
     rows = []
-    for name, kind, genes, prob, pool_size in criteria:
+    for name, kind, genes in criteria:
         columns = features.columns(genes)
         x = features.x[np.ix_(cells, columns)]
+        prob = shares.probability(columns)
         ok = ~np.isnan(prob)
-        settled = (prob <= 1 - min_probability) & (expected[:, columns].min(axis=1) >= MIN_EXPECTED)
-        settled |= prob >= min_probability
+        deep = expected[:, columns].min(axis=1) >= MIN_EXPECTED
+        present, absent = prob >= options.min_probability, (prob <= 1 - options.min_probability) & deep
+        curves = [limits[g].curve for g in genes if g in limits]
+        limit = panel.min_positive if kind == "positive" else panel.max_negative
         row = common | {
             "criterion": name,
             "kind": kind,
@@ -119,76 +123,219 @@ def judge_lot(
             "min_detectable_fraction": max(
                 min_detectable_fraction(len(cells), median, features.tau[c]) for c in columns
             ),
-            "resolved_fraction": float(settled[ok].mean()) if ok.any() else 0.0,
+            "resolved_fraction": float((present | absent)[ok].mean()) if ok.any() else 0.0,
             "estimate": np.nan,
             "low": np.nan,
             "high": np.nan,
-            "max_hidden_fraction": bounds.get(next(iter(genes)), np.nan) if kind == "positive" else np.nan,
+            "max_hidden_fraction": np.nan,
         }
         if ok.mean() < 0.5:
-            rows.append(row | {"verdict": "not_assessable", "reason": "GENE_NOT_IN_REFERENCE"})
+            rows.append(row | {"verdict": "not_assessable", "reason": Reason.GENE_NOT_IN_REFERENCE})
             continue
-        position = np.cumsum(ok) - 1
-        kept = [position[b[ok[b]]] for b in blocks]
-        estimate, low, high = bootstrap_fraction(
-            prob[ok].astype(float),
-            kept,
-            strata,
-            pool_size=None if pool_size is None else pool_size[ok],
-            n_bootstrap=n_bootstrap,
-            seed=seed,
+        estimate, low, high = shares.of_cells(columns, kind)
+        facts = CriterionFacts(
+            limit=limit,
+            low=low,
+            high=high,
+            wrong=float((absent if kind == "positive" else present)[ok].mean()),
+            deep_fraction=float((deep | present)[ok].mean()),
+            found=kind == "positive" and not hidden.isdisjoint(genes),
+            max_hidden=options.max_hidden,
         )
+        if curves:
+            curve = add_curves(curves)
+            facts.hidden_upper, facts.hidden_lower = upper_bound(curve), lower_bound(curve)
+        row["max_hidden_fraction"] = facts.hidden_upper
         row |= {"estimate": estimate, "low": low, "high": high}
-        rows.append(row | _verdict(row, panel, hidden, min_determinate, min_depth, max_hidden))
-    rows = [follow_cells(row, cells, p, calls, features, min_probability=min_probability) for row in rows]
-    rows.append(
-        _overall(common, cells, panel, calls, evidence, blocks, strata, rows, n_bootstrap=n_bootstrap, seed=seed)
-    )
+        if kind == "positive" and name not in panel.allowed:
+            only = limits.get(next(iter(genes)))
+            clean = 1 - only.mean_expected if only is not None and not facts.found else 1.0
+            row |= {"estimate": estimate * clean, "low": low * (1 - facts.hidden_upper)}
+        else:
+            row["high"] = high + (1 - high) * facts.hidden_upper
+        rows.append(row | _verdict(row, panel, facts, options))
+        if rows[-1]["reason"] == Reason.HOMOGENEITY_ASSUMED and rows[-1]["verdict"] == "inconclusive":
+            rows[-1] |= _needed(rows[-1], limits.get(next(iter(genes))), options.max_hidden)
+    rows = [follow_cells(row, cells, p, calls, features, min_probability=options.min_probability) for row in rows]
+    rows.append(_overall(common, cells, panel, calls, evidence, blocks, strata, rows, limits, options, seed=seed))
     return rows
 
 
-def _group(columns: list[int], cells: np.ndarray, evidence: Evidence, p: np.ndarray, n_blocks: int) -> tuple:
-    """Probability of a negative group and the size of the pool it is from, by the measured gene that says more.
+@dataclass(kw_only=True)
+class CriterionFacts:
+    """What the verdict of a criterion follows from.
 
-    Both of shape (n_cells,). The lot counts as no more independent pools than it has blocks.
+    Attributes
+    ----------
+    limit
+        Share of cells that the panel asks for.
+    low, high
+        Interval of the share by neighborhoods, without what they could hide.
+    wrong
+        Share of cells that are resolved on the wrong side of the threshold.
+    deep_fraction
+        Share of cells whose pools have counts enough to tell the threshold from zero.
+    found
+        Was a hidden subset found by the test?
+    max_hidden
+        Largest hidden share with which a criterion is met.
+    hidden_upper, hidden_lower
+        Interval of the share of a hidden subset by the counts of single cells.
     """
-    where = np.ix_(cells, columns)
-    size, seen = evidence.pools.size[where], evidence.pools.raw_count[where] > 0
-    values = np.column_stack(
-        [borrow_from_lot(p[cells, c], seen[:, i], min(n_blocks, (1 / size[:, i]).sum())) for i, c in enumerate(columns)]
-    )
-    best = np.nan_to_num(values, nan=-1).argmax(axis=1)[:, None]
-    return np.take_along_axis(values, best, axis=1)[:, 0], np.take_along_axis(size, best, axis=1)[:, 0]
+
+    limit: float
+    low: float
+    high: float
+    wrong: float
+    deep_fraction: float
+    found: bool
+    max_hidden: float
+    hidden_upper: float = 1.0
+    hidden_lower: float = 0.0
 
 
-def _verdict(
-    row: dict, panel: Panel, hidden: set[str], min_determinate: float, min_depth: float, max_hidden: float
-) -> dict:
+class LotShares:
+    """Shares of a lot's cells that carry a marker, by deconvolution of the rates of neighborhoods.
+
+    Parameters
+    ----------
+    cells, evidence, p, calls, blocks, strata, p_expressing, seed
+        As in :func:`judge_lot`.
+    n_draws
+        Draws from the posterior.
+    """
+
+    def __init__(
+        self,
+        cells: np.ndarray,
+        evidence: Evidence,
+        p: np.ndarray,
+        calls: pd.DataFrame,
+        blocks: list[np.ndarray],
+        strata: np.ndarray,
+        p_expressing: np.ndarray,
+        *,
+        n_draws: int,
+        seed: int,
+    ):
+        features, pools = evidence.features, evidence.pools
+        self.markers = np.flatnonzero(features.kind != LINEAGE)
+        where = np.ix_(cells, self.markers)
+        tau, n = features.tau[self.markers], evidence.totals[cells].astype(float)[:, None]
+        at = background(tau, evidence.ambient[where], evidence.rho[cells][:, None])
+        dispersion = np.maximum(evidence.dispersion[where], 0.1)
+        x = features.x[where].astype(float)
+        theirs = evidence.rho[cells][:, None] * evidence.ambient[where]
+        counts = pools.count[where], pools.exposure[where], pools.size[where]
+        pooled = rate_above(*counts, at, dispersion=dispersion, ambient=theirs)
+        self.p, self.seed = p[where].astype(float), seed
+        self.measured = features.measured[where]
+        positive = features.kind[self.markers] == POSITIVE
+        # judged by its own counts: a cell that these put on the other side of the threshold than its pool is
+        self.own = np.where(positive, (self.p < 0.5) & (pooled >= 0.5), (self.p >= 0.5) & (pooled < 0.5) & (x >= 2))
+        self.expressing = p_expressing[where]
+        capped = np.minimum(x, np.maximum(2, np.ceil(4 * n * np.maximum(at, tau))))
+        self.block = np.empty(len(cells), int)
+        for number, block in enumerate(blocks):
+            self.block[block] = number
+        code = pd.Series(calls["reason"].to_numpy()[cells]).astype(str)
+        lineage = ((calls["call"].to_numpy()[cells] == "fail") & code.str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
+        n_blocks = len(blocks)
+        at_least = np.median(pools.size[where], axis=0)
+        self.part = np.stack([_merge(blocks, strata, size) for size in at_least])
+
+        def total(values: np.ndarray) -> np.ndarray:
+            rows = zip(self.part, values.T, strict=True)
+            return np.stack([np.bincount(part[self.block], column, n_blocks) for part, column in rows])
+
+        counted = self.measured & ~self.own
+        size = total(counted.astype(float))
+        exposure = total(np.where(counted, n, 0))
+        threshold = total(np.where(counted, n * at, 0)) / np.maximum(exposure, 1e-300)
+        spread = total(np.where(counted, dispersion, 0)) / np.maximum(size, 1)
+        log = log_likelihood(
+            total(np.where(counted, capped, 0)), exposure, threshold, np.maximum(size, 1), np.maximum(spread, 0.1)
+        )
+        named = np.bincount(self.block, lineage, n_blocks) > 0.5 * np.bincount(self.block, minlength=n_blocks)
+        drawn = draw_above(log, size > 0, ~named, n_draws=n_draws, seed=seed)
+        self.above = np.stack([drawn[:, f, part] for f, part in enumerate(self.part)], axis=1)
+
+    def probability(self, columns: list[int]) -> np.ndarray:
+        """Probability that a cell carries a marker, of several the largest; NaN where none is measured."""
+        values = self.p[:, np.searchsorted(self.markers, columns)]
+        return np.where(np.isnan(values).all(axis=1), np.nan, np.nan_to_num(values, nan=-1).max(axis=1))
+
+    def of_cells(self, columns: list[int], kind: str) -> tuple[float, float, float]:
+        """Share of the measured cells that carry one of the markers, low and high."""
+        at = np.searchsorted(self.markers, columns)
+        above = self.above[:, at].any(axis=1)
+        own = (self.own[:, at] & self.measured[:, at]).any(axis=1)
+        counted = self.measured[:, at].any(axis=1) & ~own
+        size = np.bincount(self.block[counted], minlength=above.shape[1]).astype(float)
+        expressing = self.expressing[:, at[0]][counted].mean() if kind == "positive" and counted.any() else 1.0
+        return share_interval(above, size, self.probability(columns)[own], expressing=float(expressing), seed=self.seed)
+
+
+def _merge(blocks: list[np.ndarray], strata: np.ndarray, at_least: float) -> np.ndarray:
+    """Join neighboring blocks of a stratum until each has a number of cells; the number of each block's first one.
+
+    As many cells as a marker's pools have tell its rate from the threshold. A subset of fewer cells is limited by the
+    counts of single cells.
+    """
+    size = np.array([len(block) for block in blocks], float)
+    out = np.empty(len(blocks), int)
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        number = max(1, int(size[own].sum() / at_least))
+        middle = (np.cumsum(size[own]) - size[own] / 2) / size[own].sum()
+        part = (middle * number).astype(int)
+        out[own] = own[np.searchsorted(part, part)]
+    return out
+
+
+def _verdict(row: dict, panel: Panel, facts: CriterionFacts, options: GateOptions) -> dict:
+    """Judge a criterion: the first statement that holds decides."""
     if not panel.verdict:
-        return {"verdict": "not_assessable", "reason": "SPECIES_NOT_COVERED"}
+        return {"verdict": "not_assessable", "reason": Reason.SPECIES_NOT_COVERED}
     if row["criterion"] in panel.allowed:
-        return {"verdict": "not_assessable", "reason": "CD34_ALLOWED_SVF"}
-    if row["median_counts"] < min_depth or row["resolved_fraction"] < min_determinate:
-        return {"verdict": "not_assessable", "reason": "LOW_EXPOSURE"}
-    limit = panel.min_positive if row["kind"] == "positive" else panel.max_negative
-    verdict = verdict_of(row["kind"], row["low"], row["high"], limit)
-    if verdict == "meets" and row["genes"] in hidden:
-        return {"verdict": "inconclusive", "reason": "HIDDEN_MIXTURE"}
-    if verdict == "meets" and row["max_hidden_fraction"] > 1 - limit:
-        shown = row["max_hidden_fraction"] <= max_hidden
-        return {"verdict": "meets" if shown else "inconclusive", "reason": "HOMOGENEITY_ASSUMED"}
-    reason = ""
-    if verdict == "inconclusive":
-        reason = "AMBIGUOUS"
-    elif verdict == "fails":
-        reason = ("MISSING_" if row["kind"] == "positive" else "NEG_") + row["criterion"]
-    return {"verdict": verdict, "reason": reason}
+        return {"verdict": "not_assessable", "reason": Reason.CD34_ALLOWED_SVF}
+    if row["median_counts"] < options.min_depth or facts.deep_fraction < options.min_determinate:
+        return {"verdict": "not_assessable", "reason": Reason.LOW_EXPOSURE}
+    shortfall = 1 - facts.limit if row["kind"] == "positive" else facts.limit
+    verdict = verdict_of(row["kind"], facts.low, facts.high, facts.limit)
+    if verdict == "fails" and facts.wrong > shortfall:
+        code = Reason.MISSING if row["kind"] == "positive" else Reason.NEG
+        return {"verdict": "fails", "reason": f"{code}_{row['criterion']}"}
+    if row["kind"] == "positive" and (facts.found or facts.hidden_lower > shortfall):
+        return {"verdict": "inconclusive", "reason": Reason.HIDDEN_MIXTURE}
+    if verdict != "meets":
+        return {"verdict": "inconclusive", "reason": Reason.AMBIGUOUS}
+    if facts.hidden_upper > facts.max_hidden:
+        return {"verdict": "inconclusive", "reason": Reason.HOMOGENEITY_ASSUMED}
+    return {"verdict": "meets", "reason": Reason.HOMOGENEITY_ASSUMED if facts.hidden_upper > shortfall else ""}
 
 
-def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_bootstrap, seed) -> dict:
-    """Judge the share of cells that pass among determinate ones; indeterminate cells widen the interval both ways."""
-    call = calls["call"].to_numpy()[cells]
-    passed, undecided = call == "pass", call == "indeterminate"
+def _needed(row: dict, limit: GeneLimit | None, max_hidden: float) -> dict:
+    """Cells at this depth, or counts a cell with these cells, that would settle a positive criterion."""
+    if limit is None or not limit.fits:
+        return {}
+    cells, depth = needed(limit, max_hidden)
+    return {"n_cells_needed": cells * row["n_cells"], "median_counts_needed": depth * row["median_counts"]}
+
+
+def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, limits, options, *, seed) -> dict:
+    """Judge the share of cells that pass among determinate ones; indeterminate cells widen the interval both ways.
+
+    A cell that fails by a criterion that cannot be assessed counts as indeterminate: what cannot be assessed never
+    makes a lot fail.
+    """
+    judged = [r for r in rows if r["criterion"] not in panel.allowed]
+    blocked = [r for r in judged if r["verdict"] == "not_assessable"]
+    failed = [r for r in judged if r["verdict"] == "fails"]
+    call, reason = calls["call"].to_numpy()[cells], calls["reason"].to_numpy(str)[cells]
+    unsure = {f"{code}_{r['criterion']}" for r in blocked for code in (Reason.MISSING, Reason.NEG)}
+    passed, failing = call == "pass", (call == "fail") & ~np.isin(reason, list(unsure))
+    undecided = ~passed & ~failing
     seen = evidence.features.x[cells] > 0
     naive = [seen[:, evidence.features.columns([g])].any(axis=1) for g in panel.positive]
     none = [~seen[:, evidence.features.columns(genes)].any(axis=1) for genes in panel.negative.values()]
@@ -204,33 +351,35 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, *, n_b
         "estimate": np.nan,
         "low": np.nan,
         "high": np.nan,
-        "max_hidden_fraction": float(pd.Series([r["max_hidden_fraction"] for r in rows]).max()),
+        "max_hidden_fraction": np.nan,
     }
+    genes = [g for r in judged for g in r["genes"].split(";") if g in limits]
+    if genes:
+        row["max_hidden_fraction"] = upper_bound(add_curves([limits[g].curve for g in genes]))
+    low, high = 0.0, 1.0
     if not undecided.all():
-        row["estimate"] = float(passed.sum() / (~undecided).sum())
-        _, low, _ = bootstrap_fraction(passed.astype(float), blocks, strata, n_bootstrap=n_bootstrap, seed=seed)
-        _, _, high = bootstrap_fraction(
-            (passed | undecided).astype(float), blocks, strata, n_bootstrap=n_bootstrap, seed=seed
-        )
-        row |= {"low": min(low, row["estimate"]), "high": max(high, row["estimate"])}
-    judged = [r for r in rows if r["criterion"] not in panel.allowed]
-    blocked = [r for r in judged if r["verdict"] == "not_assessable"]
-    failed = [r for r in judged if r["verdict"] == "fails"]
+        drawing = {"n_bootstrap": options.n_bootstrap, "seed": seed}
+        clean = 1 - sum(limits[g].mean_expected for g in panel.positive if g in limits)
+        estimate = float(passed.sum() / (~undecided).sum()) * max(clean, 0.0)
+        _, low, _ = bootstrap_fraction(passed.astype(float), blocks, strata, **drawing)
+        _, _, high = bootstrap_fraction((passed | undecided).astype(float), blocks, strata, **drawing)
+        hidden = row["max_hidden_fraction"] if genes else 0.0
+        row |= {"estimate": estimate, "low": min(low * (1 - hidden), estimate), "high": max(high, estimate)}
     if not panel.verdict:
-        return row | {"verdict": "not_assessable", "reason": "SPECIES_NOT_COVERED"}
-    if not undecided.all() and row["high"] < panel.min_positive:
-        reason = failed[0]["reason"] if failed else calls["reason"][cells][call == "fail"].mode().iloc[0]
-        return row | {"verdict": "fails", "reason": reason}
-    if blocked:
-        return row | {"verdict": "not_assessable", "reason": blocked[0]["reason"]}
+        return row | {"verdict": "not_assessable", "reason": Reason.SPECIES_NOT_COVERED}
     if failed:
         return row | {"verdict": "fails", "reason": failed[0]["reason"]}
+    if high < panel.min_positive and failing.mean() > 1 - panel.min_positive:
+        return row | {"verdict": "fails", "reason": pd.Series(reason[failing]).mode().iloc[0]}
+    if blocked:
+        return row | {"verdict": "not_assessable", "reason": blocked[0]["reason"]}
     open_ = [r for r in judged if r["verdict"] == "inconclusive"]
-    if open_ or undecided.all():
-        reason = open_[0]["reason"] if open_ else "AMBIGUOUS"
-        return row | {"verdict": "inconclusive", "reason": reason}
-    verdict = verdict_of("positive", row["low"], row["high"], panel.min_positive)
-    reason = "HOMOGENEITY_ASSUMED" if any(r["reason"] == "HOMOGENEITY_ASSUMED" for r in judged) else ""
+    if open_:
+        weakest = max(open_, key=lambda r: (r["reason"] == Reason.HOMOGENEITY_ASSUMED, r["max_hidden_fraction"]))
+        chosen = weakest if all(r["reason"] == Reason.HOMOGENEITY_ASSUMED for r in open_) else open_[0]
+        return row | {"verdict": "inconclusive", "reason": chosen["reason"]}
+    verdict = verdict_of("positive", low, high, panel.min_positive)
     if verdict == "inconclusive" and undecided.any():
-        reason = calls["reason"][cells][undecided].mode().iloc[0]
-    return row | {"verdict": verdict, "reason": reason}
+        return row | {"verdict": verdict, "reason": pd.Series(reason[undecided]).mode().iloc[0]}
+    assumed = any(r["reason"] == Reason.HOMOGENEITY_ASSUMED for r in judged)
+    return row | {"verdict": verdict, "reason": Reason.HOMOGENEITY_ASSUMED if assumed else ""}

@@ -111,13 +111,13 @@ class Reason(StrEnum):
         "HIDDEN_MIXTURE",
         "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
         "The marker's counts vary more than one population would: a subset may lack it.",
-        "Check the marker by flow cytometry, which sees single cells.",
+        "Measure the marker by flow cytometry, which sees single cells.",
     )
     HOMOGENEITY_ASSUMED = (
         "HOMOGENEITY_ASSUMED",
-        "of a lot: met if neighboring cells are homogeneous; the counts of single cells do not show it",
-        "This holds if neighboring cells are homogeneous; single cells are too shallow to show it.",
-        "Check the marker by flow cytometry, which sees single cells; or sequence deeper, or more cells.",
+        "of a lot: the marker is met if neighboring cells are homogeneous; the counts could hide a subset",
+        "A subset that differs in this marker alone could be hidden in the counts.",
+        "Measure the marker by flow cytometry, which sees single cells.",
     )
     CELL_UNRESOLVED = (
         "CELL_UNRESOLVED",

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from mscape.gating import lot_reasons, reasons
+from mscape.gating.reasons import Reason
 from mscape.passports.rules import (
     DECIDES,
     DESCRIBES,
@@ -21,7 +22,6 @@ from mscape.passports.rules import (
 )
 from mscape.passports.sentences import ACTIONS
 
-A_MARKER = "a positive marker"
 OF_GATE = {"meets": PASS, "inconclusive": WARN, "fails": FAIL, "not_assessable": NOT_ASSESSABLE}
 
 
@@ -63,21 +63,25 @@ def _gate_attribute(criterion: str, kind: str) -> Attribute:
         unit="fraction of cells with it",
         weight=DESCRIBES,
         definition=(
-            f"Mean probability that the RNA of {_plain_marker(criterion)} is {presence} in a cell, with a bootstrap "
-            "interval over neighbourhoods of cells. It enters the verdict through the phenotype."
+            f"Share of cells in which the RNA of {_plain_marker(criterion)} is {presence} by its rate in the "
+            "neighborhood. The interval reaches as far as a hidden subset could. It enters the verdict through the "
+            "phenotype."
         ),
         judge=judge,
     )
 
 
-def _weakest(gate: pd.DataFrame) -> str:
-    """Name the positive marker that the counts of single cells show least."""
-    rows = gate[gate["kind"] == "positive"].dropna(subset="max_hidden_fraction")
-    return A_MARKER if rows.empty else str(rows.loc[rows["max_hidden_fraction"].astype(float).idxmax(), "criterion"])
+def _weakest(gate: pd.DataFrame) -> pd.Series | None:
+    """Find the criterion that single cells show least: one that is not settled, else any; None where none is judged."""
+    rows = gate[(gate["kind"] != "overall") & (gate["verdict"] != "not_assessable")]
+    rows = rows.dropna(subset="max_hidden_fraction")
+    open_ = rows[(rows["verdict"] == "inconclusive") & (rows["reason"] == Reason.HOMOGENEITY_ASSUMED)]
+    rows = rows if open_.empty else open_
+    return None if rows.empty else rows.loc[rows["max_hidden_fraction"].astype(float).idxmax()]
 
 
 def judge_criterion(
-    row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0, weakest: str = A_MARKER
+    row: pd.Series, limits: dict[str, float], *, foreign: float = 0.0, weakest: pd.Series | None = None
 ) -> Assessment:
     """Translate a row of the gate's table.
 
@@ -91,7 +95,8 @@ def judge_criterion(
         Fraction of the lot's cells that belong to another lineage: where they account for most of what fails, they are
         named as the cause.
     weakest
-        Positive marker that the counts of single cells show least; named where the whole phenotype rests on neighbours.
+        Row of the criterion that single cells show least, whose resolution is that of the whole phenotype; a
+        criterion's is its own.
     """
     verdict = OF_GATE[row["verdict"]]
     code = _text(row.get("reason"))
@@ -101,39 +106,85 @@ def judge_criterion(
         "overall": f"at least {limits['min_positive']:.0%}, and every criterion",
     }[row["kind"]]
     said, action = _explain(code)
-    share = say_share(row["estimate"], row["low"], row["high"])
-    marker = _plain_marker(row["criterion"])
-    subject = "cells agree with the phenotype" if row["kind"] == "overall" else f"cells carry {marker}"
     if verdict == NOT_ASSESSABLE:
-        reason = said or "It could not be assessed."
-    else:
-        words = {PASS: "within the limit", FAIL: "outside the limit", WARN: "the limit lies inside the interval"}[
-            verdict
-        ]
-        if verdict == WARN and code in {"HIDDEN_MIXTURE", "HOMOGENEITY_ASSUMED"}:
-            words = "within the limit by pooled counts, but not settled"
-        if verdict == WARN and code in lot_reasons.OWN:
-            words = "not settled" if row["kind"] == "overall" else "above the limit, which is informative, not decisive"
-        if code == "HOMOGENEITY_ASSUMED" and not math.isnan(row["max_hidden_fraction"]):
-            without = weakest if row["kind"] == "overall" else marker
-            said = (
-                "This holds if the cells of a neighbourhood are alike; the counts of single cells alone would allow up "
-                f"to {row['max_hidden_fraction']:.0%} without {without}."
-            )
-        failing = row["estimate"] if row["kind"] == "negative" else 1 - row["estimate"]
-        if (verdict == FAIL or code == "AMBIGUOUS") and foreign > 0 and foreign >= failing / 2:
-            said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
-        reason = f"{share} of {subject}: {words}." + (f" {said}" if said else "")
+        return Assessment(
+            verdict=verdict,
+            reason=said or "It could not be assessed.",
+            threshold=limit,
+            next_action=action or ACTIONS["default"],
+            n=int(row["n_cells"]),
+        )
+    seen = weakest if row["kind"] == "overall" else row
+    resolution = say_resolution(seen) if verdict == PASS else ""
+    share = say_share(row["estimate"], row["low"], row["high"])
+    subject = "cells agree with the phenotype"
+    if row["kind"] != "overall":
+        subject = f"cells have RNA of {_plain_marker(row['criterion'])} above its threshold"
+    words = {PASS: "within the limit", FAIL: "outside the limit", WARN: "the limit lies inside the interval"}[verdict]
+    if verdict == PASS:
+        said = resolution
+    elif code == Reason.HOMOGENEITY_ASSUMED and seen is not None:
+        words, said, action = "not settled by RNA", say_unsettled(seen), say_how_to_settle(seen)
+    elif code == Reason.HIDDEN_MIXTURE:
+        words = "not settled by RNA"
+    elif verdict == WARN and code in lot_reasons.OWN:
+        words = "not settled" if row["kind"] == "overall" else "above the limit, which is informative, not decisive"
+    failing = row["estimate"] if row["kind"] == "negative" else 1 - row["estimate"]
+    if (verdict == FAIL or code == Reason.AMBIGUOUS) and foreign > 0 and foreign >= failing / 2:
+        said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
     return Assessment(
         verdict=verdict,
-        reason=reason,
+        reason=f"{share} of {subject}: {words}." + (f" {said}" if said else ""),
         value=row["estimate"],
         low=row["low"],
         high=row["high"],
         threshold=limit,
         next_action="" if verdict == PASS else action or ACTIONS["default"],
         n=int(row["n_cells"]),
+        resolution=resolution,
     )
+
+
+def say_resolution(row: pd.Series | None) -> str:
+    """Write how small a subset of a met criterion could not have been seen, "" where that is unknown."""
+    if row is None or pd.isna(row["max_hidden_fraction"]):
+        return ""
+    having = "without" if row["kind"] == "positive" else "with"
+    return f"Fewer than {_ceiling(row)} {having} {_plain_marker(row['criterion'])} could not be seen."
+
+
+def say_unsettled(row: pd.Series) -> str:
+    """Write what the counts of a criterion leave open."""
+    marker = _plain_marker(row["criterion"])
+    what = f"lack {marker}" if row["kind"] == "positive" else f"have {marker}"
+    return f"Up to {_ceiling(row)} of the cells could {what} and give the same counts."
+
+
+def say_how_to_settle(row: pd.Series) -> str:
+    """Write the measurement that settles a criterion, and the cells or counts by which RNA would."""
+    measure = f"Measure {_plain_marker(row['criterion'])} by flow cytometry, which sees single cells."
+    cells, depth = (row.get(name, math.nan) for name in ("n_cells_needed", "median_counts_needed"))
+    ways = []
+    if not pd.isna(cells) and cells > row["n_cells"]:
+        ways.append(f"about {_round(cells):,} cells at this depth")
+    if not pd.isna(depth) and depth > row["median_counts"]:
+        ways.append(f"about {_round(depth):,} counts a cell with as many cells")
+    if ways:
+        return f"{measure} RNA would need {' or '.join(ways)}."
+    if not pd.isna(cells):
+        return f"{measure} A homogeneous lot of this size would have been settled: such a subset is likely."
+    return f"{measure} More cells or counts would hardly settle it."
+
+
+def _ceiling(row: pd.Series) -> str:
+    """Write the hidden fraction in whole per cent, rounded up."""
+    return f"{max(1, math.ceil(round(float(row['max_hidden_fraction']) * 100, 6)))}%"
+
+
+def _round(number: float) -> int:
+    """Round up to two digits."""
+    step = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return int(math.ceil(number / step) * step)
 
 
 def _explain(code: str) -> tuple[str, str]:

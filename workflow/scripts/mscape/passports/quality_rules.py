@@ -223,8 +223,8 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     limit = f"at least {settings['min_stable']:.0%} of cells in stable clusters"
     rows = evidence.composition[evidence.composition["n_cells"] > 0]
     n = int(rows["n_cells"].sum())
-    if n == 0:
-        reason = "No cell of this lot was clustered."
+    if n == 0 or evidence.msc.empty:
+        reason = "No cell of this lot was clustered." if n == 0 else "No cell of this lot passes as MSC."
         return Assessment(
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["unclustered"], n=0
         )
@@ -241,8 +241,8 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     low, high = (float(x) for x in wilson_interval(inside, n))
     large = rows[rows["n_cells"] / n >= 0.05]
     reason = (
-        f"{say_share(inside / n, low, high)} of its MSC lie in sub-populations that come back in resampling; "
-        f"{len(large)} sub-populations hold at least 5 % of them."
+        f"{say_share(inside / n, low, high)} of its clustered cells lie in sub-populations that come back in "
+        f"resampling; {len(large)} sub-populations hold at least 5 % of them."
     )
     verdict = PASS if inside / n >= settings["min_stable"] else WARN
     action = "" if verdict == PASS else ACTIONS["unstable"]

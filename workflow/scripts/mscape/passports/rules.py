@@ -121,6 +121,7 @@ class Assessment:
     threshold: str = ""
     next_action: str = ""
     n: int | None = None
+    resolution: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +169,7 @@ def write_attribute(attribute: Attribute, evidence: LotEvidence, settings: dict)
         "threshold": found.threshold,
         "reason": found.reason,
         "next_action": found.next_action,
+        "resolution": found.resolution,
         "definition": attribute.definition,
         "weight": attribute.weight,
         "rule_version": RULE_VERSION,
@@ -186,7 +188,9 @@ def judge_lot(attributes: list[dict]) -> tuple[str, str]:
     warned = [a for a in warned if a["verdict"] != NOT_ASSESSABLE]
     if warned:
         return WARN, " ".join(f"{a['title']}: {a['reason']}" for a in warned)
-    return PASS, "Phenotype and purity meet their limits, and nothing in the data's quality warns."
+    resolution = " ".join(a["resolution"] for a in deciding if a.get("resolution"))
+    met = "Phenotype and purity meet their limits, and nothing in the data's quality warns."
+    return PASS, f"{resolution} {met}".strip()
 
 
 def name_tissue(tissue: str, culture: str) -> str:

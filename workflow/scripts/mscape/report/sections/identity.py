@@ -26,7 +26,7 @@ CRITERIA = (
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
     ("detected_fraction", "Naive detection", "percent", "naive"),
-    ("max_hidden_fraction", "Could lack it", "percent", "max_hidden"),
+    ("max_hidden_fraction", "Could be hidden", "percent", "max_hidden"),
     ("min_detectable_fraction", "Least detectable share", "percent", "min_detectable"),
     ("n_cells", "Cells", "number", "cells"),
     ("reason", "Reason", "text", "isct_reason"),
