@@ -168,7 +168,7 @@ GATING = (
                 "float",
                 "Largest fraction of cells that could lack the marker (have a negative one) at the same counts.",
             ),
-            Column("n_cells_needed", "float", "Cells at this depth that would settle a criterion that RNA leaves open."),
+            Column("n_cells_needed", "float", "Cells at this depth that would settle an open criterion."),
             Column("median_counts_needed", "float", "Median counts that would settle it with as many cells."),
         ),
     ),
