@@ -352,7 +352,8 @@ def test_real_samples(tmp_path, shared_data):
     names = ["zilionis_lung300", "pollen_celllines299", "pbmc3k_labelled2638", "scmix_sc_celseq2"]
     table, error = check(tmp_path, [{"path": shared_data / name / f"{name}.h5ad"} for name in names])
     assert error is None
-    assert {fault for fault in faults(table) if fault[2] != "panel"} == {
+    # four unrelated sets in one dataset: they share few genes, which is said
+    assert {fault for fault in faults(table) if fault[2] not in {"panel", "shared genes"}} == {
         ("s1", "warning", "mitochondria"),
         ("s1", "warning", "umi"),
     }

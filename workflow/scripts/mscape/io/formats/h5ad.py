@@ -270,7 +270,7 @@ def _judge(matrix, place: str, var: str) -> Candidate:
         fault = "it holds no count"
     doubt = ""
     encoding = _encoding(matrix)
-    if not fault and encoding == "csr":
+    if not fault and encoding == "csr" and shape[0]:
         indptr = matrix["indptr"][: SAMPLE_CELLS + 1].astype(np.int64)
         stop = int(np.searchsorted(indptr, PROBE, side="right")) - 1
         stop = max(1, min(stop, len(indptr) - 1))
@@ -279,7 +279,7 @@ def _judge(matrix, place: str, var: str) -> Candidate:
             (data[:last].astype(np.float64), matrix["indices"][:last], indptr[: stop + 1]), shape=(stop, shape[1])
         )
         doubt = why_no_counts(_as_block(block))
-    elif not fault and data.shape[0] <= 20 * PROBE:
+    elif not fault and shape[0] and data.shape[0] <= 20 * PROBE:
         whole = sp.csc_matrix((data[:].astype(np.float64), matrix["indices"][:], matrix["indptr"][:]), shape=shape)
         doubt = why_no_counts(_as_block(whole[:SAMPLE_CELLS].tocsr()))
     sums = (int(data.shape[0]), 0.0 if fault else float(values.sum()))
