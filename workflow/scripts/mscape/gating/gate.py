@@ -11,6 +11,7 @@ import pandas as pd
 
 from mscape.gating import (
     calibration,
+    chemistry_basis,
     hidden_subset_test,
     intervals,
     lane_ambient,
@@ -267,6 +268,9 @@ def gate_cells(
     groups = pd.factorize(pd.MultiIndex.from_arrays([lots, clusters]), sort=True)[0]
     rho = pool_groups.ambient_fractions(libraries, ambient_fraction or {}, options.default_ambient)
     ambient = pool_groups.ambient_rates(features, totals, libraries)
+    without_basis = np.zeros(len(obs), bool)
+    if "assay" in obs and not options.calibrate_from:
+        without_basis = chemistry_basis.lacks_basis(obs["assay"])
     lane = lane_ambient.estimate(obs, totals, tracers, features, rho[:, None] * ambient)
     own = rho, ambient
     at_once, _, added = lane.at("center", *own, totals)
@@ -311,7 +315,7 @@ def gate_cells(
         **pooling,
     )
     evidence.rho, evidence.ambient, _ = lane.at("center", *own, totals, evidence.pools)  # some pools are new
-    calls, p, at = _call(evidence, lane, own, options)
+    calls, p, at = _call(evidence, lane, own, without_basis, options)
     lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
     hidden, p_expressing = hidden_subset_test.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=options.hidden_min_mean_count, seed=seed
@@ -322,7 +326,7 @@ def gate_cells(
     for cells in of_stroma.values():
         limits = resolution.limit_lot(cells, evidence, p, groups, reference)
         resolution.cap_probabilities(limits, evidence, evidence.p_expressing)
-    calls, p, at = _call(evidence, lane, own, options)
+    calls, p, at = _call(evidence, lane, own, without_basis, options)
     rows = []
     for lot, cells in rows_of.items():
         found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
@@ -343,13 +347,14 @@ def gate_cells(
             )
             for evidence_at, calls_at, p_at in (at if lane.matters(cells) else at[:1])
         ]
-        rows += lane_ambient.join_answers(answers)
+        joined = lane_ambient.join_answers(answers)
+        rows += chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
     contaminants = contaminant_table(pd.Series(lots), calls)
     return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane=lane.table)
 
 
-def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, options: GateOptions) -> tuple:
+def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, without_basis: np.ndarray, options: GateOptions) -> tuple:
     """Call the cells over the range of the ambient RNA of other lots.
 
     Returns

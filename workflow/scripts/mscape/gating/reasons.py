@@ -101,6 +101,13 @@ class Reason(StrEnum):
         "The answer depends on how much ambient RNA is assumed.",
         "Give the unfiltered matrix, so that ambient RNA can be measured.",
     )
+    CHEMISTRY_UNCALIBRATED = (
+        "CHEMISTRY_UNCALIBRATED",
+        "a positive marker is missing by a threshold that has no basis for this protocol, which may catch it less",
+        "The thresholds of positive markers have no basis for this protocol (5' kit, probes), which may catch a gene "
+        "less.",
+        "Check the marker by flow cytometry, or set thresholds with controls of this protocol (gate.calibrate_from).",
+    )
     POOL_MIXED = (
         "POOL_MIXED",
         "the neighborhood holds more than one lineage and the cell's own counts do not decide",

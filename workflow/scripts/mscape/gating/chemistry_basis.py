@@ -1,0 +1,71 @@
+"""Protocols for which the panel's thresholds have no basis: a marker that is missing there may just be caught less.
+
+The thresholds of positive markers rest on rates of 3' counts of droplets. Kits that read the 5' end, probes or targeted
+genes catch single genes many times less: in a 5' kit NT5E can be 20 to 50 times lower though the protein is there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WITHOUT_BASIS = re.compile(r"(?<![0-9])5\s*(?:['’′]|p\b|-?prime)|flex|fixed rna|probe|targeted", re.IGNORECASE)
+REASON = "CHEMISTRY_UNCALIBRATED"
+
+
+def lacks_basis(assay: pd.Series) -> np.ndarray:
+    """Find the cells of protocols for which the thresholds of positive markers have no basis.
+
+    Parameters
+    ----------
+    assay
+        Of each cell, as the sheet says; shape (n_cells,).
+
+    Returns
+    -------
+    Bool, shape (n_cells,).
+    """
+    named = {text: bool(WITHOUT_BASIS.search(text)) for text in assay.astype(str).unique()}
+    return assay.astype(str).map(named).to_numpy(bool)
+
+
+def open_cells(calls: pd.DataFrame, without: np.ndarray) -> pd.DataFrame:
+    """Leave the cells open that fail for nothing but a missing marker, where the thresholds have no basis.
+
+    Parameters
+    ----------
+    calls
+        Columns ``call`` and ``reason``.
+    without
+        As of :func:`lacks_basis`.
+    """
+    missing = without & (calls["call"].eq("fail") & calls["reason"].str.startswith("MISSING_")).to_numpy()
+    calls = calls.copy()
+    calls.loc[missing, ["call", "reason"]] = ["indeterminate", REASON]
+    return calls
+
+
+def open_criteria(rows: list[dict]) -> list[dict]:
+    """Leave the criteria of a lot open that fail for a missing marker; its interval then reaches all cells.
+
+    Parameters
+    ----------
+    rows
+        Rows of a lot as of :func:`mscape.gating.lots.judge_lot`, the phenotype last.
+    """
+    out = []
+    for row in rows:
+        open_ = row["kind"] == "positive" and row["verdict"] in ("fails", "inconclusive")
+        out.append(row | {"verdict": "inconclusive", "reason": REASON, "high": 1.0} if open_ else row)
+    phenotype = out[-1]
+    failing = [row for row in out[:-1] if row["verdict"] == "fails"]
+    if any(row["reason"] == REASON for row in out[:-1]) and not failing and phenotype["verdict"] == "fails":
+        foreign = not phenotype["reason"].startswith("MISSING_") and phenotype["reason"] != REASON
+        if not foreign:
+            out[-1] = phenotype | {"verdict": "inconclusive", "reason": REASON, "high": 1.0}
+    return out
