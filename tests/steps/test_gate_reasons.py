@@ -50,6 +50,7 @@ def lots(tmp_path_factory):
     X, _ = msc(seed=9)
     X[:, genes.index("NT5E")] = 0
     add("no CD73", pd.DataFrame(X, columns=genes))
+    add("no CD73, 5' kit", pd.DataFrame(X, columns=genes))
     bare = msc(40, seed=10)[0]  # the ISCT markers without a stroma's matrix, in a state of their own
     bare[:, [i for i, g in enumerate(genes) if g in ("COL1A1", "COL1A2", "SPARC", "LUM")]] = 0
     bare[:, -80:] *= 6
@@ -67,7 +68,10 @@ def lots(tmp_path_factory):
             list(table.columns),
             samples=names,
             ambient={"soup": 0.3},
-            obs={"predicted_doublet": np.array(names) == "deep"},
+            obs={
+                "predicted_doublet": np.array(names) == "deep",
+                "assay": np.where(np.array(names) == "no CD73, 5' kit", "10x 5' v2", "10x 3' v3"),
+            },
         )
     )
     result.obs["kind"] = kinds
@@ -85,6 +89,16 @@ def test_induced_hla_dr_is_informative_and_never_fails_a_lot(lots):
         assert row.loc[(lot, "phenotype"), "verdict"] == "inconclusive"
     for criterion in ("HLA-DR", "phenotype"):
         assert row.loc[("marrow at the threshold", criterion), "verdict"] != "fails"
+
+
+def test_a_marker_that_a_protocol_may_catch_less_fails_no_lot(lots):
+    row = lots.table.set_index(["lot_id", "criterion"])
+    for lot, verdict, reason in (
+        ("no CD73", "fails", "MISSING_CD73"),
+        ("no CD73, 5' kit", "inconclusive", "CHEMISTRY_UNCALIBRATED"),
+    ):
+        for criterion in ("CD73", "phenotype"):
+            assert row.loc[(lot, criterion), ["verdict", "reason"]].tolist() == [verdict, reason]
 
 
 def test_every_reason_is_reached(lots, tmp_path):
