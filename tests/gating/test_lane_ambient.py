@@ -146,7 +146,7 @@ def test_a_small_cell_holds_more_of_what_all_droplets_hold_alike():
 def answer(**verdicts):
     """Rows of a lot as judge_lot gives them."""
     return [
-        {"criterion": name, "verdict": verdict, "reason": "x", "low": low, "high": high}
+        {"criterion": name, "verdict": verdict, "reason": "x", "low": low, "high": high, "max_hidden_fraction": 0.1}
         for name, (verdict, low, high) in verdicts.items()
     ]
 

@@ -369,12 +369,14 @@ def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, without_basis: np.n
         return replace(evidence, rho=rho, ambient=ambient, added=added)
 
     def call(given: Evidence) -> tuple[pd.DataFrame, np.ndarray]:
-        return call_at(given, min_probability=options.min_probability)
+        calls, p = call_at(given, min_probability=options.min_probability)
+        return chemistry_basis.open_cells(calls, without_basis), p
 
     at = [evidence_of(end) for end in (("center", "low", "high") if lane.matters() else ("center",))]
     center, *ends = called = [call(given) for given in at]
     swept = [call(evidence_of("center", scale)) for scale in OWN_AMBIENT_SWEEP]
     calls, p = call_cells(evidence, center, ends, swept, min_probability=options.min_probability)
+    calls = chemistry_basis.open_cells(calls, without_basis)
     if not ends:
         called = [(calls, p)]
     return calls, p, [(given, *answer) for given, answer in zip(at, called, strict=True)]
