@@ -178,6 +178,12 @@ def write(records: list[dict], skipped: dict[str, list[str]], out: Path, *, aske
     text = (
         f"{len(records)} lots ({sides})" + (f" of {asked} asked for" if asked > len(records) else "") + f".\n\n{text}"
     )
+    for side, verdict in (("bad", "PASS"), ("good", "FAIL")):
+        n = sum(r["side"] == side for r in records)
+        if n and not any(r["wrong"] for r in records if r["side"] == side):
+            text += (
+                f"\n\nNo wrong {verdict} in {n} {side} lots leaves up to {1 - 0.05 ** (1 / n):.1%} (95 %, one-sided)."
+            )
     if skipped:
         text += "\n\nSkipped for want of data: " + "; ".join(f"{k} ({', '.join(v)})" for k, v in skipped.items()) + "."
     return text
