@@ -89,7 +89,7 @@ def test_a_resource_that_code_names_counts_for_the_steps_that_run_this_code(step
         ("gene_aliases.tsv", {"rank_markers", "score_signatures", "embed_cells"}, {"record_run", "render_index"}),
         ("orthologs_mouse.tsv", {"rank_markers", "score_signatures"}, {"record_run", "render_index"}),
         ("surface_proteins.tsv", {"rank_markers"}, {"gate_msc", "score_signatures", "qc_cells"}),
-        ("markers.yaml", {"gate_msc", "write_passports", "score_signatures"}, {"rank_markers", "render_index"}),
+        ("markers.yaml", {"gate_msc", "write_passports", "score_signatures"}, {"rank_markers", "record_run"}),
     ],
 )
 def test_editing_a_table_reruns_the_steps_that_read_it_by_themselves(root, tmp_path, resource, uses, does_not):
