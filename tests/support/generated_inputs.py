@@ -10,6 +10,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -208,7 +209,12 @@ class Maker:
         return self.pick([sp.csr_matrix, sp.csc_matrix, np.asarray])(counts.astype(dtype))
 
     def annotated(self, lot: Lot, *, only_x: bool = False) -> Path:
-        """AnnData file."""
+        """AnnData file; anndata warns of names that occur twice, which are meant."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* names are not unique", category=UserWarning)
+            return self._annotated(lot, only_x=only_x)
+
+    def _annotated(self, lot: Lot, *, only_x: bool) -> Path:
         where = "X" if only_x else self.pick(["X", "X", "counts", "raw", "raw_counts", "zero", "hvg"])
         names = self.names(lot.symbols, lot.ids)
         in_index = self.maybe("index", 0.6) or len(set(names)) < len(names)
