@@ -1,10 +1,10 @@
-"""Measure what cluster_cells finds on cells with a known answer, and write the table of docs/clustering.md.
+"""Measure what cluster_cells finds on cells with a known answer, and write the tables of docs/benchmarks/clustering.md.
 
     python benchmarks/clustering/run.py [--runs 40] [--cases homogeneous,rare] [--data FOLDER]
 
 Each run draws or resamples cells with its own seed and goes through embed_cells and cluster_cells with defaults. Beside
-it stands Leiden at resolution 1.0, scanpy's default, on the same graph. The real sets are those of GSE118767
-(sc_mixology: cell lines, told apart by genotype); without them their rows are left as they are.
+it, Leiden at resolution 1.0 is run, scanpy's default, on the same graph. The real sets are those of GSE118767
+(sc_mixology: cell lines, identified by genotype); without them their rows are left as they are.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from mscape.clustering import leiden_stability  # noqa: E402
 from mscape.data import counts  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results.tsv")
-PAGE = ROOT / "docs" / "clustering.md"
+PAGE = ROOT / "docs" / "benchmarks" / "clustering.md"
 SCMIX = ("scmix_sc_celseq2", "scmix_sc_dropseq")
 
 # Name -> (what it is, largest number of runs, arguments of the simulator)
