@@ -21,7 +21,7 @@ TO_RESULTS, SCARF = "mscape, to the script's results", "scarf"
 NOTES = {
     TO_RESULTS: "\"To the script's results\" is the workflow up to the markers and the file with each cell's doublet "
     "score, cluster, map and scores; what these need in the workflow, gate and stability included, is in that time.",
-    PLAIN: "Where the time of the script goes, and the ratios without its Leiden clustering, stand below.",
+    PLAIN: "The time of each stage of the script, and the ratios without its Leiden clustering, are given below.",
     SCARF: "Scarf (0.32) has neither doublet scores nor gene-set scores.",
 }
 SAID = ("wall", "CPU", "memory", "largest process")

@@ -23,7 +23,18 @@ NO_PAGE = {  # room -> where it is described, and why it has no page of its own
     "quality": "input.md",  # what happens to a sample before the gate is one story
     "embedding": "clustering.md",  # the embedding serves the clusters
 }
-DIALECT = ("foretell", "foretold", "kin_id", "loneliness", "steered", "ALIKE_ASSUMED", "max_neighbours")
+DIALECT = (
+    "foretell",
+    "foretold",
+    "kin_id",
+    "loneliness",
+    "steered",
+    "ALIKE_ASSUMED",
+    "max_neighbours",
+    "likeness",
+    "vouch for",
+    "to hand on",
+)
 
 
 def test_each_section_of_the_config_has_a_room():

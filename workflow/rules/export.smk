@@ -2,7 +2,7 @@
 
 
 rule assemble_dataset:
-    """Join counts, calls, clusters, scores and maps into the one file to hand on."""
+    """Join counts, calls, clusters, scores and maps into the one file to share."""
     input:
         counts="results/{dataset}/counts.h5ad",
         embedding="results/{dataset}/embedding.all.h5ad",

@@ -1,4 +1,4 @@
-"""Join counts, calls, clusters, scores and maps into the one file to hand on, a block of rows at a time."""
+"""Join counts, calls, clusters, scores and maps into the one file to share, a block of rows at a time."""
 
 import json
 import logging

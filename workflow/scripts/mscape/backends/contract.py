@@ -1,4 +1,4 @@
-"""The heavy functions that a backend provides, as one table."""
+"""Interface of a backend: the heavy functions that it provides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference, as far as kept libraries compute it: on the CPU, the same numbers for any number of threads."""
+"""CPU backend, the reference: maintained libraries, the same numbers for any number of threads."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Stable clusters, the genes that separate them, and their courses."""
+"""Stable clusters, marker genes and trajectories."""

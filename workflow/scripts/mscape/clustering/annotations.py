@@ -1,4 +1,4 @@
-"""What a reader must know of each cluster before taking it for a sub-population."""
+"""Annotations of clusters: size, stability, and artefacts such as cell cycle, doublets or batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def describe_clusters(
     batch_key: str = "",
     min_jaccard: float = 0.75,
 ) -> pd.DataFrame:
-    """One row a cluster: size, stability, lots, and what should keep a reader from taking it for a sub-population.
+    """One row a cluster: size, stability, lots, and signs that it is no sub-population.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def describe_clusters(
     obs
         With lot_id, and predicted_doublet where known.
     cycling
-        Clusters that are nothing but cell cycle, with the sentence.
+        Clusters that are explained by the cell cycle alone, with the sentence.
     batch_key
         Column of the batches, "" for one batch.
     min_jaccard
@@ -80,7 +80,7 @@ def describe_clusters(
 
 
 def find_cycling(data: gap_test.Data, clusters: np.ndarray, scores: np.ndarray) -> dict[int, str]:
-    """Name the clusters that are nothing but cell cycle.
+    """Find clusters that are explained by the cell cycle alone.
 
     A cluster is, when it scores higher for S or G2M than the cluster next to it, and the gap between the two is gone
     once the cycle scores are regressed from the embedding.

@@ -1,4 +1,4 @@
-"""Place each cell with the cluster that it resembles most, judged by other cells than those it was clustered with."""
+"""Assign each cell to its most similar cluster by a cross-fitted linear discriminant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mscape.clustering.discriminant import group_sums, shrunken
 def place_cells(
     rep: np.ndarray, batch: np.ndarray, fold: np.ndarray, clusters: np.ndarray, *, min_cells: int = 10
 ) -> np.ndarray:
-    """Give each cell to the likeliest cluster by a linear discriminant that the other half of the cells has drawn.
+    """Assign each cell to the likeliest cluster by a linear discriminant fitted to the other half of the cells.
 
     Communities of a graph keep stragglers together: cells between clusters (doublets, cells full of ambient RNA) are
     each other's neighbours and go where the first of them goes. Here each is judged by itself. Clusters have a common

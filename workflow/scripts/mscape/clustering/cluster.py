@@ -107,7 +107,7 @@ def cluster_cells(
     clusters
         Integers by size, shape (n_cells,).
     jaccard
-        Mean overlap of each cluster with its likeness in the subsamples.
+        Mean overlap of each cluster with its best match in the subsamples.
     table
         ``resolution n_communities n_clusters n_resamples ari_mean ari_low ari_high chosen``.
     record

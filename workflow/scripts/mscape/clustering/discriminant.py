@@ -1,4 +1,4 @@
-"""Place cells on the axis between a group and the rest, drawn by other cells than those it is judged on."""
+"""Cross-fitted linear discriminant: each half of the cells is scored on the axis fitted to the other half."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Axes:
         return members[self.labels]
 
     def scores(self, members: np.ndarray) -> np.ndarray | None:
-        """Place each cell on the axis from the rest (0) to the group (1), drawn without the cell's own half.
+        """Score each cell on the axis from the rest (0) to the group (1), fitted without the cell's own half.
 
         The axis is Fisher's linear discriminant with a shrunken covariance.
 

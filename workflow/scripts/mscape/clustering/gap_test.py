@@ -1,4 +1,4 @@
-"""Which clusters are separated by a gap, on cells that did not draw the boundary? The guard against double dipping."""
+"""Test whether clusters are separated by a low-density gap, cross-fitted to avoid double dipping."""
 
 from __future__ import annotations
 

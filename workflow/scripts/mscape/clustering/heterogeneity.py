@@ -1,4 +1,4 @@
-"""How heterogeneous a lot is, and what explains it."""
+"""Heterogeneity of a lot, and the factors that explain it."""
 
 from __future__ import annotations
 

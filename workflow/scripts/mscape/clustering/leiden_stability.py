@@ -1,4 +1,4 @@
-"""Communities of a graph by Leiden, and how alike two partitions are."""
+"""Leiden communities of a graph, and the agreement of two partitions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def compare_samples(
     ari
         Adjusted Rand index of each subsample, shape (len(again),).
     overlap
-        Mean Jaccard overlap of each cluster with its likeness, shape (n_clusters,); NaN for clusters never drawn.
+        Mean Jaccard overlap of each cluster with its best match, shape (n_clusters,); NaN for clusters never drawn.
     """
     from sklearn.metrics import adjusted_rand_score
 

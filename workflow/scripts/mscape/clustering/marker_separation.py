@@ -1,4 +1,4 @@
-"""How many genes tell two groups of cells apart: an effect that a biologist could sort by, not just a p-value."""
+"""Number of genes that distinguish two groups of cells by effect size, not only by p-value."""
 
 from __future__ import annotations
 

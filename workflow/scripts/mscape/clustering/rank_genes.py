@@ -1,4 +1,4 @@
-"""Genes that set each cluster apart, and surface proteins among them."""
+"""Marker genes of each cluster, and surface proteins among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeat the search for clusters on subsamples, to see at which resolution they are found again."""
+"""Stability of clusters under resampling: repeat the clustering on subsamples at each resolution."""
 
 from __future__ import annotations
 

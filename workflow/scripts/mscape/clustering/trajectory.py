@@ -1,4 +1,4 @@
-"""How clusters hang together in the neighbour graph, and a pseudotime where the graph supports a path."""
+"""Connectivity of clusters in the neighbour graph (PAGA), and pseudotime where the graph supports a path."""
 
 from __future__ import annotations
 

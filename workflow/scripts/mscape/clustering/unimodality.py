@@ -1,4 +1,4 @@
-"""Is a sample of numbers one hump or two? The test behind every claim that two clusters are separated."""
+"""Test of unimodality, on which every claim that two clusters are separated rests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each stage file holds, as data; reading a file that lacks something names it and the stage that adds it."""
+"""Contents of each stage file, as data; an error on reading names what is missing and the stage that adds it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ STAGES = {
         "assemble_dataset",
         "results/{dataset}/{dataset}.h5ad",
         whole=True,
-        what="everything joined, log-normalised in `X`, counts in `layers`: the one file to hand on",
+        what="everything joined, log-normalised in `X`, counts in `layers`: the one file to share",
         adds={
             "obs": (*MERGED, *MEASURED, "isct_call", "isct_reason", "leiden", "phase"),
             "obsm": ("X_pca", "X_umap", "score_matched"),

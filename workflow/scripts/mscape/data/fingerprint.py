@@ -1,4 +1,4 @@
-"""What identifies a matrix of counts, whatever file it is in."""
+"""Fingerprint of a count matrix, independent of its file format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MatrixDigest:
         self.totals: list[np.ndarray] = []
 
     def watch(self, blocks: Iterable[sp.csr_matrix]) -> Iterator[sp.csr_matrix]:
-        """Hand blocks on, CSR with sorted indices, and keep the total counts of their cells in ``totals``."""
+        """Pass blocks through, CSR with sorted indices, and keep the total counts of their cells in ``totals``."""
         for block in blocks:
             for part, values in zip(self._parts[1:], (np.diff(block.indptr), block.indices, block.data), strict=True):
                 part.update(np.ascontiguousarray(values, dtype="<i4").data)

@@ -1,4 +1,4 @@
-"""Work on the next parts of something while the caller is busy with this one."""
+"""Prefetch: compute the next item in a background thread."""
 
 from __future__ import annotations
 

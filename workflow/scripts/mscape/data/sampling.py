@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Random numbers of their own for each thing named, whatever else is drawn before it."""
+    """Independent random generator for each name, regardless of what else is drawn before it."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def stable_order(names: Sequence[str], seed: int = 0) -> np.ndarray:
-    """Shuffle cells by name: the same cells come first in whatever order they are given."""
+    """Shuffle cells by name: the same cells come first regardless of the input order."""
     keys = np.fromiter((zlib.crc32(f"{seed}/{name}".encode()) for name in names), dtype=np.int64)
     return np.lexsort((np.asarray(names, dtype=str), keys))

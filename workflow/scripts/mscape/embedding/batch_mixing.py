@@ -1,4 +1,4 @@
-"""Measure how batches lie in an embedding: mixed, bent, with the same populations in the same places; centre them."""
+"""Measures of batch mixing and of conserved structure in an embedding; centring of batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cell-cycle scores for steps that must know what is nothing but cycle (annotation is score_signatures' matter)."""
+"""Cell-cycle scores for embedding and clustering (score_signatures annotates the cells)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Genes that vary, chosen from moments that are read block by block, and their log-normalised values."""
+"""Highly variable genes, from moments computed block by block, and their log-normalised values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take differences between batches out of an embedding: four methods with one signature, and how well they did."""
+"""Batch integration of an embedding: four methods with one signature, and measures of their effect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def embed_harmony(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int
 
 
 def embed_bbknn(adata: AnnData, *, batch_key: str, n_neighbors: int, seed: int, threads: int) -> str:
-    """BBKNN (Polanski 2020, doi:10.1093/bioinformatics/btz625): neighbours from every batch alike.
+    """BBKNN (Polanski 2020, doi:10.1093/bioinformatics/btz625): the same number of neighbours from every batch.
 
     Sets ``obsp`` and ``uns["neighbors"]``; the components stay as they are, so their key is returned.
     """

@@ -1,4 +1,4 @@
-"""What is costly is computed on a part of the cells; the others get the mean of their nearest of these."""
+"""Run expensive steps on a subsample (landmarks) and interpolate the other cells from their nearest landmarks."""
 
 from __future__ import annotations
 

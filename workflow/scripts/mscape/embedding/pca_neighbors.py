@@ -1,4 +1,4 @@
-"""From variable genes to components and a neighbour graph."""
+"""Principal components of variable genes, and the neighbour graph."""
 
 from __future__ import annotations
 

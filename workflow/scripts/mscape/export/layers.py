@@ -1,4 +1,4 @@
-"""Write counts and their logarithm into a file to hand on, a block of rows at a time."""
+"""Write counts and log-normalised expression into the exported file, in blocks of rows."""
 
 from __future__ import annotations
 

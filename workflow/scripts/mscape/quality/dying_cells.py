@@ -1,4 +1,4 @@
-"""Find groups of dying cells, which pass the limits one by one: alike, with little RNA, much of it mitochondrial."""
+"""Find groups of dying cells that pass the limits one by one: similar cells with little, mostly mitochondrial RNA."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MITO_ABOVE = 5.0  # percent of counts above the sample's median
 
 @dataclass(frozen=True, kw_only=True)
 class LowQualityGroup:
-    """A group of alike cells that seem to be dying.
+    """A group of similar cells that seem to be dying.
 
     Parameters
     ----------

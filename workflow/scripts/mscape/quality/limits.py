@@ -52,7 +52,7 @@ def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
 
 
 def find_faults(cells: pd.DataFrame, limits: dict[str, float]) -> pd.DataFrame:
-    """Say which limits each cell fails; one boolean column a reason, in the order in which they count.
+    """List which limits each cell fails; one boolean column a reason, in the order in which they count.
 
     Many mitochondrial counts alone are no fault, since active mesenchymal cells are rich in mitochondria.
     They count as ``high_mt`` only where the other RNA is also low (``min_nuclear_counts``): the sign of a

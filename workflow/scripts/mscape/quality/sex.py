@@ -15,7 +15,7 @@ PRESENT = 10.0  # counts per million
 
 
 def sum_sex_genes(of_gene: np.ndarray, genes: pd.Index) -> dict[str, int]:
-    """Add up the counts that tell the sex.
+    """Add up the counts of the sex-specific genes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the report's templates are given."""
+"""Context of the report's templates."""
 
 from __future__ import annotations
 

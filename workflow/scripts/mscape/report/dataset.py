@@ -1,4 +1,4 @@
-"""Read the stage files of a dataset for its report; what is not there is noted with a reason, never guessed."""
+"""Read the stage files of a dataset for its report; missing results are listed with a reason."""
 
 from __future__ import annotations
 

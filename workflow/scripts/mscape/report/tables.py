@@ -1,4 +1,4 @@
-"""Tables of the report: what a cell shows, what it sorts by, and how numbers are written."""
+"""Tables of the report: displayed value, sort key and number format of each cell."""
 
 from __future__ import annotations
 

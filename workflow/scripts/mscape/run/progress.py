@@ -1,4 +1,4 @@
-"""Tell a person at the terminal what a run is doing: one line per step that starts, ends or fails, and the time left.
+"""Progress on the terminal: one line per step that starts, ends or fails, with the time left.
 
 Snakemake logs events to which its logger plugins listen; this listens to the same ones. Snakemake's own file,
 ``.snakemake/log/*.log``, keeps everything.

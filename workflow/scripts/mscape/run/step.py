@@ -1,4 +1,4 @@
-"""Run one step: log to the rule's file, fix the threads, say a fault in one sentence."""
+"""Run one step: log to the rule's file, fix the threads, report an error in one sentence."""
 
 from __future__ import annotations
 

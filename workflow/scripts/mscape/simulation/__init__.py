@@ -1,1 +1,1 @@
-"""Simulated lots with known truth, and what was found of it."""
+"""Simulated lots with known truth, and the evaluation of results against it."""

@@ -1,4 +1,4 @@
-"""What was found against what the simulation put in."""
+"""Evaluate results against the simulated truth."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def compare_purity(truth: pd.DataFrame, cells: pd.Index, gate_table: pd.DataFram
 
 
 def contaminant_names(lineages: dict[str, dict]) -> dict[str, set[str]]:
-    """Names of the lineage panels that stand for each simulated cell type, with the type's own name."""
+    """Names of the lineage panels that match each simulated cell type, with the type's own name."""
     names: dict[str, set[str]] = {}
     for lineage in lineages.values():
         for cell_type in panel_types(lineage["genes"]):

@@ -132,7 +132,7 @@ def lineage_owners(markers: Markers) -> dict[str, set[str]]:
 
 
 def panel_types(genes: list[str]) -> set[str]:
-    """Name the simulated cell types that a lineage panel with these genes stands for."""
+    """Name the simulated cell types that a lineage panel with these genes matches."""
     return {cell_type for cell_type, keys in KEY_GENES.items() if len(keys & set(genes)) >= 2}
 
 

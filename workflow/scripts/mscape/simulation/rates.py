@@ -1,4 +1,4 @@
-"""Numbers of the simulator: which gene is expressed how strongly in which cell type, and what moves it.
+"""Parameters of the simulator: expression rates of genes by cell type, and the effects on them.
 
 Rates are in counts per million (CPM) of a 10x 3' library. Those of the ISCT markers in MSC lie in the range of two
 public studies of cultured umbilical-cord MSC (donor medians in GSE182158 (PMC8715893) and GSE199071: NT5E 16 and 166,

@@ -1,4 +1,4 @@
-"""What a simulation put in: the true phenotype, and the measures that compare findings with it."""
+"""Simulated truth: the true phenotype, and measures that compare results with it."""
 
 from __future__ import annotations
 

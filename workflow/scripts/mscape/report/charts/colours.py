@@ -18,7 +18,7 @@ DIVERGING = ("#2a5a94", "#5b8ac0", "#9dbbdd", "#d8e2ee", "#f4f1ee", "#f3dcc9", "
 def categories(names: list[str]) -> list[str]:
     """Give each category a colour: Okabe-Ito first, then hues a golden angle apart at two lightnesses.
 
-    Beyond about twelve categories no palette can be told apart by colour alone: the page shows the name on hover and
+    Beyond about twelve categories no palette can be distinguished by colour alone: the page shows the name on hover and
     lets the reader pick out one category.
     """
     named = {

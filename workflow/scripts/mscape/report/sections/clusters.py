@@ -109,7 +109,7 @@ def subpopulations(dataset: Dataset, options: ReportOptions) -> dict:
 
 
 def _cluster_terms(dataset: Dataset) -> pd.DataFrame | None:
-    """Enriched terms of clusters; those of contrasts are told apart by ``scope``."""
+    """Enriched terms of clusters; those of contrasts are distinguished by ``scope``."""
     terms = dataset.tables.get("enrichment")
     return None if terms is None else terms[terms["scope"] == "cluster"]
 
