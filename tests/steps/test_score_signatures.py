@@ -72,6 +72,8 @@ def make_counts(path, order=None, names=PLAIN):
     adata.obs["call"] = call
     adata.varm["measured"] = pd.DataFrame(True, index=adata.var_names, columns=["A", "B"])
     adata.varm["measured"].loc[names[1], "B"] = False
+    of_sample = {sample: adata[(adata.obs["sample_id"] == sample).to_numpy()].X.sum(axis=0) for sample in ("A", "B")}
+    adata.varm["counts"] = pd.DataFrame({k: np.asarray(v).ravel() for k, v in of_sample.items()}, adata.var_names)
     if order is not None:
         adata = adata[order].copy()
     gate = ad.AnnData(obs=adata.obs[["call"]].rename(columns={"call": "isct_call"}))
