@@ -60,6 +60,12 @@ def test_files_are_relative_to_the_config_file():
     assert gate["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
 
 
+def test_braces_in_files_of_settings_are_refused():
+    given = {"datasets": {"a": {"simulate": {}, "gate": {"panel_files": ["{x}.yaml"]}}}}
+    with pytest.raises(UserError, match=r"datasets\.a\.gate\.panel_files: '/study/\{x\}\.yaml' holds braces"):
+        config.resolve(given, SCHEMA, folder=FOLDER)
+
+
 def test_all_faults_are_listed_with_what_was_meant():
     given = {
         "gate": {"min_probabilty": 0.8, "panel": "isct206"},

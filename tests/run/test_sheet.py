@@ -76,7 +76,10 @@ def test_a_workbook_is_refused_with_the_way_out(tmp_path):
         sheet.read_rows(write(tmp_path, b"PK\x03\x04....", "samples.xlsx"))
 
 
-def test_braces_in_a_path_are_refused_before_work(tmp_path, root):
-    path = write(tmp_path, "sample_id\tpath\nA\tLot {x}/a.h5ad\n")
-    with pytest.raises(UserError, match=r"line 2: path 'Lot \{x\}/a\.h5ad' holds braces"):
+@pytest.mark.parametrize(("folder", "name"), [("a", "Lot {x}/a.h5ad"), ("a", "{dataset}.csv"), ("my {x}", "a.csv")])
+def test_braces_in_a_path_are_refused_before_work(tmp_path, root, folder, name):
+    (tmp_path / folder).mkdir()
+    path = write(tmp_path / folder, f"sample_id\tpath\nA\t{name}\n")
+    with pytest.raises(UserError) as caught:
         config.read_sheet(path, schema=load_schema(root / "workflow/schemas/samples.schema.yaml"))
+    assert f"line 2: path {str(tmp_path / folder / name)!r} holds braces, which Snakemake fills in" in str(caught.value)

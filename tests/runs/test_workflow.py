@@ -40,7 +40,8 @@ def snakemake(root, folder, *arguments, config=None):
 # Doublets of two alike cells cannot be told, and those of unlike cells are few in a nearly pure culture: docs/input.md.
 KNOWN_SHORTFALLS = {"doublet_auprc_heterotypic"}
 TINY = {
-    "title": "Tiny study (simulated)",
+    "title": "Tiny study {1} (simulated)",  # text, no pattern that Snakemake fills in
+    "license": "{of} CC BY 4.0",
     "datasets": {
         "tiny": {
             "culture": "expanded",

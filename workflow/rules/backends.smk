@@ -50,6 +50,8 @@ rule check_parity:
         organism=STUDY.gene_organism,
         culture=STUDY.setting("culture"),
         seed=STUDY["seed"],
+        panel_identity=STUDY.identity_of_setting("gate", "panel_files"),
+        signature_identity=STUDY.identity_of_setting("score", "signature_files"),
         code=code("check_parity"),
     script:
         "../scripts/check_parity.py"

@@ -89,6 +89,7 @@ rule name_clusters:
         score=STUDY.section("score"),
         organism=STUDY.gene_organism,
         seed=STUDY["seed"],
+        signature_identity=STUDY.identity_of_setting("score", "signature_files"),
         code=code("name_clusters"),
     script:
         "../scripts/name_clusters.py"

@@ -20,8 +20,12 @@ from mscape.run.study import Study, tables_of
 CONFIG_FILE = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1]).absolute()
 
 
-def check_writable() -> None:
-    """Stop where no results can be written, before Snakemake tries to."""
+def check_places() -> None:
+    """Stop where the workflow cannot run: a name of its folder is a pattern, or no results can be written."""
+    if re.search(r"\{[^{}]*\}", str(WORKFLOW)):
+        raise WorkflowError(
+            f"the workflow lies in {WORKFLOW.parent}, and Snakemake fills in braces. Rename that folder."
+        )
     closed = [name for name in (".", "results", "logs", "data") if Path(name).exists() and not os.access(name, os.W_OK)]
     if closed:
         where = Path(closed[0]).absolute()
@@ -43,7 +47,7 @@ def usable_backend(wildcards):
     return ancient("results/backend.json") if STUDY.gpu else []
 
 
-check_writable()
+check_places()
 STUDY = Study.load(dict(config), file=CONFIG_FILE, cores=workflow.cores)
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 TEMPLATES = sorted(os.path.relpath(path) for path in paths.TEMPLATES.rglob("*.*") if path.suffix != ".rst")

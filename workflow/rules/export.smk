@@ -97,8 +97,8 @@ rule describe_study:
     conda:
         "../../envs/cpu.yaml"
     params:
-        title=STUDY["title"],
-        licence=STUDY["license"],
+        title=STUDY.text("title"),
+        licence=STUDY.text("license"),
         repository=os.path.relpath(paths.HOME),
         steps={step: code(step) for step in STEPS},
         code=code("describe_study"),
@@ -122,8 +122,8 @@ rule package_study:
     conda:
         "../../envs/cpu.yaml"
     params:
-        title=STUDY["title"],
-        licence=STUDY["license"],
+        title=STUDY.text("title"),
+        licence=STUDY.text("license"),
         simulated=STUDY.simulated,
         code=code("package_study"),
     script:

@@ -31,6 +31,7 @@ rule gate_msc:
         organism=STUDY.setting("organism"),
         culture=STUDY.setting("culture"),
         seed=STUDY["seed"],
+        panel_identity=STUDY.identity_of_setting("gate", "panel_files"),
         code=code("gate_msc"),
     script:
         "../scripts/gate_msc.py"

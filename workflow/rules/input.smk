@@ -75,6 +75,7 @@ rule load_counts:
         cells=STUDY.sheet_value("cells"),
         parts=STUDY.sheet_value("parts"),
         organism=STUDY.setting("organism"),
+        identity=STUDY.input_identity,
         code=code("load_counts"),
     script:
         "../scripts/load_counts.py"

@@ -19,7 +19,7 @@ rule record_run:
         runtime=STUDY.minutes("record_run"),
     params:
         dataset="{dataset}",
-        title=STUDY["title"],
+        title=STUDY.text("title"),
         seed=STUDY["seed"],
         resolved=STUDY.dataset,
         rows=STUDY.sheet_rows,

@@ -40,7 +40,7 @@ rule render_report:
     params:
         settings=STUDY.section("report"),
         dataset="{dataset}",
-        title=STUDY["title"],
+        title=STUDY.text("title"),
         simulated=STUDY.is_simulated,
         code=code("render_report"),
     script:
@@ -63,7 +63,7 @@ rule render_index:
     conda:
         "../../envs/cpu.yaml"
     params:
-        title=STUDY["title"],
+        title=STUDY.text("title"),
         code=code("render_index"),
     script:
         "../scripts/render_index.py"

@@ -33,6 +33,7 @@ rule score_signatures:
         settings=STUDY.section("score"),
         organism=STUDY.gene_organism,
         seed=STUDY["seed"],
+        signature_identity=STUDY.identity_of_setting("score", "signature_files"),
         code=code("score_signatures"),
     script:
         "../scripts/score_signatures.py"
@@ -64,6 +65,7 @@ rule enrich_clusters:
         settings=STUDY.section("compare"),
         organism=STUDY.gene_organism,
         seed=STUDY["seed"],
+        signature_identity=STUDY.identity_of_setting("score", "signature_files"),
         code=code("enrich_clusters"),
     script:
         "../scripts/enrich_clusters.py"

@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.data.prefetch import ahead
+from mscape.data.sparse_arrays import check_indices, check_pointers
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -127,12 +128,14 @@ def blocks(
         If a gene is not in ``var_names``.
     """
     columns = genes if genes is None or isinstance(genes, slice) else _columns(source, genes)
+    named = source if isinstance(source, str | Path) else "the AnnData"
     with _open_csr(source) as (data, indices, indptr, shape):
 
         def read(rows: tuple[int, int]) -> tuple[int, int, sp.csr_matrix]:
             start, stop = rows
             span = slice(indptr[start], indptr[stop])
-            arrays = data[span], indices[span], indptr[start : stop + 1] - indptr[start]
+            where = check_indices(indices[span], size=shape[1], path=named)
+            arrays = data[span], where, indptr[start : stop + 1] - indptr[start]
             return start, stop, sp.csr_matrix(arrays, shape=(stop - start, shape[1]))
 
         for start, stop, block in ahead(read, spans(indptr, values=block_values)):
@@ -312,7 +315,9 @@ def _open_csr(source: Source) -> Iterator[tuple]:
         if group is None or group.attrs.get("encoding-type") != "csr_matrix":
             msg = f"{source}: expected counts in X as a CSR matrix, as load_counts writes them."
             raise UserError(msg)
-        yield group["data"], group["indices"], group["indptr"][:].astype(np.int64), tuple(group.attrs["shape"])
+        shape, stored = tuple(group.attrs["shape"]), min(len(group["data"]), len(group["indices"]))
+        indptr = check_pointers(group["indptr"][:], n_rows=int(shape[0]), n_values=stored, path=source)
+        yield group["data"], group["indices"], indptr, shape
 
 
 def _columns(source: Source, genes: Sequence[str]) -> np.ndarray:

@@ -30,8 +30,8 @@ SHEET_METADATA = (  # metadata of a sample that every cell carries; "unknown" wh
     "disease",
     "suspension_type",
 )
-
-
+_PATTERN = re.compile(r"\{[^{}]*\}")
+BRACES = "holds braces, which Snakemake fills in; rename the file or folder"
 PATHS = (("gate", "panel_files"), ("score", "signature_files"))  # settings that name files, relative to the config file
 
 
@@ -67,6 +67,7 @@ def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
             target["orthologs"] = str((folder / target["orthologs"]).absolute())
         for section, key in PATHS:
             target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
+    _stop_on("the config", [fault for name, one in resolved["datasets"].items() for fault in _braces(name, one)])
     return resolved
 
 
@@ -96,6 +97,14 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
     sheet = read_rows(path)
     _stop_on(str(path), _sheet_faults(sheet, schema))
     sheet["path"] = [_place(text, path.parent) for text in sheet["path"]]
+    _stop_on(
+        str(path),
+        [
+            f"line {number}: path {place!r} {BRACES}"
+            for number, place in zip(sheet.index, sheet["path"], strict=True)
+            if not is_remote(place) and _PATTERN.search(place)
+        ],
+    )
     return complete_sheet(sheet)
 
 
@@ -187,6 +196,13 @@ def _stop_on(where: str, faults: list[str]) -> None:
         raise UserError(msg)
 
 
+def _braces(name: str, dataset: dict) -> list[str]:
+    """Name the files of a dataset whose path holds braces."""
+    files = [("orthologs", dataset.get("orthologs", ""))]
+    files += [(f"{section}.{key}", file) for section, key in PATHS for file in dataset[section].get(key, [])]
+    return [f"datasets.{name}.{key}: {file!r} {BRACES}" for key, file in files if _PATTERN.search(file)]
+
+
 def _ortholog_faults(config: dict) -> list[str]:
     return [
         f"datasets.{name}.orthologs: it is for organism: other, but organism is {dataset.get('organism', 'human')}"
@@ -212,11 +228,6 @@ def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:
     for number, row in zip(sheet.index, sheet.to_dict("records"), strict=True):
         row = {key: value for key, value in row.items() if value != ""}
         faults += [f"line {number}: {fault}" for fault in list_faults(row, schema)]
-    for number, path in zip(sheet.index, sheet["path"], strict=True):
-        if re.search(r"\{[^{}]*\}", path) and not is_remote(path):
-            faults.append(
-                f"line {number}: path {path!r} holds braces, which Snakemake fills in; rename the file or folder"
-            )
     twice = sheet["sample_id"][sheet["sample_id"].duplicated()].unique()
     return faults + [f"sample_id {name!r} stands in more than one row; it must be unique" for name in twice]
 

@@ -14,6 +14,7 @@ from mscape.data.tables import STAGE_TABLES, TABLES
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.run import config, resources
+from mscape.run.input_identity import identify_input, identify_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,10 @@ class Study:
         """Give a setting of the whole study, such as its seed."""
         return self.config[key]
 
+    def text(self, key: str) -> Setting:
+        """Make a function of the wildcards that gives a text of the config; in a plain string braces are filled in."""
+        return lambda wildcards: self.config[key]
+
     @property
     def datasets(self) -> list[str]:
         """Names of the datasets."""
@@ -154,6 +159,23 @@ class Study:
     def files_of_setting(self, section: str, key: str) -> Setting:
         """Make a function of the wildcards that gives the files that a setting names, so that their change is seen."""
         return lambda wildcards: self.dataset(wildcards)[section][key]
+
+    def identity_of_setting(self, section: str, key: str) -> Setting:
+        """Make a function of the wildcards that gives the identities of the files that a setting names."""
+        return lambda wildcards: identify_inputs(map(Path, self.dataset(wildcards)[section][key]))
+
+    def input_identity(self, wildcards: Wildcards) -> list[str]:
+        """Give the identities of a sample's counts and of its table of orthologs, of those that a user gave."""
+        row, orthologs = self.sheet_row(wildcards), self.dataset(wildcards).get("orthologs")
+        made = wildcards.dataset in self.simulated or is_remote(row["path"])  # by a step of the workflow, which is seen
+        try:
+            return [
+                "" if made else identify_input(Path(row["path"])),
+                identify_input(Path(orthologs)) if orthologs else "",
+            ]
+        except (UserError, OSError) as error:
+            msg = f"{wildcards.dataset}/{wildcards.sample}: {error}"
+            raise WorkflowError(msg) from None
 
     def orthologs(self, wildcards: Wildcards) -> str | list[str]:
         """Give the dataset's table of orthologs; nothing where none is given."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from mscape.errors import UserError
 from mscape.io.formats import h5ad, tenx, text
 from mscape.io.formats.count_table import choose_cells
-from mscape.io.formats.detect import READABLE, identify, refuse
+from mscape.io.formats.detect import READABLE, damaged, identify, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
+    import scipy.sparse as sp
 
     from mscape.io.formats.count_table import CountTable
 
@@ -82,24 +85,68 @@ def open_counts(
     mscape.errors.UserError
         If there are no readable counts, or counts of more than one sample.
     """
-    kind = identify(path)
-    archive = _only_archive(path) if kind == "folder" else path if kind in {"tar", "zip"} else None
+    with _in_one_sentence(path):
+        kind = identify(path)
+        archive = _only_archive(path) if kind == "folder" else path if kind in {"tar", "zip"} else None
     if archive:
         from mscape.io.formats import archives
 
-        with archives.unpacked(archive, member=member, scratch=scratch) as folder:
-            inside = _only_store(folder)
-            if inside is not None:
-                table = _read_file(inside, "zarr", known, parts)
-            else:
-                table = _read_folder(folder, member, known, parts, shown=path)
-            yield _settle(table, format, cells, path)
+        with ExitStack() as stack:
+            with _in_one_sentence(path):
+                folder = stack.enter_context(archives.unpacked(archive, member=member, scratch=scratch))
+                inside = _only_store(folder)
+                if inside is not None:
+                    table = _read_file(inside, "zarr", known, parts)
+                else:
+                    table = _read_folder(folder, member, known, parts, shown=path)
+                table = _settle(table, format, cells, path)
+            yield table
         return
-    if kind == "folder":
-        table = _read_folder(path, member, known, parts, shown=path)
-    else:
-        table = _read_file(path, kind, known, parts)
-    yield _settle(table, format, cells, path)
+    with _in_one_sentence(path):
+        if kind == "folder":
+            table = _read_folder(path, member, known, parts, shown=path)
+        else:
+            table = _read_file(path, kind, known, parts)
+        table = _settle(table, format, cells, path)
+    yield table
+
+
+@contextmanager
+def _in_one_sentence(path: Path) -> Iterator[None]:
+    """Say whatever a library raises over a file of unknown origin in one sentence; the log has the library's words.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        That the file is damaged, or announces more than memory holds.
+    OSError
+        What is no fault of the file: no space, no permission.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError as error:
+        msg = f"{path} announces more than this machine's memory can hold ({error}). Compare it with its source."
+        raise UserError(msg) from error
+    except RecursionError as error:
+        msg = f"{path} leads into itself without end. Give a folder or file without such links."
+        raise UserError(msg) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise damaged(path, error) from error
+
+
+def _guarded(table: CountTable, path: Path) -> CountTable:
+    """Let faults of a file that are met while its cells are read come as one sentence, too."""
+    rows = table.rows
+
+    def guarded() -> Iterator[sp.csr_matrix]:
+        with _in_one_sentence(path):  # what the caller does between two blocks never enters a generator
+            yield from rows()
+
+    return replace(table, rows=guarded)
 
 
 def _read_file(path: Path, kind: str, known: pd.DataFrame | None, parts: str) -> CountTable:
@@ -170,7 +217,8 @@ def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, parts: s
 def _files(folder: Path) -> Iterator[Path]:
     """Yield files below a folder, and zarr stores as one."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        leads_back = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+        if path.name.startswith(".") or leads_back:
             continue
         if path.is_dir() and identify(path) == "folder":
             yield from _files(path)
@@ -203,10 +251,10 @@ def _several(paths: list[Path], folder: Path, shown: Path) -> UserError:
 
 
 def _settle(table: CountTable, format: str, cells: str, path: Path) -> CountTable:
-    """Refuse another format than the sheet states, and keep the sample's own cells."""
+    """Refuse another format than the sheet states, keep the sample's own cells, and guard their reading."""
     if format not in {"", "auto", "unknown"}:
         _expect(table, format, path)
-    return choose_cells(table, cells, path) if cells else table
+    return _guarded(choose_cells(table, cells, path) if cells else table, path)
 
 
 def _expect(table: CountTable, format: str, path: Path) -> None:

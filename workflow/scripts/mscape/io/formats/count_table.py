@@ -101,7 +101,7 @@ def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:
     return replace(table, barcodes=table.barcodes[chosen], rows=rows)
 
 
-def as_counts(values: np.ndarray, path: Path) -> np.ndarray:
+def as_counts(values: np.ndarray, path: Path | str) -> np.ndarray:
     """Turn values into int32 counts.
 
     Parameters
@@ -149,6 +149,38 @@ def why_not_counts(values: np.ndarray) -> str:
             kind = "log-transformed values" if high < 25 else "normalised or estimated values"
             return f"{decimal.mean():.0%} of the values have decimals, e.g. {first:.4g}, largest {high:.4g}: {kind}"
     return ""
+
+
+def sum_counts(matrices: list[sp.csr_matrix], path: Path) -> sp.csr_matrix:
+    """Sum matrices of counts of the same shape.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If a sum is larger than a count can be.
+    """
+    total = matrices[0]
+    for one in matrices[1:]:
+        total = total.astype(np.int64) + one.astype(np.int64)
+    total = total.tocsr()
+    total.data = as_counts(total.data, path)
+    return total
+
+
+def sum_twins(block: sp.csr_matrix, path: Path | str) -> sp.csr_matrix:
+    """Sum the values that stand at the same place of a block, in which each may stand once; sorts the places.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If a sum is larger than a count can be.
+    """
+    if not block.has_canonical_format:
+        if int(block.data.max(initial=0)) * int(np.diff(block.indptr).max(initial=0)) > LARGEST:
+            block.data = block.data.astype(np.int64)  # a sum of a row can be larger than int32 holds
+        block.sum_duplicates()
+        block.data = as_counts(block.data, path)
+    return block
 
 
 def slices(matrix: sp.csr_matrix, *, values: int = BLOCK_VALUES) -> Iterator[sp.csr_matrix]:

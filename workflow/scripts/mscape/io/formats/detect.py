@@ -212,7 +212,8 @@ def _identify_zip(path: Path) -> str:
 
 def damaged(path: Path, error: BaseException) -> UserError:
     """Make the error for a file that ends early or has wrong bytes."""
-    detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+    detail = str(error).splitlines()[0][:120] if str(error).strip() else type(error).__name__
+    detail = f"{type(error).__name__}: {detail}" if isinstance(error, KeyError | IndexError) else detail
     msg = f"{path} is damaged or cut short ({detail}). Download it again, or copy it again and compare its size."
     return UserError(msg)
 

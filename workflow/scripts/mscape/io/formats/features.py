@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from mscape.errors import UserError
 from mscape.genes.spelling import ENSEMBL, gene_share, id_share, is_symbol, take_apart
+from mscape.io.formats.count_table import sum_twins
 from mscape.io.formats.evidence import kind_by_name
 
 if TYPE_CHECKING:
@@ -103,9 +104,8 @@ class Genes:
             (data, columns.astype(np.int32, copy=False), indptr.astype(np.int32)), shape=(block.shape[0], len(self.var))
         )
         result.has_sorted_indices = False
-        if self.summed:
-            result.sum_duplicates()
         result.sort_indices()
+        result = sum_twins(result, f"the sum of the rows of one gene ({', '.join(self.summed[:3])})")
         if (result.data == 0).any():
             result.eliminate_zeros()
         return result

@@ -11,9 +11,19 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.data.counts import spans
+from mscape.data.sparse_arrays import check_indices, check_matrix, check_pointers
 from mscape.errors import UserError
 from mscape.genes.spelling import gene_share, id_share, symbol_share
-from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices, why_not_counts
+from mscape.io.formats.count_table import (
+    BLOCK_VALUES,
+    CountTable,
+    as_counts,
+    decode,
+    slices,
+    sum_counts,
+    sum_twins,
+    why_not_counts,
+)
 from mscape.io.formats.detect import open_hdf5
 from mscape.io.formats.evidence import why_no_counts
 from mscape.io.formats.features import choose_parts
@@ -146,8 +156,13 @@ def read_h5seurat(path: Path) -> CountTable:
         barcodes = decode(file["cell.names"][:])
         n_genes, n_cells = (int(n) for n in counts.attrs["dims"])
         _check_shape((n_cells, n_genes), barcodes, pd.DataFrame({"name": features}), path, f"assays/{assay}/counts")
-        matrix = sp.csr_matrix(
-            (as_counts(counts["data"][:], path), counts["indices"][:], counts["indptr"][:]), shape=(n_cells, n_genes)
+        matrix = check_matrix(
+            as_counts(counts["data"][:], path),
+            counts["indices"][:],
+            counts["indptr"][:],
+            (n_cells, n_genes),
+            encoding="csr",
+            path=path,
         )
     return CountTable(
         format="h5seurat",
@@ -162,7 +177,6 @@ def read_h5seurat(path: Path) -> CountTable:
 
 def read_zarr(path: Path, *, parts: str = "") -> CountTable:
     """Read an AnnData zarr store; the matrix is held in memory."""
-    import anndata
     import zarr
 
     try:
@@ -173,15 +187,13 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         chosen = _choose(store, path, parts)
         features = _features(store[chosen.var])
         barcodes = _index(store["obs"], path)
-        matrices = [sp.csr_matrix(anndata.io.read_elem(store[place])) for place in chosen.places]
+        matrices = [_whole(store[place], path) for place in chosen.places]
         maker = _guess_maker(store)
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path} is a zarr folder that cannot be read as AnnData ({error}). Copy it again, with its hidden files."
         raise UserError(msg) from error
     _check_shape(matrices[0].shape, barcodes, features, path, chosen.places[0])
-    for one in matrices:
-        one.data = as_counts(one.data, path)
-    matrix = sum(matrices[1:], matrices[0]).tocsr()
+    matrix = sum_counts(matrices, path)
     return _table("zarr", barcodes, features, lambda: slices(matrix), chosen, maker)
 
 
@@ -250,11 +262,25 @@ def _choose(store, path: Path, parts: str) -> Chosen:
     places += [("raw/X", "raw/var")] if hasattr(store.get("raw"), "keys") and "X" in store["raw"] else []
     if "raw.X" in store:
         places.append(("raw.X", "raw.var"))
-    candidates = [_judge(store[place], place, var) for place, var in places]
+    candidates = [_judge(store[place], place, var, path) for place, var in places]
     return _decide(candidates, path, parts)
 
 
-def _judge(matrix, place: str, var: str) -> Candidate:
+def _whole(matrix, path: Path) -> sp.csr_matrix:
+    """Read a matrix of counts into memory, sparse or dense."""
+    if not hasattr(matrix, "keys"):
+        return sp.csr_matrix(as_counts(np.asarray(matrix[:]), path))
+    return check_matrix(
+        as_counts(matrix["data"][:], path),
+        matrix["indices"][:],
+        matrix["indptr"][:],
+        _shape(matrix),
+        encoding=_encoding(matrix),
+        path=path,
+    ).tocsr()
+
+
+def _judge(matrix, place: str, var: str, path: Path) -> Candidate:
     """Look at the first values of a matrix on disk, sparse or dense."""
     if not hasattr(matrix, "keys") and (not hasattr(matrix, "shape") or not matrix.shape or len(matrix.shape) != 2):
         return Candidate(place=place, var=var, n_genes=0, fault="it is empty (null)", doubt="")
@@ -271,16 +297,17 @@ def _judge(matrix, place: str, var: str) -> Candidate:
     doubt = ""
     encoding = _encoding(matrix)
     if not fault and encoding == "csr" and shape[0]:
-        indptr = matrix["indptr"][: SAMPLE_CELLS + 1].astype(np.int64)
+        indptr = check_pointers(matrix["indptr"][:], n_rows=shape[0], n_values=data.shape[0], path=path)
+        indptr = indptr[: SAMPLE_CELLS + 1]
         stop = int(np.searchsorted(indptr, PROBE, side="right")) - 1
         stop = max(1, min(stop, len(indptr) - 1))
         last = int(indptr[stop])
-        block = sp.csr_matrix(
-            (data[:last].astype(np.float64), matrix["indices"][:last], indptr[: stop + 1]), shape=(stop, shape[1])
-        )
+        indices = check_indices(matrix["indices"][:last], size=shape[1], path=path)
+        block = sp.csr_matrix((data[:last].astype(np.float64), indices, indptr[: stop + 1]), shape=(stop, shape[1]))
         doubt = why_no_counts(_as_block(block))
     elif not fault and shape[0] and data.shape[0] <= 20 * PROBE:
-        whole = sp.csc_matrix((data[:].astype(np.float64), matrix["indices"][:], matrix["indptr"][:]), shape=shape)
+        arrays = data[:].astype(np.float64), matrix["indices"][:], matrix["indptr"][:]
+        whole = check_matrix(*arrays, shape, encoding="csc", path=path)
         doubt = why_no_counts(_as_block(whole[:SAMPLE_CELLS].tocsr()))
     sums = (int(data.shape[0]), 0.0 if fault else float(values.sum()))
     return Candidate(place=place, var=var, n_genes=shape[1], fault=fault, doubt=doubt, sums=sums)
@@ -409,23 +436,22 @@ def _h5ad_rows(path: Path, place: str) -> Iterator[sp.csr_matrix]:
         if not hasattr(matrix, "keys"):
             yield from _dense_blocks(matrix, path, transposed=False)
             return
-        shape, indptr = _shape(matrix), matrix["indptr"][:].astype(np.int64)
         if _encoding(matrix) == "csc":
-            whole = sp.csc_matrix((as_counts(matrix["data"][:], path), matrix["indices"][:], indptr), shape=shape)
-            yield from slices(whole.tocsr())
+            yield from slices(_whole(matrix, path))
             return
+        shape, stored = _shape(matrix), min(len(matrix["data"]), len(matrix["indices"]))
+        indptr = check_pointers(matrix["indptr"][:], n_rows=shape[0], n_values=stored, path=path)
         for start, stop in spans(indptr, values=BLOCK_VALUES):
             span = slice(int(indptr[start]), int(indptr[stop]))
             block = sp.csr_matrix(
                 (
                     as_counts(matrix["data"][span], path),
-                    matrix["indices"][span].astype(np.int32),
+                    check_indices(matrix["indices"][span], size=shape[1], path=path),
                     (indptr[start : stop + 1] - indptr[start]).astype(np.int32),
                 ),
                 shape=(stop - start, shape[1]),
             )
-            block.sum_duplicates()
-            yield block
+            yield sum_twins(block, path)
 
 
 def _summed_rows(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_matrix]]:
@@ -435,7 +461,7 @@ def _summed_rows(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_
         whole = None
         for place in places:
             part = sp.vstack(list(_h5ad_rows(path, place)), format="csr")
-            whole = part if whole is None else (whole + part).tocsr()
+            whole = part if whole is None else sum_counts([whole, part], path)
         yield from slices(whole)
 
     return rows
@@ -444,7 +470,7 @@ def _summed_rows(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_
 def _summed_dense(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_matrix]]:
     def rows() -> Iterator[sp.csr_matrix]:
         for blocks in zip(*(_dense_rows(path, place, transposed=True) for place in places), strict=True):
-            yield sum(blocks[1:], blocks[0]).tocsr()
+            yield sum_counts(list(blocks), path)
 
     return rows
 
@@ -500,7 +526,7 @@ def _strings(item, group) -> np.ndarray | None:
             if words is None:
                 return None
             codes = item["codes"][:]
-            return np.where(codes >= 0, np.append(words, "")[codes], "")
+            return np.append(words, "")[np.where(codes >= 0, codes, len(words))]
         if {"values", "mask"} <= set(item):
             values = _strings(item["values"], group)
             return None if values is None else np.where(item["mask"][:], "", values)

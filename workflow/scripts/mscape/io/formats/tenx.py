@@ -11,9 +11,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.data.counts import spans
+from mscape.data.sparse_arrays import check_indices, check_pointers
 from mscape.errors import UserError
 from mscape.io.formats import matrix_market
-from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices
+from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices, sum_counts, sum_twins
 from mscape.io.formats.detect import OPEN_END, ends_open, open_hdf5
 from mscape.io.formats.features import choose_parts
 from mscape.io.formats.name_files import cells_of, features_of, find_names
@@ -163,15 +164,13 @@ def _sum_of(matrices: list[Path], *, cells_in_rows: bool) -> sp.csr_matrix:
     """Sum of matrices of the same shape."""
     total = matrix_market.read_matrix(matrices[0], cells_in_rows=cells_in_rows)
     for path in matrices[1:]:
-        total = _widen(total) + _widen(matrix_market.read_matrix(path, cells_in_rows=cells_in_rows))
+        total = sum_counts([_widen(total), _widen(matrix_market.read_matrix(path, cells_in_rows=cells_in_rows))], path)
     return total
 
 
 def _widen(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    """Matrix with types in which sums cannot overflow."""
-    return sp.csr_matrix(
-        (matrix.data.astype(np.int32), matrix.indices.astype(np.int32), matrix.indptr), shape=matrix.shape
-    )
+    """Matrix with indices that scipy adds."""
+    return sp.csr_matrix((matrix.data, matrix.indices.astype(np.int32), matrix.indptr), shape=matrix.shape)
 
 
 def guess_maker(matrix: Path, named: Named) -> str:
@@ -248,9 +247,7 @@ def _h5_rows(path: Path, names: list[str]) -> Iterator[sp.csr_matrix]:
         pointers = {name: file[name]["indptr"][:].astype(np.int64) for name in names}
         for name, indptr in pointers.items():
             stored = min(len(file[name]["data"]), len(file[name]["indices"]))
-            if stored < indptr[-1] or len(indptr) != file[name]["shape"][1] + 1:
-                msg = f"{path} is damaged: {stored:,} of {indptr[-1]:,} values are stored in {name}. Copy it again."
-                raise UserError(msg)
+            check_pointers(indptr, n_rows=int(file[name]["shape"][1]), n_values=stored, path=path)
         for start, stop in spans(sum(pointers.values()), values=BLOCK_VALUES):
             parts = [_h5_block(file[name], indptr[start : stop + 1], path) for name, indptr in pointers.items()]
             yield sp.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
@@ -259,13 +256,9 @@ def _h5_rows(path: Path, names: list[str]) -> Iterator[sp.csr_matrix]:
 def _h5_block(group, indptr: np.ndarray, path: Path) -> sp.csr_matrix:
     span = slice(int(indptr[0]), int(indptr[-1]))
     n_genes = int(group["shape"][0])
-    indices = group["indices"][span].astype(np.int32)
-    if indices.size and (indices.min() < 0 or indices.max() >= n_genes):
-        msg = f"{path} is damaged: gene numbers up to {indices.max():,} for {n_genes:,} genes. Copy it again."
-        raise UserError(msg)
+    indices = check_indices(group["indices"][span], size=n_genes, path=path)
     block = sp.csr_matrix(
         (as_counts(group["data"][span], path), indices, (indptr - indptr[0]).astype(np.int32)),
         shape=(len(indptr) - 1, n_genes),
     )
-    block.sort_indices()
-    return block
+    return sum_twins(block, path)

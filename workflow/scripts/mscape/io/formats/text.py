@@ -501,7 +501,8 @@ def _from_long(path: Path, layout: Layout, chunks: list[pd.DataFrame], warnings:
     again = int(pd.Series(cells.astype(np.int64) * len(names) + genes).duplicated().sum())
     if again:
         warnings = [*warnings, f"{again:,} pairs of gene and cell stand in more than one row and were summed"]
-    matrix = sp.coo_matrix((values, (cells, genes)), shape=(len(barcodes), len(names))).tocsr()
+    matrix = sp.coo_matrix((values.astype(np.int64), (cells, genes)), shape=(len(barcodes), len(names))).tocsr()
+    matrix.data = as_counts(matrix.data, path)
     other = [name for i, name in enumerate(layout.header) if i not in {layout.name, layout.id, *layout.values}]
     notes = [
         f"one count a row: {layout.header[layout.name]}, {layout.header[layout.id]}, {layout.header[layout.values[0]]}"
