@@ -104,7 +104,7 @@ def _matrix(adata: AnnData, layer: str | None) -> tuple[sp.spmatrix | np.ndarray
 
 def _fault(matrix: sp.spmatrix | np.ndarray) -> str:
     """Say why a matrix holds no counts; "" if it does."""
-    values = matrix.data if sp.issparse(matrix) else np.asarray(matrix).ravel()
+    values = np.asarray(matrix.data if sp.issparse(matrix) else matrix).ravel()
     values = values[:: max(1, len(values) // CHECKED)]
     if not len(values) or not np.isfinite(values).all():
         return "is empty or not finite"
@@ -192,6 +192,6 @@ def expand_graph(adata: AnnData, light: AnnData, key: str) -> sp.csr_matrix:
     return sp.csr_matrix((graph.data, (rows[graph.row], rows[graph.col])), shape=(adata.n_obs, adata.n_obs))
 
 
-def note(adata: AnnData, verb: str, record: dict) -> None:
+def note(adata: AnnData, verb: str, record: dict | str) -> None:
     """Keep what a verb found and did in ``uns["mscape"]``."""
     adata.uns.setdefault("mscape", {})[verb] = record

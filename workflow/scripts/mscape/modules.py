@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
 
 
-def members(package: str, name: str) -> list[object]:
+def members(package: str, name: str) -> list[Any]:
     """Import all modules of a package and collect what each calls ``name``.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mscape.errors import UserError
 from mscape.report import lot_figures
@@ -36,7 +36,7 @@ def scores(adata: AnnData) -> Figure:
     return lot_figures.draw_scores(summary, list(dict.fromkeys(summary["lot_id"])))
 
 
-def _found(adata: AnnData, verb: str) -> dict | str:
+def _found(adata: AnnData, verb: str) -> Any:
     found = adata.uns.get("mscape", {}).get(verb)
     if found is None:
         msg = f"there is nothing to draw yet: run mscape.{verb}(adata) first."

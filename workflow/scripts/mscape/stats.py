@@ -7,7 +7,7 @@ import scipy.stats
 
 
 def wilson_interval(
-    successes: np.ndarray, trials: np.ndarray, *, confidence: float = 0.95
+    successes: np.ndarray | float, trials: np.ndarray | float, *, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson score interval of a fraction (doi:10.1080/01621459.1927.10502953).
 

@@ -264,9 +264,10 @@ def scores(
         mean = over @ onehot / size
         variance = xp.maximum((over * over) @ onehot / size - mean * mean, 0) * size / xp.maximum(size - 1, 1)
         parts.append((values @ weights, mean @ linear, xp.sqrt(variance @ square)))
-    return tuple(
+    scores, centre, spread = (
         np.vstack([to_numpy(part) for part in column]).astype(np.float32) for column in zip(*parts, strict=True)
     )
+    return scores, centre, spread
 
 
 def to_numpy(array: object) -> np.ndarray:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+
 LOOKED_AT = 2000  # barcodes
 USUAL = 0.9  # share of the barcodes that must be alike
 PLATES = 5000  # cells above which names of wells are no evidence of plates
@@ -57,7 +59,7 @@ class Chemistry:
     why: str
 
 
-def guess_chemistry(barcodes: Sequence[str], *, stated: str = "", reads: bool = False) -> Chemistry:
+def guess_chemistry(barcodes: Sequence[str] | np.ndarray, *, stated: str = "", reads: bool = False) -> Chemistry:
     """Guess the protocol.
 
     Versions 2, 3 and GEM-X of 10x all have barcodes of 16 bases, and differ by lists of barcodes that are not

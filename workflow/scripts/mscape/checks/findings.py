@@ -374,7 +374,9 @@ def _judge_chemistry(facts: Facts, assay: str) -> list[Finding]:
 
 def _judge_sex(facts: Facts, stated: str) -> list[Finding]:
     sex = check_sex(sum_sex_genes(facts.of_gene, facts.genes), stated)
-    found = f"{sex['found'].replace('_', ' ')} (XIST {sex['xist_cpm']:.0f}, Y {sex['y_cpm']:.0f} counts per million)"
+    found = (
+        f"{str(sex['found']).replace('_', ' ')} (XIST {sex['xist_cpm']:.0f}, Y {sex['y_cpm']:.0f} counts per million)"
+    )
     if sex["agrees"] == "no":
         return [
             Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
@@ -136,7 +137,8 @@ def unpack(packed: Mapping, *, genes: pd.Index, barcodes: np.ndarray) -> Facts:
     rest["unknown"] = [tuple(one) for one in rest["unknown"]]
     rest["summed"] = [tuple(one) for one in rest["summed"]]
     rest["rival"] = tuple(rest["rival"]) if rest["rival"] else None
-    return Facts(**rest, **{name: np.asarray(packed[name]) for name in ARRAYS}, genes=genes, barcodes=barcodes)
+    rest |= {name: np.asarray(packed[name]) for name in ARRAYS}
+    return Facts(**rest, genes=genes, barcodes=barcodes)
 
 
 class Watched:
@@ -173,18 +175,22 @@ class Watched:
         parts: str = "",
         max_values: int = MAX_VALUES,
     ):
-        options = {"organism": organism, "genome": genome, "orthologs": orthologs, "parts": parts}
+        settle = functools.partial(
+            naming.settle, table.features, known, organism=organism, genome=genome, orthologs=orthologs, parts=parts
+        )
         self.table, self._known, self._organism, self._max_values = table, known, organism, max_values
         self._orthologs = orthologs
-        self.genes = naming.settle(table.features, known, **options)
+        self.genes = settle()
         self._blocks = iter(table.rows())
         self._head = next(self._blocks, None)
         first = _first_cells(self._head)
-        self._no_counts, self._unknown, self._summed = "", [], []
+        self._no_counts = ""
+        self._unknown: list[tuple[str, float, bool]] = []
+        self._summed: list[tuple[str, float]] = []
         if first is not None:
             no_genes = features_no_genes(self.genes.names, self.genes.kinds, first, organism=organism)
             if no_genes:
-                self.genes = naming.settle(table.features, known, **options, no_genes=no_genes)
+                self.genes = settle(no_genes=no_genes)
             self._judge_features(first)
         self._codes = self._code_kinds()
         self._totals: list[np.ndarray] = []

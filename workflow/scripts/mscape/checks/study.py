@@ -70,7 +70,7 @@ def check_genes(genes: dict[str, pd.Index]) -> list[tuple[str, Finding]]:
     genes
         Names of the genes of each sample.
     """
-    found = []
+    found: list[tuple[str, Finding]] = []
     if len(genes) < 2:
         return found
     most = max(genes, key=lambda name: sum(len(genes[name].intersection(other)) for other in genes.values()))
@@ -212,7 +212,8 @@ def check_study(
     sizes
         Dataset -> sample -> counts that are not zero, of the samples that can be read.
     """
-    found, reached, sizes = [], {}, {}
+    found, sizes = [], {}
+    reached: dict[str, str] = {}
     for dataset in dict.fromkeys(one["dataset"] for one in samples):
         mine = [one for one in samples if one["dataset"] == dataset]
         rows = {one["row"]["sample_id"]: one["row"] for one in mine}

@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from mscape.backends import active
-from mscape.clustering import annotations, gap_test, heterogeneity, leiden_stability, resampling, trajectory
+from mscape.clustering import gap_test, heterogeneity, leiden_stability, resampling, trajectory
+from mscape.clustering.annotations import describe_clusters, find_cycling
 from mscape.data import counts
 from mscape.embedding import cell_cycle, highly_variable_genes, integration
 
@@ -267,8 +268,8 @@ def cluster_dataset(
         max_boot_cells=options.max_boot_cells,
         seed=seed,
     )
-    cycling = annotations.find_cycling(data, clusters, scores)
-    described = annotations.describe_clusters(
+    cycling = find_cycling(data, clusters, scores)
+    described = describe_clusters(
         clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=options.min_jaccard
     )
     logger.info("%s", record["reason"])

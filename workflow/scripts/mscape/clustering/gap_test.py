@@ -246,7 +246,7 @@ def _candidates(axes: Axes) -> list[np.ndarray]:
     from scipy.cluster.hierarchy import linkage
 
     n = len(axes.counts[0])
-    centres = sum(axes.sums) / sum(axes.counts)[:, None]
+    centres = np.sum(axes.sums, axis=0) / np.sum(axes.counts, axis=0)[:, None]
     groups: dict[bytes, np.ndarray] = {}
     for method in ("average", "ward"):
         nodes = list(np.eye(n, dtype=bool))

@@ -149,7 +149,7 @@ def describe_design(contrast: Contrast, design: Design | None) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def gather_pseudobulk(path: str, obs: pd.DataFrame, leiden: pd.Series, var: pd.DataFrame) -> AnnData:
+def gather_pseudobulk(path: Source, obs: pd.DataFrame, leiden: pd.Series, var: pd.DataFrame) -> AnnData:
     """Sum raw counts over each lot and cluster.
 
     Parameters
@@ -207,7 +207,7 @@ def sum_lots(bulk: AnnData, lots: pd.Index) -> sp.csr_matrix:
     return sp.csr_matrix(pick @ bulk.X)
 
 
-def measured_in_lots(path: str, obs: pd.DataFrame, lots: pd.Index, n_genes: int) -> np.ndarray:
+def measured_in_lots(path: Source, obs: pd.DataFrame, lots: pd.Index, n_genes: int) -> np.ndarray:
     """Whether each gene is in the feature table of every sample of a lot; all are where the file does not say."""
     varm = counts.read_light(path, obs=[]).varm
     if "measured" not in varm:

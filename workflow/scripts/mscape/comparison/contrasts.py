@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 UNKNOWN = "unknown"
-RESTING = ("control", "ctrl", "untreated", "unprimed", "unstimulated", "naive", "resting", "baseline", "vehicle")
+RESTING: tuple[str, ...] = (
+    "control",
+    "ctrl",
+    "untreated",
+    "unprimed",
+    "unstimulated",
+    "naive",
+    "resting",
+    "baseline",
+    "vehicle",
+)
 RESTING += ("none", "standard", "basal", "normal", "healthy")
 
 

@@ -51,13 +51,13 @@ def moderated_t(
     average, same = values.mean(axis=0), np.ones(values.shape)
     fit = fit_columns(values, X, column, same)
     arms = split_arms(design, fit.leverage[:, 0], least=MIN_ARM_DF)
-    own_ratios = arms is not None and ratios_differ(fit, arms, average)
+    own_ratios = arms if arms is not None and ratios_differ(fit, arms, average) else None
     weights = same if arms is None else arm_weights(fit, arms, average)
     fit = fit if arms is None else fit_columns(values, X, column, weights)
     error, df = _common_error(fit, weights, design.df, average)
     half, pvalue = _half_and_p(fit.estimate, error, df, confidence)
-    if own_ratios:
-        error_by_arm, df_by_arm = _error_by_arm(fit, arms, average)
+    if own_ratios is not None:
+        error_by_arm, df_by_arm = _error_by_arm(fit, own_ratios, average)
         half_by_arm, p_by_arm = _half_and_p(fit.estimate, error_by_arm, df_by_arm, confidence)
         error = np.where(p_by_arm > pvalue, error_by_arm, error)
         half, pvalue = np.maximum(half, half_by_arm), np.maximum(pvalue, p_by_arm)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ def read_obs(source: Source) -> pd.DataFrame:
 
 
 def blocks(
-    source: Source, *, genes: Sequence[str] | slice | None = None, block_values: int = BLOCK_VALUES
+    source: Source, *, genes: Sequence[str] | np.ndarray | slice | None = None, block_values: int = BLOCK_VALUES
 ) -> Iterator[tuple[int, int, sp.csr_matrix]]:
     """Read counts a block of rows at a time, the next one while the caller works on this one.
 
@@ -228,8 +228,8 @@ def append(
     *,
     obs: pd.DataFrame,
     var: pd.DataFrame,
-    varm: dict | None = None,
-    uns: dict | None = None,
+    varm: dict[str, Any] | None = None,
+    uns: dict[str, Any] | None = None,
 ) -> None:
     """Write a whole stage file from blocks of rows, holding one block at a time.
 
@@ -276,7 +276,7 @@ def append(
         raise ValueError(msg)
 
 
-def _zstd() -> dict:
+def _zstd() -> dict[str, Any]:
     import hdf5plugin
 
     return dict(hdf5plugin.Zstd(clevel=1))
@@ -291,7 +291,7 @@ def add_varm(path: str | Path, key: str, table: pd.DataFrame) -> None:
         anndata.io.write_elem(file["varm"], key, table)
 
 
-def add_note(path: str | Path, stage: str, key: str, value: str | dict) -> None:
+def add_note(path: str | Path, stage: str, key: str, value: str | dict[str, Any]) -> None:
     """Add to ``uns["mscape"][stage]`` of a file what was only known once its counts were written."""
     import anndata
     import h5py
@@ -301,7 +301,7 @@ def add_note(path: str | Path, stage: str, key: str, value: str | dict) -> None:
 
 
 @contextmanager
-def _open_csr(source: Source) -> Iterator[tuple]:
+def _open_csr(source: Source) -> Iterator[tuple[Any, ...]]:
     import anndata
 
     if isinstance(source, anndata.AnnData):
@@ -320,8 +320,8 @@ def _open_csr(source: Source) -> Iterator[tuple]:
         yield group["data"], group["indices"], indptr, shape
 
 
-def _columns(source: Source, genes: Sequence[str]) -> np.ndarray:
-    columns = read_var(source).index.get_indexer(pd.Index(genes))
+def _columns(source: Source, genes: Sequence[str] | np.ndarray) -> np.ndarray:
+    columns: np.ndarray = read_var(source).index.get_indexer(pd.Index(genes))
     if (columns < 0).any():
         missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
         where = source if isinstance(source, str | Path) else "the AnnData"

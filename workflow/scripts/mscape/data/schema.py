@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 
-def list_faults(value: object, schema: dict) -> list[str]:
+def list_faults(value: object, schema: dict[str, Any]) -> list[str]:
     """Describe each place where a value does not fit its JSON Schema, in the order of the file."""
     errors = Draft202012Validator(schema).iter_errors(value)
     return [line for error in sorted(errors, key=lambda e: [str(p) for p in e.absolute_path]) for line in _say(error)]
 
 
-def fill_defaults(value: Any, schema: dict, root: dict) -> Any:
+def fill_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """Copy a value with the defaults of its schema filled in, in nested mappings and lists too."""
     schema = _follow(schema, root)
     if isinstance(value, list):
@@ -40,12 +40,13 @@ def fill_defaults(value: Any, schema: dict, root: dict) -> Any:
     return filled
 
 
-def load_schema(path: Path) -> dict:
+def load_schema(path: Path) -> dict[str, Any]:
     """Read a JSON Schema written as YAML."""
-    return yaml_file.read(path)
+    schema: dict[str, Any] = yaml_file.read(path)
+    return schema
 
 
-def _follow(schema: dict, root: dict) -> dict:
+def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in schema:
         target = root
         for part in schema["$ref"].removeprefix("#/").split("/"):

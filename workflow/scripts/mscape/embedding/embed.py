@@ -248,7 +248,7 @@ def embed_dataset(
         values = highly_variable_genes.log_columns(source, columns, cells=keep, totals=totals)
         scores = cell_cycle.cycle_scores(values, members)
         before, components = components, np.round(cell_cycle.without_cycle(components, scores), 4).astype(np.float32)
-        shares = tuple(cell_cycle.explained(rep, scores) for rep in (before, components))
+        shares = (cell_cycle.explained(before, scores), cell_cycle.explained(components, scores))
     method = "none" if scope == "all" else options.method
     adata = AnnData(obs=obs, obsm={"X_pca": components})
     if method == "scvi":

@@ -12,8 +12,10 @@ import scipy.sparse as sp
 from mscape.data import counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from mscape.data.counts import Source
 
 TARGET = 1e4  # counts a cell is scaled to
 MIN_BATCH = 20  # a batch with fewer cells has no variance worth ranking genes by
@@ -165,7 +167,12 @@ def log_columns(path: str | Path, genes: np.ndarray, *, cells: np.ndarray, total
 
 
 def log_blocks(
-    path: str | Path, genes: np.ndarray | slice | None, *, cells: np.ndarray, totals: np.ndarray, **reading: int
+    path: Source,
+    genes: Sequence[str] | np.ndarray | slice | None,
+    *,
+    cells: np.ndarray,
+    totals: np.ndarray,
+    **reading: int,
 ) -> Iterator[sp.csr_matrix]:
     """Yield what `log_columns` returns, a block of cells at a time; genes and reading as for ``counts.blocks``."""
     seen = 0

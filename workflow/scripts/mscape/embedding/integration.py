@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -168,7 +168,7 @@ def integrate(
     method, reason, use_rep, mixing and ilisi before and after, conservation, centred, warning; same_places when
     centring was tried.
     """
-    record = {"method": "none", "use_rep": "X_pca", "mixing_before": np.nan, "mixing_after": np.nan}
+    record: dict[str, Any] = {"method": "none", "use_rep": "X_pca", "mixing_before": np.nan, "mixing_after": np.nan}
     record |= {
         "ilisi_before": np.nan,
         "ilisi_after": np.nan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import numpy as np
@@ -64,8 +65,8 @@ def compute_umap(
     """
     use_rep = str(light.uns["mscape"]["embed_cells"]["use_rep"])
     rep = np.asarray(light.obsm[use_rep])
-    options = {"use_rep": use_rep, "umap_epochs": umap_epochs, "seed": seed}
+    place = functools.partial(layout, use_rep=use_rep, umap_epochs=umap_epochs, seed=seed)
     if light.n_obs <= max_map_cells:
-        return layout(light, **options)
+        return place(light)
     drawn, some = landmarks.draw(light, max_map_cells, use_rep=use_rep, seed=seed, threads=threads)
-    return landmarks.spread(rep, drawn, layout(some, **options), threads=threads)
+    return landmarks.spread(rep, drawn, place(some), threads=threads)

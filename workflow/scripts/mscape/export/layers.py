@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = 1 << 18  # values in a chunk of the compressed arrays
-GZIP = {"compression": "gzip", "compression_opts": 1}
+GZIP_LEVEL = 1
+GZIP = {"compression": "gzip", "compression_opts": GZIP_LEVEL}
 
 
 class ChunkWriter:
@@ -33,7 +34,8 @@ class ChunkWriter:
     def __init__(self, group: h5py.Group, name: str, size: int, dtype: type):
         self._chunk = min(CHUNK, max(size, 1))
         self._array = group.create_dataset(name, (size,), dtype=dtype, chunks=(self._chunk,), shuffle=True, **GZIP)
-        self._pending, self._at, self._size = np.zeros(0, dtype=dtype), 0, 0
+        self._pending: np.ndarray = np.zeros(0, dtype=dtype)
+        self._at, self._size = 0, 0
 
     def add(self, values: np.ndarray) -> None:
         """Append values, shape (n,); what does not fill a chunk waits for the next."""
@@ -53,7 +55,7 @@ class ChunkWriter:
 
     def _write(self, values: np.ndarray) -> None:
         by_place = np.ascontiguousarray(values.view(np.uint8).reshape(len(values), -1).T)  # HDF5's shuffle filter
-        self._array.id.write_direct_chunk((self._at,), isal_zlib.compress(by_place, GZIP["compression_opts"]))
+        self._array.id.write_direct_chunk((self._at,), isal_zlib.compress(by_place, GZIP_LEVEL))
         self._at += len(values)
 
 
@@ -87,9 +89,9 @@ def write_matrices(
         Values in a block.
     """
     with h5py.File(source) as file:
-        size, shape = file["X/data"].shape[0], tuple(int(n) for n in file["X"].attrs["shape"])
-    if columns is not None:
-        shape = (shape[0], len(columns))
+        size = file["X/data"].shape[0]
+        n_cells, n_genes = (int(n) for n in file["X"].attrs["shape"])
+    shape = (n_cells, n_genes if columns is None else len(columns))
     with h5py.File(path, "r+") as file:
         for name in ("X", raw):
             if name in file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -275,7 +275,7 @@ def gate_cells(
     own = rho, ambient
     at_once, _, added = lane.at("center", *own, totals)
     thresholds = posterior.background(features.tau, 0.0, at_once[:, None]) + added
-    pooling = {
+    pooling: dict[str, Any] = {
         "max_neighbors": options.max_neighbors,
         "min_neighbors": options.min_neighbors,
         "exposure_positive": options.exposure_positive,

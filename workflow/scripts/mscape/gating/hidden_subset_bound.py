@@ -15,6 +15,7 @@ the profile likelihood of the total share (the sum over clusters, by maximal con
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -220,21 +221,23 @@ def profile_total(
     """
     weight = size / size.sum()
     penalty = -0.5 * ((np.log(DISPERSIONS) - prior[0]) / prior[1]) ** 2
-    tied = spread is not None and len(fits) > 1
-    if tied:
+    if spread is not None and len(fits) > 1:
         low = min(fit.rate[0].min() for fit in fits) - spread
         high = max(fit.rate[SHARES <= 0.6].max() for fit in fits) + spread
         common = np.linspace(low, high, int(np.clip((high - low) / spread * 1.5, 5, MAX_RATES)))[:, None]
-    total = None
+    else:
+        common = None
+    peaks: list[np.ndarray] = []
     for fit, part in zip(fits, weight, strict=True):
         steps = min(int(np.ceil(part * (len(TOTAL) - 1))), len(TOTAL) - 1)
         at = np.minimum(TOTAL[: steps + 1] / part, SHARES[-1])
         peak, rate, log_variance = (
             CubicSpline(SHARES, of)(at)[:, None] for of in (fit.peak, fit.rate, np.log(fit.variance))
         )
-        if tied:
+        if spread is not None and common is not None:
             peak = peak - (rate - common) ** 2 / (2 * (spread**2 + np.exp(log_variance)))
-        total = peak if total is None else _max_convolve(total, peak)
+        peaks.append(peak)
+    total = functools.reduce(_max_convolve, peaks)
     curve = (total + penalty).reshape(len(total), -1).max(axis=1)
     return np.append(curve, np.full(len(TOTAL) - len(curve), -np.inf))
 

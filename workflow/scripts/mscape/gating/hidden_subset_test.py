@@ -53,12 +53,12 @@ def _fit(x, n, null) -> tuple[float, np.ndarray, np.ndarray]:
     rate = np.log(max(x.sum(), 1) / n.sum())
     narrow, wide = (-20.0, 0.0), (-1.5, 6.0)
     one = minimize(lambda t: -_single(t, x, n, null), [rate, 1.0], bounds=[narrow, wide], method="L-BFGS-B")
-    best = None
+    fits = []
     for share, shape in ((-3.0, one.x[1]), (-1.4, min(one.x[1] + 1.5, 5.0))):
         start = [one.x[0] - np.log1p(-expit(share)), shape, share]
-        fit = minimize(lambda t: -_mixture(t, x, n, null), start, bounds=[narrow, wide, (-7.0, 3.0)], method="L-BFGS-B")
-        if best is None or fit.fun < best.fun:
-            best = fit
+        within = [narrow, wide, (-7.0, 3.0)]
+        fits.append(minimize(lambda t: -_mixture(t, x, n, null), start, bounds=within, method="L-BFGS-B"))
+    best = min(fits, key=lambda fit: fit.fun)
     return max(0.0, 2 * float(one.fun - best.fun)), one.x, best.x
 
 

@@ -161,7 +161,7 @@ def choose_sources(units: pd.DataFrame, rates: np.ndarray, tau: np.ndarray) -> l
     tau
         Thresholds, shape (n_features,).
     """
-    out = []
+    out: list[list[int]] = []
     for _, row in units.iterrows():
         others = np.flatnonzero((units["lane"] == row["lane"]) & (units["lot_id"] != row["lot_id"]))
         if not len(others):
@@ -368,8 +368,8 @@ def _fit_unit(u, cells, n, sources, counts, gene_sums, size, most) -> list[dict]
     kept = [i for i, g in enumerate(genes) if len(g)]
     untold = [s for i, s in enumerate(sources) if i not in kept]
     sources, genes = [sources[i] for i in kept], [genes[i] for i in kept]
-    open_ = {"low": 0.0, "estimate": 0.0, "high": most, "constant": np.nan, "n_genes": 0, "basis": "no gene tells it"}
-    open_ = [{**open_, "members": [s], "spread": PROFILE_ERROR} for s in untold]
+    bounds = {"low": 0.0, "estimate": 0.0, "high": most, "constant": np.nan, "n_genes": 0, "basis": "no gene tells it"}
+    open_ = [{**bounds, "members": [s], "spread": PROFILE_ERROR} for s in untold]
     if not sources:
         return open_
     rate = gene_sums / size[:, None]

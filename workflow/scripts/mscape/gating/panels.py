@@ -151,7 +151,8 @@ def read_markers(path: str | Path, extra: Iterable[str | Path] = ()) -> tuple[di
     UserError
         If a file of the user's cannot be read as panels.
     """
-    panels, lineages = {}, {}
+    panels: dict[str, dict] = {}
+    lineages: dict[str, dict] = {}
     for file in (path, *extra):
         try:
             content = yaml_file.read(Path(file))

@@ -73,7 +73,7 @@ def limit_lot(
     -------
     Gene -> limit; genes without such a cell, or absent from the feature table, are left out.
     """
-    e, out = evidence, {}
+    e, out = evidence, dict[str, GeneLimit]()
     if not len(cells):
         return out
     codes = np.unique(groups[cells], return_inverse=True)[1]

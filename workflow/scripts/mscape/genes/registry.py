@@ -37,11 +37,11 @@ USER_DEFAULTS = {
 class Markers:
     """Panels, lineages and signatures by id, each a plain mapping as ``resources/markers.yaml`` holds it."""
 
-    panels: dict[str, dict]
-    lineages: dict[str, dict]
-    signatures: dict[str, dict]
+    panels: dict[str, dict[str, Any]]
+    lineages: dict[str, dict[str, Any]]
+    signatures: dict[str, dict[str, Any]]
 
-    def scored(self) -> dict[str, dict]:
+    def scored(self) -> dict[str, dict[str, Any]]:
         """Signatures that may be averaged (``use`` is ``score`` or ``confounder``)."""
         return {key: entry for key, entry in self.signatures.items() if entry["use"] in SCORED}
 
@@ -102,8 +102,9 @@ def panel_genes(markers: Markers) -> set[str]:
 
 
 @functools.cache
-def _schema() -> dict:
-    return yaml_file.read(SCHEMA)
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = yaml_file.read(SCHEMA)
+    return schema
 
 
 def _read_yaml(path: Path) -> tuple[Any, list[str]]:
@@ -115,7 +116,7 @@ def _read_yaml(path: Path) -> tuple[Any, list[str]]:
         return None, [f"{path.name}: not readable as YAML ({' '.join(str(error).split())})."]
 
 
-def _read_signatures(path: Path) -> tuple[dict[str, dict], list[str]]:
+def _read_signatures(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Read a user's GMT or YAML file."""
     if path.suffix.lower() == ".gmt":
         return _read_gmt(path)
@@ -136,7 +137,7 @@ def _read_signatures(path: Path) -> tuple[dict[str, dict], list[str]]:
     return _checked(own, path)
 
 
-def _read_gmt(path: Path) -> tuple[dict[str, dict], list[str]]:
+def _read_gmt(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -157,12 +158,12 @@ def _read_gmt(path: Path) -> tuple[dict[str, dict], list[str]]:
     return checked, faults + more
 
 
-def _checked(own: dict[str, dict], path: Path) -> tuple[dict[str, dict], list[str]]:
+def _checked(own: dict[str, dict[str, Any]], path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     faults = list_faults({"panels": {}, "lineages": {}, "signatures": own}, _schema())
     return (own if not faults else {}), [f"{path.name}: {fault}" for fault in faults]
 
 
-def _find_dangling(signatures: Mapping[str, dict]) -> list[str]:
+def _find_dangling(signatures: Mapping[str, dict[str, Any]]) -> list[str]:
     """List pairs and depletions that name no set."""
     faults = []
     for key, entry in signatures.items():

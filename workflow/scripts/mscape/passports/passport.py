@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pandas as pd
 
@@ -84,7 +85,7 @@ def _records(table: pd.DataFrame, columns: list[str]) -> list[dict]:
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> str | float | None:
     if isinstance(value, str):
         return value
     if pd.isna(value):

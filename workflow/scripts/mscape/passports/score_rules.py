@@ -8,6 +8,8 @@ mean together. These attributes describe: they warn, and never change a lot's ve
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -87,7 +89,7 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.IMMUNE.items() if name in z)
     low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
     value = float(z[consensus.IMMUNE["licensed"]])
-    found = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
+    found: dict[str, Any] = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
     text = f"{AGAINST}: {level}."
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]

@@ -10,7 +10,7 @@ as the threshold needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -68,7 +68,7 @@ def expect_rate(n_cells: int) -> float:
     return min(PER_THOUSAND * n_cells / 1000, MAX_RATE)
 
 
-def find_doublets(counts: sp.csr_matrix, *, n_genes: int = 2000, **options: float | None) -> Doublets:
+def find_doublets(counts: sp.csr_matrix, *, n_genes: int = 2000, **options: Any) -> Doublets:
     """Score each cell of a sample whose counts are held in memory.
 
     Parameters
@@ -316,8 +316,8 @@ def score_doublets(
     keep[passed] = True
     kept = (block[keep[start:stop]] for start, stop, block in count_blocks.blocks(source))
     genes = choose_genes(kept, totals[passed], len(names))
-    kept = [block[keep[start:stop]] for start, stop, block in count_blocks.blocks(source, genes=names[genes])]
+    chosen = [block[keep[start:stop]] for start, stop, block in count_blocks.blocks(source, genes=names[genes])]
     found = score_cells(
-        sp.vstack(kept, format="csr"), totals[passed], expected_rate=settings["doublet_rate"], seed=seed
+        sp.vstack(chosen, format="csr"), totals[passed], expected_rate=settings["doublet_rate"], seed=seed
     )
     return found, "scored"

@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the zstd filter
@@ -18,6 +18,9 @@ from mscape.data import counts, yaml_file
 from mscape.data.table_io import read_table
 from mscape.data.tables import TABLES
 from mscape.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 logger = logging.getLogger("mscape")
 
@@ -131,9 +134,9 @@ def read_dataset(input: object, *, name: str) -> Dataset:
             raise UserError(msg)
     obs = counts.read_obs(files["counts"][0])
     missing: dict[str, str] = {}
-    paths = {Path(path).name: Path(path) for path in getattr(input, "tables", ())}
-    tables = {name: read_table(paths[table.file], name) for name, table in TABLES.items() if table.file in paths}
-    files |= {name: [path] for name, path in paths.items()}
+    given = {Path(path).name: Path(path) for path in getattr(input, "tables", ())}
+    tables = {name: read_table(given[table.file], name) for name, table in TABLES.items() if table.file in given}
+    files |= {name: [path] for name, path in given.items()}
     light = {}
     for key, slots in LIGHT.items():
         if key in files:
@@ -213,6 +216,6 @@ def _join(obs: pd.DataFrame, light: dict[str, Light]) -> pd.DataFrame:
     return obs
 
 
-def natural(values: object) -> list[str]:
+def natural(values: Iterable[object]) -> list[str]:
     """Sort names so that cluster 10 comes after cluster 9."""
     return sorted(map(str, values), key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))

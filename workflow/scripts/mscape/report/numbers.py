@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 
-def finite(value: object) -> float | None:
+def finite(value: Any) -> float | None:
     """Return a number, or None where it is missing."""
     try:
         number = float(value)

@@ -126,13 +126,14 @@ def draw_map(
 def draw_enrichment(dataset: Dataset, scope: str) -> dict[str, Figure]:
     """Draw the enriched sets of all clusters or contrasts as dots, and the three strongest of each as running sums."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     table, hits = dataset.tables.get("enrichment"), dataset.tables.get("enrichment_genes")
     made, rows = {}, enrichment.choose(table, scope)
     if rows is not None:
         terms, groups = list(dict.fromkeys(rows["term"])), natural(rows["cluster"].unique())
-        figure = Figure(figsize=(4.6 + 0.36 * len(groups), 1.6 + 0.19 * len(terms)), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.15)  # viewers draw names a little wider than they are measured here
+        spaced = ConstrainedLayoutEngine(w_pad=0.15)  # viewers draw names a little wider than they are measured here
+        figure = Figure(figsize=(4.6 + 0.36 * len(groups), 1.6 + 0.19 * len(terms)), layout=spaced)
         axes = figure.add_subplot()
         size = 8 + 14 * np.clip(-np.log10(pd.to_numeric(rows["fdr"]).fillna(1)), 0, 4)
         where = rows["cluster"].map(groups.index), rows["term"].map(terms.index)

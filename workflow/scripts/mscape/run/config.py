@@ -7,6 +7,7 @@ import difflib
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -35,7 +36,7 @@ BRACES = "holds braces, which Snakemake fills in; rename the file or folder"
 PATHS = (("gate", "panel_files"), ("score", "signature_files"))  # settings that name files, relative to the config file
 
 
-def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
+def resolve(config: dict[str, Any], schema: dict[str, Any], *, folder: Path) -> dict[str, Any]:
     """Check a study's config and fill in defaults.
 
     Parameters
@@ -57,7 +58,7 @@ def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
         With one line for each fault, unknown keys with the name that was probably meant.
     """
     _stop_on("the config", _not_finite(config) or list_faults(config, schema) or _ortholog_faults(config))
-    resolved = fill_defaults(config, schema, schema)
+    resolved: dict[str, Any] = fill_defaults(config, schema, schema)
     for name, dataset in config["datasets"].items():
         target = resolved["datasets"][name]
         for section in SECTIONS:
@@ -71,7 +72,7 @@ def resolve(config: dict, schema: dict, *, folder: Path) -> dict:
     return resolved
 
 
-def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
+def read_sheet(path: Path, *, schema: dict[str, Any]) -> pd.DataFrame:
     """Read a sample sheet.
 
     Parameters
@@ -108,7 +109,7 @@ def read_sheet(path: Path, *, schema: dict) -> pd.DataFrame:
     return complete_sheet(sheet)
 
 
-def simulated_sheet(lots: list[dict], *, dataset: str) -> pd.DataFrame:
+def simulated_sheet(lots: list[dict[str, Any]], *, dataset: str) -> pd.DataFrame:
     """Make the sample sheet of a simulated dataset, a row a lot; settings of the simulation stay out of it."""
     columns = ["sample_id", *SHEET_METADATA]
     sheet = pd.DataFrame([{key: str(lot[key]) for key in columns if lot.get(key)} for lot in lots]).fillna("")
@@ -196,14 +197,14 @@ def _stop_on(where: str, faults: list[str]) -> None:
         raise UserError(msg)
 
 
-def _braces(name: str, dataset: dict) -> list[str]:
+def _braces(name: str, dataset: dict[str, Any]) -> list[str]:
     """Name the files of a dataset whose path holds braces."""
     files = [("orthologs", dataset.get("orthologs", ""))]
     files += [(f"{section}.{key}", file) for section, key in PATHS for file in dataset[section].get(key, [])]
     return [f"datasets.{name}.{key}: {file!r} {BRACES}" for key, file in files if _PATTERN.search(file)]
 
 
-def _ortholog_faults(config: dict) -> list[str]:
+def _ortholog_faults(config: dict[str, Any]) -> list[str]:
     return [
         f"datasets.{name}.orthologs: it is for organism: other, but organism is {dataset.get('organism', 'human')}"
         for name, dataset in config["datasets"].items()
@@ -211,7 +212,7 @@ def _ortholog_faults(config: dict) -> list[str]:
     ]
 
 
-def _sheet_faults(sheet: pd.DataFrame, schema: dict) -> list[str]:
+def _sheet_faults(sheet: pd.DataFrame, schema: dict[str, Any]) -> list[str]:
     known = list(schema["properties"])
     faults = []
     for column in schema["required"]:
@@ -238,7 +239,7 @@ def _place(text: str, folder: Path) -> str:
     return str((folder / text).absolute())
 
 
-def _overlay(base: dict, over: dict) -> dict:
+def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -75,7 +75,7 @@ UNMEASURED = RuleResources(  # of a rule that is new
 
 def read(path: str | Path) -> dict[str, RuleResources]:
     """Read ``resources/rule_resources.tsv``, one row a rule and size: the resources of each rule."""
-    found: dict[str, list[dict]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     with Path(path).open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             found.setdefault(row["rule"], []).append(row)
@@ -100,7 +100,7 @@ def size_mb(files: Iterable[str | Path]) -> float:
 
 def estimate(
     measured: Mapping[str, RuleResources], datasets: Mapping[str, Mapping[str, float]], *, cores: int
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Estimate time, memory and disk of each rule before a run.
 
     Parameters

@@ -83,13 +83,14 @@ def _log_to(log: Path) -> None:
     logging.getLogger("anndata").addFilter(take)  # it would write to the terminal by itself
 
 
-def _threads(threads: int) -> AbstractContextManager:
+def _threads(threads: int) -> AbstractContextManager[Any]:
     """Hold BLAS to one thread and let OpenMP and numba use the job's."""
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits={"blas": 1, "openmp": threads})
+    limits: AbstractContextManager[Any] = threadpool_limits(limits={"blas": 1, "openmp": threads})
+    return limits
 
 
 def shorten(message: str, *, whole: bool = True) -> str:

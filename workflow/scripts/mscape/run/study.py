@@ -52,7 +52,7 @@ class Study:
     rule_resources: Mapping[str, resources.RuleResources]
 
     @classmethod
-    def load(cls, raw: dict, *, file: Path, cores: int | None = None) -> Study:
+    def load(cls, raw: dict[str, Any], *, file: Path, cores: int | None = None) -> Study:
         """Resolve a config and read the sample sheet of each dataset.
 
         Parameters
@@ -103,11 +103,12 @@ class Study:
     @property
     def gpu(self) -> bool:
         """Whether heavy steps run on a GPU."""
-        return self.config["backend"] == "gpu"
+        return bool(self.config["backend"] == "gpu")
 
-    def dataset(self, wildcards: Wildcards) -> dict:
+    def dataset(self, wildcards: Wildcards) -> dict[str, Any]:
         """Give the dataset's whole resolved config."""
-        return self.config["datasets"][wildcards.dataset]
+        settings: dict[str, Any] = self.config["datasets"][wildcards.dataset]
+        return settings
 
     def section(self, name: str) -> Setting:
         """Make a function of the wildcards that gives a section of the dataset's config."""
@@ -122,17 +123,19 @@ class Study:
         dataset = self.dataset(wildcards)
         return "human" if "orthologs" in dataset else dataset["organism"]
 
-    def sheet_row(self, wildcards: Wildcards) -> dict:
+    def sheet_row(self, wildcards: Wildcards) -> dict[str, Any]:
         """Give the sample's row of the sheet."""
-        return self.sheets[wildcards.dataset].loc[wildcards.sample].to_dict()
+        row: dict[str, Any] = self.sheets[wildcards.dataset].loc[wildcards.sample].to_dict()
+        return row
 
     def sheet_value(self, column: str) -> Setting:
         """Make a function of the wildcards that gives a value of the sample's row, "" where there is no such column."""
         return lambda wildcards: self.sheets[wildcards.dataset].loc[wildcards.sample].get(column, "")
 
-    def sheet_rows(self, wildcards: Wildcards) -> list[dict]:
+    def sheet_rows(self, wildcards: Wildcards) -> list[dict[str, Any]]:
         """Give all rows of the dataset's sheet."""
-        return self.sheets[wildcards.dataset].to_dict("records")
+        rows: list[dict[str, Any]] = self.sheets[wildcards.dataset].to_dict("records")
+        return rows
 
     def is_simulated(self, wildcards: Wildcards) -> bool:
         """Say whether the dataset's cells are simulated."""
@@ -140,7 +143,7 @@ class Study:
 
     def title(self, wildcards: Wildcards) -> str:
         """Give the study's title, with the dataset's name where there are several."""
-        return self.config["title"] + (f": {wildcards.dataset}" if len(self.datasets) > 1 else "")
+        return f"{self.config['title']}: {wildcards.dataset}" if len(self.datasets) > 1 else str(self.config["title"])
 
     # Files ------------------------------------------------------------------------------------------------------------
 
@@ -179,7 +182,8 @@ class Study:
 
     def orthologs(self, wildcards: Wildcards) -> str | list[str]:
         """Give the dataset's table of orthologs; nothing where none is given."""
-        return self.dataset(wildcards).get("orthologs", [])
+        files: str | list[str] = self.dataset(wildcards).get("orthologs", [])
+        return files
 
     def counts_source(self, wildcards: Wildcards) -> str:
         """Say where a sample's counts are: in a simulated or fetched file, or at the path of the sheet.
@@ -197,7 +201,7 @@ class Study:
             raise WorkflowError("\n".join(config.list_missing(given)))
         return source
 
-    def checked_samples(self) -> list[dict]:
+    def checked_samples(self) -> list[dict[str, Any]]:
         """Give all samples of the study that are not simulated, as check_inputs takes them."""
         return [
             {
@@ -265,7 +269,7 @@ class Study:
             )
         return max(resources.size_mb(input), resources.size_mb([self.counts_source(wildcards)]), simulated)
 
-    def memory(self, rule: str, size: Callable | None = None) -> Callable[..., int]:
+    def memory(self, rule: str, size: Callable[..., float] | None = None) -> Callable[..., int]:
         """Make a function of a job's input and attempt that gives its memory in MB.
 
         ``size`` gives the MB that the job reads; its input files, if not given.
@@ -279,7 +283,7 @@ class Study:
 
         return mem_mb
 
-    def minutes(self, rule: str, size: Callable | None = None) -> Callable[..., int]:
+    def minutes(self, rule: str, size: Callable[..., float] | None = None) -> Callable[..., int]:
         """Make a function of a job's input and attempt that gives its time limit in minutes."""
         asked = self.rule_resources.get(rule, resources.UNMEASURED)
         return lambda wildcards, input, attempt: asked.minutes((size or _input_size)(wildcards, input), attempt=attempt)
@@ -308,7 +312,7 @@ class Study:
     def _threads(cores: int) -> int:
         return max(1, min(4, cores))
 
-    def _simulated_lots(self, dataset: str) -> list[dict]:
+    def _simulated_lots(self, dataset: str) -> list[dict[str, Any]]:
         """Give the lots of a simulated dataset, each with the dataset's settings filled in."""
         settings = self.config["datasets"][dataset]["simulate"]
         return [{**settings, **lot} for lot in settings["lots"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,7 +137,12 @@ def name_by_state(scores: pd.DataFrame, *, stable: bool = True) -> dict:
     ``moderate`` otherwise; "" for an unnamed cluster.
     """
     table = judge_states(scores)
-    row = dict.fromkeys(COLUMNS[1:], np.nan) | {"name": UNNAMED, "confidence": "", "signature": "", "runner_up": ""}
+    row: dict[str, Any] = dict.fromkeys(COLUMNS[1:], np.nan) | {
+        "name": UNNAMED,
+        "confidence": "",
+        "signature": "",
+        "runner_up": "",
+    }
     if table.empty:
         return row | {"n_lots": 0, "reason": "no state could be scored"}
     held = table[(table["z"] >= table["least"]) & (table["share"] >= MIN_SHARE)]

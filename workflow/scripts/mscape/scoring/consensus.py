@@ -153,10 +153,10 @@ def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: fl
         return "not assessable"
     if z.get(GLUCOCORTICOID, -np.inf) >= STANDS_OUT:
         best.pop("adipogenic", None)
-    first, second = [*sorted(best, key=best.get, reverse=True), None][:2]
+    first, *others = sorted(best, key=lambda lineage: best[lineage], reverse=True)
     if best[first] < threshold:
         return "none"
-    return first if second is None or best[first] - best[second] >= margin else "mixed"
+    return first if not others or best[first] - best[others[0]] >= margin else "mixed"
 
 
 def describe_lots(z: pd.DataFrame, *, threshold: float = STANDS_OUT) -> pd.DataFrame:

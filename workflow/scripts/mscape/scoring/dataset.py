@@ -98,7 +98,7 @@ def score_signatures(
     result = AnnData(obs=pd.DataFrame(index=obs.index))
     frames = {key: pd.DataFrame(np.nan, obs.index, columns, dtype=np.float32) for key in FRAMES}
     lots_found = dict.fromkeys(("z", "pvalue", "unit"), pd.DataFrame(np.nan, lot_names, columns))
-    if sets:
+    if sets and reference is not None:
         stats = null_sets.GeneStats.of(mean, detection, reference)
         scored = score_dataset(source, sets, reference, genes, stats, obs, table, settings=settings, seed=seed)
         own = [s.name for s in sets]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,8 @@ def build_sets(
         licence, n_genes, n_found, coverage, used, reason (empty if scored), lost (gene: reason), genes (names found).
     """
     place = {str(name): i for i, name in enumerate(var_names)}
-    sets, rows = {}, []
+    sets: dict[str, GeneSet] = {}
+    rows: list[dict[str, Any]] = []
     for key, variant, asked, down in _columns(markers):
         entry = markers.signatures[key]
         found, lost = index.resolve(asked)

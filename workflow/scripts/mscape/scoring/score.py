@@ -16,7 +16,7 @@ GROWS_WITH_CYCLE = "proliferation"  # cells grow through the cycle: depth is par
 CORRELATED_CELLS = 20_000  # correlations are measured in at most so many cells
 
 
-def measure_genes(path: str, groups: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
+def measure_genes(path: counts.Source, groups: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
     """Read the counts once for what each gene shows in each group of cells.
 
     Parameters
@@ -33,10 +33,11 @@ def measure_genes(path: str, groups: np.ndarray, n_groups: int) -> dict[str, np.
     ``mean`` (log expression), ``detection`` (fraction of cells), ``counts`` (sums), ``seen`` (cells with the gene), all
     of shape (n_groups, n_genes); ``n``, cells of each group; ``totals``, counts of each cell.
     """
-    totals, sums = [], None
+    totals: list[np.ndarray] = []
+    sums: dict[str, np.ndarray] = {}
     for start, stop, block in counts.blocks(path):
         part = control_genes.gene_sums(block, groups[start:stop], n_groups)
-        sums = part if sums is None else {key: sums[key] + part[key] for key in part}
+        sums = {key: sums[key] + part[key] for key in part} if sums else part
         totals.append(counts.totals(block))
     n = np.bincount(groups, minlength=n_groups)
     per_cell = np.maximum(n, 1)[:, None]
@@ -57,7 +58,7 @@ def depth_strata(totals: np.ndarray, libraries: np.ndarray) -> np.ndarray:
 
 
 def score_cells(
-    path: str,
+    path: counts.Source,
     sets: list[methods.GeneSet],
     reference: control_genes.Background,
     stats: null_sets.GeneStats,
@@ -99,7 +100,7 @@ def score_cells(
     linear, square = null_sets.bin_weights(sets, stats)
     shape = (counts.read_shape(path)[0], len(sets))
     result = {key: np.empty(shape, dtype=np.float32) for key in ("matched", "scanpy", "rank", "z")}
-    kept = {"counts": [], "centre": [], "spread": []}
+    kept: dict[str, list] = {"counts": [], "centre": [], "spread": []}
     score = active.active().scores or methods.score_block
     for start, stop, block in counts.blocks(path):
         scores, centre, spread = score(block, weights, reference, stats.bins.of_pool, linear, square)
@@ -108,9 +109,9 @@ def score_cells(
         result["matched"][here], result["scanpy"][here] = scores[:, : len(sets)], scores[:, len(sets) :]
         result["rank"][here] = methods.rank_block(block, sets, max_rank=max_rank)
         result["z"][here] = np.divide(excess, spread, out=np.full(excess.shape, np.nan), where=spread > 0)
-        here = null_rows[(null_rows >= start) & (null_rows < stop)] - start
+        null_here = null_rows[(null_rows >= start) & (null_rows < stop)] - start
         for key, value in (("counts", block), ("centre", centre), ("spread", spread)):
-            kept[key].append(value[here])
+            kept[key].append(value[null_here])
     return result | {
         "weights": matched,
         "null_counts": sp.vstack(kept["counts"], format="csr"),
@@ -233,7 +234,7 @@ def remove_depth_trends(
 
 
 def score_dataset(
-    path: str,
+    path: counts.Source,
     sets: list[methods.GeneSet],
     reference: control_genes.Background,
     genes: dict[str, np.ndarray],

@@ -206,7 +206,7 @@ def tabulate_genes(
     lot_counts: np.ndarray,
     lot_seen: np.ndarray,
     lot_n: np.ndarray,
-    lots: Sequence[str],
+    lots: Sequence[str] | np.ndarray,
 ) -> pd.DataFrame:
     """Give the rate of each gene of the sets that are never averaged.
 

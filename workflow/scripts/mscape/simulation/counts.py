@@ -123,10 +123,9 @@ class _Profiles:
     def ambient(self) -> np.ndarray:
         """Mean profile of the lot's first cells (their order is random), shape (n_genes,), sum 1."""
         stop = min(AMBIENT_CELLS, len(self.library))
-        total = sum(
-            self.expected(start, min(start + BLOCK_CELLS, stop)).sum(axis=0, dtype=np.float64)
-            for start in range(0, stop, BLOCK_CELLS)
-        )
+        total = np.zeros(len(self.levels[0]))
+        for start in range(0, stop, BLOCK_CELLS):
+            total += self.expected(start, min(start + BLOCK_CELLS, stop)).sum(axis=0, dtype=np.float64)
         return (total / total.sum()).astype(np.float32)
 
     def largest_cpm(self) -> np.ndarray:

@@ -196,8 +196,7 @@ def _choose_genes(markers: Markers, gene_table: pd.DataFrame, *, seed: int, gene
         needed.update(
             gene for entry in group.values() if entry.get("organism", "human") == "human" for gene in entry["genes"]
         )
-    for table in (known.STROMAL_CPM, known.COMMON_CPM, known.RESTING_CPM, *known.TYPE_CPM.values()):
-        needed.update(table)
+    needed.update(known.STROMAL_CPM, known.COMMON_CPM, known.RESTING_CPM, *known.TYPE_CPM.values())
     symbols = gene_table["symbol"]
     needed.update(symbols[symbols.str.startswith("MT-") | symbols.str.fullmatch(RIBOSOMAL)])
     order = stream(seed, "genes").random(len(symbols))

@@ -56,6 +56,6 @@ def groups(truth: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 def make_row(metric: str, group: str, value: float, n: int, *, targeted: bool = False) -> dict:
     """Make one row; a measure with a target that could not be taken does not meet it."""
     target = TARGETS[metric] if targeted else None
-    value = None if pd.isna(value) else float(value)
-    met = None if target is None else value is not None and value >= target
-    return {"metric": metric, "group": str(group), "value": value, "n": int(n), "target": target, "met": met}
+    known = None if pd.isna(value) else float(value)
+    met = None if target is None else known is not None and known >= target
+    return {"metric": metric, "group": str(group), "value": known, "n": int(n), "target": target, "met": met}

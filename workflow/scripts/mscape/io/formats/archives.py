@@ -115,9 +115,9 @@ def _members(path: Path) -> Iterator[tuple]:
                     yield info.filename, info.file_size, lambda info=info: archive.open(info)
         return
     with tarfile.open(path, "r:*") as archive:
-        for info in archive:
-            if info.isfile() and _wanted(info.name):
-                yield info.name, info.size, lambda info=info: archive.extractfile(info)
+        for member in archive:
+            if member.isfile() and _wanted(member.name):
+                yield member.name, member.size, lambda member=member: archive.extractfile(member)
 
 
 def _wanted(name: str) -> bool:

@@ -10,12 +10,13 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 HEAD = 65_536
 OPEN_END = "{} ends within a line: is it cut short?"
@@ -104,7 +105,7 @@ def _open_gzip(path: Path, mode: str = "rb") -> io.BufferedReader:
     return io.BufferedReader(Gunzip(path, mode), 1 << 17)
 
 
-_OPEN = {b"\x1f\x8b": _open_gzip, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_OPEN: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": _open_gzip, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 def refuse(path: Path, kind: str) -> UserError:
@@ -236,7 +237,7 @@ def open_hdf5(path: Path) -> Iterator:
 
 
 @contextmanager
-def open_binary(path: Path) -> Iterator[io.BufferedIOBase]:
+def open_binary(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading bytes, unpacking gzip, bzip2 or xz as its first bytes say.
 
     Raises

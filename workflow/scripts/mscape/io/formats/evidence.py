@@ -173,7 +173,7 @@ def features_no_genes(names: np.ndarray, kinds: np.ndarray, block: sp.csr_matrix
     cells = np.bincount(block.indices, minlength=block.shape[1])
     # a sum or a number of genes stands in nearly every cell, and is large
     dense = (cells >= 0.9 * (block.getnnz(axis=1) > 0).sum()) & (counts >= 0.005 * counts.sum()) & (kinds == "")
-    suspects = [row for row in np.flatnonzero(dense) if not is_known(str(names[row]))]
+    suspects = [row for row in np.flatnonzero(dense).tolist() if not is_known(str(names[row]))]
     if not suspects:
         return {}
     matrix = block.tocsc()

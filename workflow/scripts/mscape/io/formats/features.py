@@ -385,7 +385,7 @@ def _one_row_each(symbols: np.ndarray, ids: np.ndarray, id_of: dict[str, str]) -
     first = np.full(len(names), -1)
     for row in range(len(symbols) - 1, -1, -1):
         first[genes[row]] = row
-    for row in np.flatnonzero(np.bincount(genes)[genes] > 1):
+    for row in np.flatnonzero(np.bincount(genes)[genes] > 1).tolist():
         if ids[row] and id_of.get(symbols[row]) == ids[row]:
             first[genes[row]] = row
     return genes, first

@@ -109,7 +109,7 @@ def read_h5ad(path: Path, *, parts: str = "", root: str = "") -> CountTable:
     with open_hdf5(path) as file:
         store = file[root] if root else file
         chosen = _choose(store, path, parts)
-        features = _features(store[chosen.var])
+        features = _features(store[chosen.var], path)
         barcodes = _index(store["obs"], path)
         shape = _shape(store[chosen.places[0]])
         _check_shape(shape, barcodes, features, path, chosen.places[0])
@@ -185,7 +185,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
             msg = f"{path} is a zarr store without obs and var: it holds no AnnData. Give the store that holds them."
             raise UserError(msg)
         chosen = _choose(store, path, parts)
-        features = _features(store[chosen.var])
+        features = _features(store[chosen.var], path)
         barcodes = _index(store["obs"], path)
         matrices = [_whole(store[place], path) for place in chosen.places]
         maker = _guess_maker(store)
@@ -404,7 +404,7 @@ def _encoding(matrix) -> str:
     return "csc" if text.startswith("csc") else "csr"
 
 
-def _shape(matrix) -> tuple[int, int]:
+def _shape(matrix) -> tuple[int, ...]:
     if not hasattr(matrix, "keys"):
         return tuple(matrix.shape)
     shape = matrix.attrs.get("shape", matrix.attrs.get("h5sparse_shape"))
@@ -559,8 +559,8 @@ def _columns(group) -> dict[str, np.ndarray]:
     return found
 
 
-def _features(group) -> pd.DataFrame:
-    index = _index(group, None)
+def _features(group, path: Path) -> pd.DataFrame:
+    index = _index(group, path)
     columns = {name: values for name, values in _columns(group).items() if len(values) == len(index)}
     return _choose_names(index, columns, len(index))
 

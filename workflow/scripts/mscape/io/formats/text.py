@@ -6,7 +6,7 @@ import csv
 import re
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -107,7 +107,8 @@ def read_text(path: Path, known: pd.DataFrame | None = None, *, block_fields: in
         If it is no table of counts.
     """
     layout = find_layout(path)
-    names, parts, dropped, warnings = [], [], {}, list(layout.warnings)
+    names, parts, warnings = [], [], list(layout.warnings)
+    dropped: dict[str, list[str]] = {}
     warnings += [OPEN_END.format(path.name)] if ends_open(path) else []
     chunks = _read_chunks(path, layout, block_fields, warnings)
     if layout.long:
@@ -165,7 +166,8 @@ def read_parquet(path: Path, known: pd.DataFrame | None = None, *, block_fields:
 def find_layout(path: Path, known: pd.DataFrame | None = None) -> Layout:
     """Find out how a table of text is laid out, from its first lines."""
     with open_text(path) as file:
-        lines, skipped, skip = [], [], 0
+        lines: list[str] = []
+        skipped, skip = [], 0
         for line in islice(file, 1000):
             if not lines and (not line.strip() or line.startswith(("#", "%"))):
                 skip += 1
@@ -265,7 +267,13 @@ def _lay_out(path: Path, header: list[str], body: list[list[str]], *, separator:
     in_header = gene_share([header[i] for i in range(len(header)) if i not in labels])
     in_columns = {i: gene_share([row[i] for row in body]) for i in labels}
     in_rows = max(in_columns.values(), default=0.0)
-    shared = {"separator": separator, "decimal": decimal, "thousands": thousands, "skip": skip, "header": header}
+    shared: dict[str, Any] = {
+        "separator": separator,
+        "decimal": decimal,
+        "thousands": thousands,
+        "skip": skip,
+        "header": header,
+    }
     long = _find_long(header, body, labels, numeric, in_columns)
     if long:
         gene, cell, value = long
@@ -311,7 +319,7 @@ def _find_long(
     """Find the columns of gene, cell and count of a table with one count a row; None if it is no such table."""
     if not 3 <= len(header) <= FEW_COLUMNS:
         return None
-    gene = max(genes, key=genes.get, default=None)
+    gene = max(genes, key=lambda column: genes[column], default=None)
     if gene is None or genes[gene] < 0.3:
         gene = next(
             (i for i in labels if re.fullmatch(r"genes?|features?|gene_?(id|name|symbol)", header[i], re.IGNORECASE)),

@@ -50,7 +50,10 @@ def _endless():
 
 def ramp_bin(value: float | None, edges: tuple[float, ...]) -> int | None:
     """Bin of a value on the diverging ramp; ``edges`` are where the colour deepens, the same on both sides of zero."""
-    if value is None:
-        return None
+    return None if value is None else signed_bin(value, edges)
+
+
+def signed_bin(value: float, edges: tuple[float, ...]) -> int:
+    """Bin of a number on the diverging ramp, as of `ramp_bin`."""
     step = sum(abs(value) >= edge for edge in edges)
     return len(DIVERGING) // 2 + (step if value > 0 else -step)

@@ -84,7 +84,7 @@ def dots(rows: pd.DataFrame, *, title: str) -> Markup:
         hint = f"<title>{escape(term)}</title>"
         parts.append(f'<text class="lab" x="{left - 8}" y="{y[term] + 4:.1f}" text-anchor="end">{name}{hint}</text>')
     for row in rows.to_dict("records"):
-        fill = colours.DIVERGING[colours.ramp_bin(row["nes"], NES_EDGES)]
+        fill = colours.DIVERGING[colours.signed_bin(row["nes"], NES_EDGES)]
         circle = (
             f'cx="{x[row["cluster"]]:.1f}" cy="{y[row["term"]]:.1f}" r="{radius(finite(row["fdr"]))}" fill="{fill}"'
         )
@@ -100,7 +100,7 @@ def _dot_key(x: float, top: float) -> list[str]:
     words = ["≤ −2.2", "", "", "−1", "1", "", "", "≥ 2.2"]
     for nes, text in zip(levels, words, strict=True):
         y += 13
-        fill = colours.DIVERGING[colours.ramp_bin(nes, NES_EDGES)]
+        fill = colours.DIVERGING[colours.signed_bin(nes, NES_EDGES)]
         parts.append(f'<circle class="bar" cx="{x + 7}" cy="{y - 3:.1f}" r="5" fill="{fill}"/>')
         parts.append(f'<text class="tick" x="{x + 20}" y="{y:.1f}">{text}</text>')
     y += 18

@@ -108,10 +108,10 @@ class RowChart:
             if row.value is None:
                 self.text(self.left + 4, y + 4, "not assessable", anchor="start")
             else:
-                self._interval(row, y)
+                self._interval(row, row.value, y)
             self.parts.append("</g>")
 
-    def _interval(self, row: Interval, y: float) -> None:
+    def _interval(self, row: Interval, value: float, y: float) -> None:
         if row.low is not None and row.high is not None:
             self.line(self.x(row.low), y, self.x(row.high), y, "bar")
             for end in (row.low, row.high):
@@ -119,7 +119,7 @@ class RowChart:
         if row.other is not None:
             diamond = f"M{self.x(row.other):.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
             self.parts.append(f'<path class="naive" d="{diamond}"/>')
-        self.parts.append(_mark(self.x(row.value), y, row.verdict))
+        self.parts.append(_mark(self.x(value), y, row.verdict))
 
     def svg(self, title: str) -> Markup:
         """Return the chart."""

@@ -94,10 +94,10 @@ def _integration(record: dict) -> list[str]:
     said += [f"Batches ({record['batch_key']}): method {record['method']}; {record['integration_reason']}."]
     figures = []
     for key, title in (("mixing", "mixing"), ("ilisi", "iLISI")):
-        before, after = (finite(record.get(f"{key}_{when}")) for when in ("before", "after"))
-        if before is not None:
+        first, second = (finite(record.get(f"{key}_{when}")) for when in ("before", "after"))
+        if first is not None:
             figures.append(
-                f"{title} {number(before)} before" + ("" if after is None else f" and {number(after)} after")
+                f"{title} {number(first)} before" + ("" if second is None else f" and {number(second)} after")
             )
     kept = finite(record.get("conservation"))
     if kept is not None:

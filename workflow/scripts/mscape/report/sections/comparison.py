@@ -137,8 +137,8 @@ def _forests(ranked: pd.DataFrame) -> list[dict]:
         part = part[~part["feature"].str.contains("__", regex=False)] if kind == "score" else part
         rows = []
         for row in part.head(MAX_FEATURES).to_dict("records"):
-            ends = [finite(row.get(key)) for key in ("estimate", "low", "high")]
-            rows.append(Interval(signature_name(row["feature"]), *ends, "", None, row.get("note") or ""))
+            value, low, high = (finite(row.get(key)) for key in ("estimate", "low", "high"))
+            rows.append(Interval(signature_name(row["feature"]), value, low, high, note=row.get("note") or ""))
         if not rows:
             continue
         title = WORDS.get(kind, str(kind))

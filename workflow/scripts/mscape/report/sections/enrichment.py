@@ -105,7 +105,7 @@ def pictures(dataset: Dataset, scope: str) -> dict:
     rows = choose(table, scope)
     what = "sub-population" if scope == "cluster" else "contrast"
     made: dict = {"dots": None, "dots_note": "", "running": {}, "running_note": ""}
-    if rows is not None:
+    if table is not None and rows is not None:
         made["dots"] = charts.dots(rows, title=f"Enriched gene sets of each {what}")
         shown, whole = rows["term"].nunique(), table.loc[table["scope"] == scope, "term"].nunique()
         made["dots_note"] = (

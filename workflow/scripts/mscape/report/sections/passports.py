@@ -98,9 +98,16 @@ def _gate(part: pd.DataFrame, limits: dict[str, float], name: str) -> list[tuple
     for kind, limit in limits.items():
         rows = []
         for row in part[part["kind"] == kind].to_dict("records"):
-            ends = [finite(row[key]) for key in ("estimate", "low", "high")]
+            value, low, high = (finite(row[key]) for key in ("estimate", "low", "high"))
             rows.append(
-                Interval(row["criterion"], *ends, MEETS.get(row["verdict"], ""), finite(row.get("detected_fraction")))
+                Interval(
+                    row["criterion"],
+                    value,
+                    low,
+                    high,
+                    verdict=MEETS.get(row["verdict"], ""),
+                    other=finite(row.get("detected_fraction")),
+                )
             )
         if rows:
             title = f"{kind} markers of lot {name}"
@@ -128,8 +135,10 @@ def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
         axis = part["signature"].map(signatures.drop_duplicates("id").set_index("id")["axis"]).fillna("").str.lower()
         group = axis.map(axis_group)
         part = part.assign(_group=group)[group < SHOWN_AXES].sort_values("_group", kind="stable")
-    ends = [[finite(row.get(key)) for key in ("z", "z_low", "z_high")] for row in part.to_dict("records")]
-    rows = [Interval(_name(id), *values) for id, values in zip(part["signature"], ends, strict=True)]
+    rows = [
+        Interval(_name(row["signature"]), finite(row["z"]), finite(row.get("z_low")), finite(row.get("z_high")))
+        for row in part.to_dict("records")
+    ]
     if not rows:
         return None
     title = f"Signature scores of lot {name}"

@@ -237,7 +237,7 @@ def _heat(wide: pd.DataFrame, hints: dict, part: pd.DataFrame, *, title: str, te
 
 def _raised(values: dict[str, float | None], sign: dict[str, float], id: str) -> bool:
     """Whether a list, and its variant without shared genes where there is one, point to senescence."""
-    both = [values[i] * sign[i] for i in (id, f"{id}{VARIANT}DEPLETED") if values.get(i) is not None]
+    both = [z * sign[i] for i in (id, f"{id}{VARIANT}DEPLETED") if (z := values.get(i)) is not None]
     return min(both) > CALLED
 
 
