@@ -1,6 +1,7 @@
 """The verbs on an AnnData of anyone's: what they set, what they refuse, and how little they import."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -116,6 +117,23 @@ def test_figures_are_drawn_of_what_was_found(gated):
     assert labels[0] == "VERDICT"
     with pytest.raises(UserError, match=r"run mscape.score\(adata\) first"):
         ms.pl.scores(gated)
+
+
+def test_figures_choose_no_backend_and_open_no_window():
+    """A library user's own backend stays: pyplot is not imported and MPLBACKEND is not set."""
+    code = """
+import os, sys
+import pandas as pd
+import mscape as ms
+from mscape.report import lot_figures
+row = {"kind": "positive", "criterion": "CD73", "lot_id": "A"}
+row |= {"estimate": 0.9, "low": 0.8, "high": 1.0, "verdict": "meets"}
+image = lot_figures.draw_intervals(pd.DataFrame([row]), ["A"])._repr_png_()
+print(image[1:4].decode(), ms.pl.gate.__name__, "matplotlib.pyplot" in sys.modules, os.environ.get("MPLBACKEND"))
+"""
+    env = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert found.stdout.split() == ["PNG", "gate", "False", "None"]
 
 
 def test_codes_are_explained_and_unknown_ones_refused():

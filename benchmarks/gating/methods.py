@@ -59,7 +59,7 @@ class Gate:
         self, cells: Cells, Z: np.ndarray, graph: sp.csr_matrix, *, known_rho: bool = True, seed: int = 0
     ) -> SimpleNamespace:
         """Cluster and gate cells that are embedded."""
-        return self.judge_prepared(cells, Z, graph, *self.prepare(cells), known_rho=known_rho, seed=seed)
+        return self.judge_prepared(cells, Z, graph, self.prepare(cells), known_rho=known_rho, seed=seed)
 
     def prepare(self, cells: Cells) -> tuple[AnnData, gate_panels.Features, sp.csc_matrix]:
         """Pick what the gate reads of the counts: ``obs``, the features, the genes that it compares with."""
@@ -76,19 +76,18 @@ class Gate:
         obs["total_counts"] = np.asarray(cells.X.sum(axis=1)).ravel().astype(float)
         return AnnData(obs=obs), features, counts[:, len(genes) :]
 
-    def judge_prepared(self, cells, Z, graph, adata, features, reference, *, known_rho=True, seed=0, threads=1):
+    def judge_prepared(self, cells, Z, graph, prepared, *, known_rho=True, seed=0, threads=1):
         """Cluster and gate cells that are embedded and whose counts are picked: what is timed."""
+        adata, features, reference = prepared
         clusters = pool_groups.pool_clusters(SimpleNamespace(obsp={"connectivities": graph}, n_obs=len(Z)), seed=seed)
         result = gating_gate.gate_cells(
             adata,
             features,
             self.panel,
             self.lineages,
-            Z,
-            clusters,
+            gating_gate.Neighborhoods(Z, clusters, pool_groups.cluster_shares(graph, clusters)),
             ambient_fraction=cells.rho if known_rho else {},
-            membership=pool_groups.cluster_shares(graph, clusters),
-            reference=reference,
+            other_genes=gating_gate.OtherGenes(reference),
             seed=seed,
             threads=threads,
         )

@@ -55,7 +55,7 @@ def sources():
     return semireal.load(shared_data())
 
 
-def simulation_points(quick: bool, seeds: range) -> list[dict]:
+def simulation_points(seeds: range, *, quick: bool) -> list[dict]:
     """Depth x ambient x negative subset; at one ambient fraction, pure cultures and subsets that are alike."""
     return [
         {"depth": depth, "rho": rho, "subset": subset, "seed": seed}
@@ -102,7 +102,7 @@ def simulation(depth: int, rho: float, subset: str, seed: int) -> dict:
     return {"simulation": rows, "reliability": table.assign(**info, ece=error), "verdicts": verdicts.assign(**info)}
 
 
-def semireal_points(quick: bool, seeds: range) -> list[dict]:
+def semireal_points(seeds: range, *, quick: bool) -> list[dict]:
     """Depth x ambient."""
     depths = (5000,) if quick else DEPTHS
     return [{"depth": d, "rho": rho, "seed": seed} for d, rho, seed in itertools.product(depths, (0.02, 0.10), seeds)]
@@ -130,7 +130,7 @@ def semireal(depth: int, rho: float, seed: int) -> dict:
     return out
 
 
-def isolated_points(quick: bool, seeds: range) -> list[dict]:
+def isolated_points(seeds: range, *, quick: bool) -> list[dict]:
     """Four cells of each kind among 1,600 to 3,000 MSC; and kinds whose panel is taken away."""
     cases = [("with panels", "", n_msc, 4) for n_msc in (1600, 3000)]
     cases += [("without its panel", kind, 1600, n) for kind in ("iPSC", "HUVEC") for n in (4, 60)]
@@ -166,7 +166,7 @@ def isolated(case: str, kind: str, n_msc: int, number: int, seed: int) -> dict:
     return {"isolated": rows}
 
 
-def coverage_points(quick: bool, seeds: range) -> list[dict]:
+def coverage_points(seeds: range, *, quick: bool) -> list[dict]:
     """Fifty lots for each data set that the grids have, in tens."""
     return [{"first": first} for first in range(0, 10 if quick else 50 * len(seeds), 10)]
 
@@ -249,7 +249,7 @@ def main() -> None:
             print(f"{part}: no data folder (MSCAPE_SHARED_DATA), left out")
             continue
         start, folders = time.process_time(), []
-        for i, point in enumerate(list_points(options.quick, seeds)):
+        for i, point in enumerate(list_points(seeds, quick=options.quick)):
             folders.append(
                 options.out / "points" / "_".join([part, *(str(v).replace(" ", "-") for v in point.values())])
             )

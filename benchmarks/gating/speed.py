@@ -51,7 +51,7 @@ def main() -> None:
     wall, cpu = time.monotonic(), time.process_time()
     if profile:
         profile.enable()
-    result = gate.judge_prepared(cells, points, graph, *prepared, threads=options.threads)
+    result = gate.judge_prepared(cells, points, graph, prepared, threads=options.threads)
     if profile:
         profile.disable()
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu

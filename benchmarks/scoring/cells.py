@@ -67,7 +67,9 @@ def score(
         mean, detection = (genes[key][:-1].mean(axis=0) for key in ("mean", "detection"))
         reference = control_genes.make_background(mean, usable, names)
         stats = null_sets.GeneStats.of(mean, detection, reference)
-        return score_passes.score_dataset(path, sets, reference, genes, stats, obs, table, settings=settings, seed=seed)
+        return score_passes.score_dataset(
+            path, sets, reference, genes=genes, stats=stats, obs=obs, table=table, settings=settings, seed=seed
+        )
 
 
 def likelihood_ratio(x: sp.csr_matrix, rates: np.ndarray, genes: np.ndarray, fold: float) -> np.ndarray:

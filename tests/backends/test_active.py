@@ -135,9 +135,10 @@ def test_scores_and_their_null_moments_are_the_same(one, toy_counts):
     sets = [methods.GeneSet("a", np.arange(8), np.arange(8, 12)), methods.GeneSet("b", np.arange(12, 20), np.array([]))]
     stats = null_sets.GeneStats.of(mean, np.full(300, 0.5), reference)
     linear, square = null_sets.bin_weights(sets, stats)
-    given = block, methods.matched_weights(sets, mean, reference), reference, stats.bins.of_pool, linear, square
-    found = (one.scores or methods.score_block)(*given)
-    for values, expected in zip(found, methods.score_block(*given), strict=True):
+    given = block, methods.matched_weights(sets, mean, reference), reference
+    null = {"bins": stats.bins.of_pool, "linear": linear, "square": square}
+    found = (one.scores or methods.score_block)(*given, **null)
+    for values, expected in zip(found, methods.score_block(*given, **null), strict=True):
         assert values.dtype == np.float32
         assert np.allclose(values, expected, atol=1e-5)
 

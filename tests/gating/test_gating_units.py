@@ -18,6 +18,7 @@ from mscape.gating import (
 from mscape.gating import (
     panels as gate_panels,
 )
+from mscape.gating.options import GateOptions
 
 
 def toy_features(x, tau=20e-6, kind=gate_panels.NEGATIVE):
@@ -37,10 +38,12 @@ def toy_features(x, tau=20e-6, kind=gate_panels.NEGATIVE):
     )
 
 
-def pool(points, features, totals, groups=None, **options):
+def pool(points, features, totals, groups=None, threads=1, **options):
     groups = np.zeros(len(points), int) if groups is None else groups
     thresholds = np.broadcast_to(features.tau, features.x.shape)
-    return pooling.pool(points, groups, np.asarray(totals), features, thresholds, **options)
+    return pooling.pool(
+        points, groups, np.asarray(totals), features, thresholds, options=GateOptions(**options), threads=threads
+    )
 
 
 def test_posterior_is_the_incomplete_gamma_function():
@@ -128,10 +131,12 @@ def test_own_counts_find_an_isolated_contaminant_and_spare_ambient_counts():
     totals = np.full(200, 5_000.0)
     pools, _ = pool(np.arange(200.0)[:, None], features, totals)
     rho = np.full(200, 0.05)
-    clean = posterior.marker_probabilities(features, totals, pools, rho, np.zeros((200, 1)), np.full((200, 1), 0.3))
+    clean = posterior.marker_probabilities(
+        features, totals, pools, rho=rho, ambient=np.zeros((200, 1)), dispersion=np.full((200, 1), 0.3)
+    )
     assert clean[0, 0] > 0.9
     soup = posterior.marker_probabilities(
-        features, totals, pools, rho, np.full((200, 1), 0.016), np.full((200, 1), 0.3)
+        features, totals, pools, rho=rho, ambient=np.full((200, 1), 0.016), dispersion=np.full((200, 1), 0.3)
     )
     assert soup[0, 0] < 0.9
 
@@ -141,7 +146,12 @@ def test_absent_gene_has_no_probability():
     features.measured[:] = False
     pools, _ = pool(np.arange(50.0)[:, None], features, np.full(50, 5_000.0))
     p = posterior.marker_probabilities(
-        features, np.full(50, 5e3), pools, np.full(50, 0.05), np.zeros((50, 1)), np.full((50, 1), 0.3)
+        features,
+        np.full(50, 5e3),
+        pools,
+        rho=np.full(50, 0.05),
+        ambient=np.zeros((50, 1)),
+        dispersion=np.full((50, 1), 0.3),
     )
     assert np.isnan(p).all()
 

@@ -115,10 +115,10 @@ def limit_of(mean, n_cells, seed=0):
         cluster,
         marker,
         total,
-        total * SILENT,
-        0.0,
-        genes.dispersion_prior(rate),
-        genes.between_clusters(rate),
+        other=total * SILENT,
+        other_dispersion=0.0,
+        prior=genes.dispersion_prior(rate),
+        spread=genes.between_clusters(rate),
     )
 
 

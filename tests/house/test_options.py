@@ -7,6 +7,7 @@ import pytest
 
 from mscape import paths
 from mscape.data.schema import fill_defaults, load_schema
+from mscape.simulation.options import SimulateOptions
 
 OPTIONS = {
     "qc": "quality.options.QcOptions",
@@ -27,3 +28,10 @@ def test_options_equal_the_schema_of_their_section(section):
     schema = load_schema(paths.schema("config.schema.yaml"))
     stated = fill_defaults({}, schema["$defs"][section], schema)
     assert {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()} == stated
+
+
+def test_options_of_a_simulated_lot_equal_the_schema():
+    schema = load_schema(paths.schema("config.schema.yaml"))
+    stated = fill_defaults({"lots": []}, schema["$defs"]["simulate"], schema)
+    of_the_study = {"seed", "genes", "lots"}
+    assert dataclasses.asdict(SimulateOptions()) == {k: v for k, v in stated.items() if k not in of_the_study}

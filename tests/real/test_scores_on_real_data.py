@@ -94,8 +94,9 @@ def score_cells(block, names, ids=None):
     logged = counts.lognorm(block, counts.totals(block))
     mean, seen = (np.asarray(x.mean(axis=0)).ravel() for x in (logged, logged > 0))
     sets, reference, gene_stats, weights = prepare(mean, seen, names, ids)
+    linear, square = null_sets.bin_weights(sets, gene_stats)
     scores, centre, spread = methods.score_block(
-        block, weights, reference, gene_stats.bins.of_pool, *null_sets.bin_weights(sets, gene_stats)
+        block, weights, reference, bins=gene_stats.bins.of_pool, linear=linear, square=square
     )
     z = (scores - mean @ weights - centre) / spread
     values = control_genes.over_controls(logged[::8].toarray(), reference)

@@ -12,9 +12,11 @@ import render_report
 from mscape import parity
 
 ROWS = [
-    parity.judge("pca", "shared space", 0.9999, parity.AT_LEAST, 0.99, "components"),
-    parity.judge("leiden", "one seed at resolution 1", 0.82, parity.AT_LEAST, 0.99, "three runs"),
-    parity.judge("umap", "neighbours kept", float("nan"), parity.AT_LEAST, 0.3, "a map that is not finite"),
+    parity.judge("pca", "shared space", 0.9999, rule=parity.AT_LEAST, limit=0.99, meaning="components"),
+    parity.judge("leiden", "one seed at resolution 1", 0.82, rule=parity.AT_LEAST, limit=0.99, meaning="three runs"),
+    parity.judge(
+        "umap", "neighbours kept", float("nan"), rule=parity.AT_LEAST, limit=0.3, meaning="a map that is not finite"
+    ),
 ]
 
 

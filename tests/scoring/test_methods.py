@@ -42,7 +42,7 @@ def by_hand(logged, genes, n=20, excluded=10):
 def score(toy, sets, reference, logged):
     weights = methods.matched_weights(sets, logged.mean(axis=0), reference)
     bins = np.zeros(reference.pool.size, dtype=np.int64)
-    return methods.score_block(toy, weights, reference, bins, np.ones((1, 1)), np.ones((1, 1)))
+    return methods.score_block(toy, weights, reference, bins=bins, linear=np.ones((1, 1)), square=np.ones((1, 1)))
 
 
 def test_a_score_is_the_mean_of_its_genes_less_that_of_their_nearest_controls(toy, logged):
@@ -62,7 +62,9 @@ def test_moments_are_those_of_genes_over_their_controls(toy, logged):
     reference = backdrop(logged)
     bins = np.arange(reference.pool.size) % 3
     linear, square = np.array([[0.5], [0], [2]]), np.array([[0.1], [0.3], [0]])
-    _, centre, spread = methods.score_block(toy, np.zeros((300, 1), np.float32), reference, bins, linear, square)
+    _, centre, spread = methods.score_block(
+        toy, np.zeros((300, 1), np.float32), reference, bins=bins, linear=linear, square=square
+    )
     values = control_genes.over_controls(logged, reference)
     parts = [values[:, bins == b] for b in range(3)]
     mean, variance = (np.column_stack([f(part) for part in parts]) for f in (rows_mean, rows_variance))

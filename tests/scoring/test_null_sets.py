@@ -29,8 +29,9 @@ def library(request):
 
 def z_scores(x, reference, stats_, sets):
     weights = methods.matched_weights(sets, stats_.mean, reference)
+    linear, square = null_sets.bin_weights(sets, stats_)
     scores, centre, spread = methods.score_block(
-        x, weights, reference, stats_.bins.of_pool, *null_sets.bin_weights(sets, stats_)
+        x, weights, reference, bins=stats_.bins.of_pool, linear=linear, square=square
     )
     return (scores - stats_.mean @ weights - centre) / spread, centre, spread
 

@@ -12,6 +12,7 @@ from mscape.simulation import rates as known
 from mscape.simulation.cells import draw_cells
 from mscape.simulation.counts import _sparse_negative_binomial, draw_counts
 from mscape.simulation.model import PROGRAMS, draw_rates, lineage_owners, lot_log_cpm, stream
+from mscape.simulation.options import SimulateOptions
 
 LOT = {"sample_id": "A", "donor_id": "D1", "tissue": "bone marrow", "sex": "female"}
 MSC_ROW = known.TYPES.index("MSC")
@@ -28,9 +29,8 @@ def rates(markers):
 
 
 def counts_of(rates, lot=LOT, *, seed=1, **options):
-    of_counts = {key: options.pop(key) for key in ("dispersion", "ambient_fraction", "donor_sd") if key in options}
-    truth = draw_cells(lot, seed=seed, **options)
-    parts = list(draw_counts(truth, rates, lot, seed=seed, **of_counts))
+    truth = draw_cells(lot, seed=seed, options=SimulateOptions(**options))
+    parts = list(draw_counts(truth, rates, lot, seed=seed, options=SimulateOptions(**options)))
     return truth, sparse.vstack([x for x, _ in parts], format="csr"), np.concatenate([p for _, p in parts])
 
 
@@ -116,8 +116,7 @@ def test_sex_sets_xist_and_the_y_chromosome(rates):
 
 
 def test_cells_have_the_shares_asked_for():
-    truth = draw_cells(
-        LOT,
+    asked = SimulateOptions(
         cells=4000,
         contamination={"T cell": 0.05, "endothelial": 0.02},
         senescent_fraction=0.25,
@@ -126,6 +125,7 @@ def test_cells_have_the_shares_asked_for():
         licensed_fraction=0.9,
         damaged_fraction=0.0,
     )
+    truth = draw_cells(LOT, options=asked)
     assert truth["cell_type"].value_counts().to_dict() == {"MSC": 3720, "T cell": 200, "endothelial": 80}
     assert truth["is_contaminant"].sum() == 280
     assert (truth["state"] == "senescent").sum() == 930
@@ -142,7 +142,9 @@ def test_cells_have_the_shares_asked_for():
 
 
 def test_library_size_and_mitochondrial_share_have_their_moments():
-    truth = draw_cells(LOT, cells=20_000, cycling_fraction=0, senescent_fraction=0, damaged_fraction=0.02)
+    truth = draw_cells(
+        LOT, options=SimulateOptions(cells=20_000, cycling_fraction=0, senescent_fraction=0, damaged_fraction=0.02)
+    )
     intact = truth[~truth["is_damaged"]]
     assert np.median(intact["library_size"]) == pytest.approx(8000, rel=0.02)
     assert np.log(intact["library_size"]).std() == pytest.approx(0.4, rel=0.03)
@@ -154,7 +156,7 @@ def test_library_size_and_mitochondrial_share_have_their_moments():
 @pytest.mark.parametrize("contamination", [{"T cell": 0.6, "monocyte": 0.5}, {"NK cell": 0.1}])
 def test_impossible_contamination_is_refused(contamination):
     with pytest.raises(UserError, match="contamination is"):
-        draw_cells(LOT, contamination=contamination)
+        draw_cells(LOT, options=SimulateOptions(contamination=contamination))
 
 
 def test_sparse_draws_are_negative_binomial():

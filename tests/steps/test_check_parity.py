@@ -82,8 +82,8 @@ def test_a_backend_like_the_reference_passes(study, tmp_path, monkeypatch):
 
 
 def test_injected_faults_are_caught_in_the_functions_that_have_them(study, tmp_path, monkeypatch):
-    def shifted(*args):
-        scores, centre, spread = methods.score_block(*args)
+    def shifted(*args, **null):
+        scores, centre, spread = methods.score_block(*args, **null)
         return scores + 0.3, centre, spread
 
     def collapsed(graph, *, resolution, engine, seed):

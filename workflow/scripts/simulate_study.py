@@ -1,6 +1,7 @@
 """Make one lot of a simulated study, and keep what is true of each cell in a file that no analysis step reads."""
 
 import logging
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -13,23 +14,10 @@ from mscape.run import step
 from mscape.simulation.cells import draw_cells
 from mscape.simulation.counts import draw_counts
 from mscape.simulation.model import draw_rates
+from mscape.simulation.options import SimulateOptions
 
 logger = logging.getLogger(__name__)
 SENTENCE = "Simulated: these counts were drawn from a model, they were not measured on cells."
-CELL_KEYS = (
-    "cells",
-    "umi_median",
-    "umi_sd",
-    "doublet_fraction",
-    "mito_fraction",
-    "damaged_fraction",
-    "cycling_fraction",
-    "osteogenic_fraction",
-    "senescent_fraction",
-    "licensed_fraction",
-    "contamination",
-)
-COUNT_KEYS = ("dispersion", "ambient_fraction", "donor_sd")
 
 
 def choose_lot(settings: dict, sample: str) -> dict:
@@ -67,13 +55,12 @@ def main(input, output, params):
     seed = lot["seed"]
     gene_table = read_reference(input.genes)
     rates = draw_rates(load_markers(input.markers), gene_table, seed=seed, genes=lot["genes"])
-    truth = draw_cells(lot, seed=seed, **{key: lot[key] for key in CELL_KEYS if key in lot})
+    options = SimulateOptions(**{field.name: lot[field.name] for field in fields(SimulateOptions) if field.name in lot})
+    truth = draw_cells(lot, seed=seed, options=options)
     panel = []
 
     def blocks():
-        for block, panel_cpm in draw_counts(
-            truth, rates, lot, seed=seed, **{k: lot[k] for k in COUNT_KEYS if k in lot}
-        ):
+        for block, panel_cpm in draw_counts(truth, rates, lot, seed=seed, options=options):
             panel.append(panel_cpm)
             yield block
 

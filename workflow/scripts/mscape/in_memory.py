@@ -73,7 +73,7 @@ def counts_of(
     code, samples = pd.factorize(obs["sample_id"].astype(str))
     rows = sp.csr_matrix((np.ones(len(obs), np.int64), (code, np.arange(len(obs)))), shape=(len(samples), len(obs)))
     varm = {
-        "measured": pd.DataFrame(True, index=genes.var.index, columns=list(samples)),
+        "measured": pd.DataFrame(data=True, index=genes.var.index, columns=list(samples)),
         "counts": pd.DataFrame((rows @ matrix).toarray().T, index=genes.var.index, columns=list(samples)),
     }
     return AnnData(matrix, obs=obs, var=genes.var, varm=varm)

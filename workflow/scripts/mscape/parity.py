@@ -75,7 +75,10 @@ def compare_function(
 
 def rows(function: str, found: Iterable[tuple], *, of: str = "") -> pd.DataFrame:
     """Make the table of the measures of one function; ``of`` goes before the name of each measure."""
-    made = [judge(function, f"{of} {measure}".strip(), *rest) for measure, *rest in found]
+    made = [
+        judge(function, f"{of} {measure}".strip(), value, rule=rule, limit=limit, meaning=meaning)
+        for measure, value, rule, limit, meaning in found
+    ]
     return pd.DataFrame(made, columns=COLUMNS)
 
 
@@ -84,7 +87,7 @@ def records(table: pd.DataFrame) -> list[dict]:
     return [row | {"value": None if np.isnan(row["value"]) else row["value"]} for row in table.to_dict("records")]
 
 
-def judge(function: str, measure: str, value: float, rule: str, limit: float, meaning: str) -> dict:
+def judge(function: str, measure: str, value: float, *, rule: str, limit: float, meaning: str) -> dict:
     """Make a row of the table: a value that is not a number does not pass."""
     passed = bool(value >= limit) if rule == AT_LEAST else bool(value <= limit)
     return dict(zip(COLUMNS, (function, measure, float(value), limit, rule, passed, meaning), strict=True))

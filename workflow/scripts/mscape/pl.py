@@ -1,4 +1,7 @@
-"""Figures of what the verbs found, the same that the report draws: each function returns a matplotlib figure."""
+"""Figures of what the verbs found, the same that the report draws: each function returns a matplotlib figure.
+
+A notebook shows the figure as it is; no backend is chosen (:class:`mscape.report.notebook_figure.NotebookFigure`).
+"""
 
 from __future__ import annotations
 

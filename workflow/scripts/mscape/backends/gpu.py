@@ -238,6 +238,7 @@ def scores(
     block: sp.csr_matrix,
     weights: np.ndarray,
     background: Background,
+    *,
     bins: np.ndarray,
     linear: np.ndarray,
     square: np.ndarray,

@@ -188,7 +188,7 @@ def _unite(data: Data, clusters: np.ndarray, notes: set[str]) -> np.ndarray:
     while len(names) > 1:
         for a, b in _near_pairs(data.rep, clusters, names):
             if (a, b) not in apart:
-                apart[a, b] = _pair_pvalue(data, clusters, a, b, profiles, notes)
+                apart[a, b] = _pair_pvalue(data, clusters, a, b, profiles=profiles, notes=notes)
         pair = max(apart, key=lambda key: (apart[key], key))
         if apart[pair] <= data.alpha:
             break
@@ -209,7 +209,9 @@ def _near_pairs(rep: np.ndarray, clusters: np.ndarray, names: list[int]) -> list
     return [(names[i], names[j]) for i, j in sorted(pairs)]
 
 
-def _pair_pvalue(data: Data, clusters: np.ndarray, a: int, b: int, profiles: Profiles | None, notes: set[str]) -> float:
+def _pair_pvalue(
+    data: Data, clusters: np.ndarray, a: int, b: int, *, profiles: Profiles | None, notes: set[str]
+) -> float:
     cells = np.flatnonzero((clusters == a) | (clusters == b))
     pvalue = test_gap(data.subset(cells), clusters[cells] == b).pvalue
     if pvalue <= data.alpha and profiles is not None and profiles.count_distinct(a, b) < data.min_markers:

@@ -184,7 +184,7 @@ def same_places(before: np.ndarray, after: np.ndarray, batch: np.ndarray, *, see
     n_regions = max(2, min(MAX_REGIONS, len(after) // (20 * len(names))))
     regions = KMeans(n_regions, n_init=3, random_state=seed).fit(np.asarray(after, dtype=np.float64)).labels_
     summaries = {name: _summarise(before[batch == name], regions[batch == name], n_regions) for name in names}
-    agreements = [_agreement(*summaries[a], *summaries[b]) for a, b in itertools.combinations(names, 2)]
+    agreements = [_agreement(summaries[a], summaries[b]) for a, b in itertools.combinations(names, 2)]
     known = [value for value in agreements if not np.isnan(value)]
     return round(float(min(known)), 4) if known else float("nan")
 
@@ -200,7 +200,8 @@ def _summarise(rep: np.ndarray, regions: np.ndarray, n_regions: int) -> tuple[np
     return size, mean, noise
 
 
-def _agreement(n_x, x, noise_x, n_y, y, noise_y) -> float:
+def _agreement(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> float:
+    (n_x, x, noise_x), (n_y, y, noise_y) = one, other
     both = (n_x > 0) & (n_y > 0)
     if both.sum() < 2:
         return float("nan")

@@ -52,7 +52,8 @@ def gene_moments(
     for start, stop, block in counts.blocks(path):
         total = counts.totals(block)
         scale = TARGET / np.maximum(total, 1)
-        _adder()(block.indptr.astype(np.int64), block.indices, block.data, scale, group[start:stop], sums, squares)
+        matrix = block.indptr.astype(np.int64), block.indices, block.data
+        _adder()(matrix, scale, group[start:stop], sums, squares)
         totals.append(total[cells[start:stop]])
     n = np.bincount(groups, minlength=n_groups)
     mean = sums / np.maximum(n, 1)[:, None]
@@ -65,7 +66,8 @@ def _adder():
     import numba
 
     @numba.njit(cache=True)
-    def add(indptr, indices, data, scale, groups, sums, squares):
+    def add(matrix, scale, groups, sums, squares):
+        indptr, indices, data = matrix
         for row in range(indptr.size - 1):
             group = groups[row]
             if group >= 0:

@@ -56,7 +56,9 @@ class Evidence:
 def probabilities(evidence: Evidence) -> np.ndarray:
     """Probability per cell and feature, shape (n_cells, n_features)."""
     e = evidence
-    p = marker_probabilities(e.features, e.totals, e.pools, e.rho, e.ambient, e.dispersion, added=e.added)
+    p = marker_probabilities(
+        e.features, e.totals, e.pools, rho=e.rho, ambient=e.ambient, dispersion=e.dispersion, added=e.added
+    )
     if e.membership is not None:
         for f in np.flatnonzero(e.features.kind == POSITIVE):
             p[:, f] = smooth_over_clusters(p[:, f], e.membership, e.lots, e.clusters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from mscape.gating import (
 )
 from mscape.gating.calls import CALLS, Evidence, call_at, call_cells
 from mscape.gating.contaminants import contaminant_table
-from mscape.gating.lots import CRITERIA_COLUMNS, judge_lot
+from mscape.gating.lots import CRITERIA_COLUMNS, Called, judge_lot
 from mscape.gating.options import GateOptions
 from mscape.gating.panels import (
     Features,
@@ -198,24 +198,60 @@ def gate_dataset(
     measured = measured_genes(cells, genes)
     calibrated = {}
     if options.calibrate_from:
-        panel, calibrated = calibrate_panel(panel, options.calibrate_from, matrix, genes, measured, cells)
+        panel, calibrated = calibrate_panel(
+            panel, options.calibrate_from, cells, matrix=matrix, genes=genes, measured=measured
+        )
     clusters = pool_groups.pool_clusters(embedding, resolution=options.resolution, seed=seed)
     result = gate_cells(
         cells,
         make_features(panel, lineages, matrix, genes, measured),
         panel,
         lineages,
-        np.asarray(embedding.obsm["X_pca"]),
-        clusters,
+        Neighborhoods(
+            np.asarray(embedding.obsm["X_pca"]),
+            clusters,
+            pool_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
+        ),
         options=options,
         ambient_fraction=ambient_fraction,
-        membership=pool_groups.cluster_shares(embedding.obsp["connectivities"], clusters),
-        reference=reference,
-        tracers=everything,
+        other_genes=OtherGenes(reference, everything),
         seed=seed,
         threads=threads,
     )
     return replace(result, calibrated=calibrated)
+
+
+class Neighborhoods(NamedTuple):
+    """Where cells may pool: inside their cluster and lot, so that no lot lends its cells to another.
+
+    Attributes
+    ----------
+    points
+        Embedding without gate and lineage genes, shape (n_cells, n_dims).
+    clusters
+        Cluster of each cell on it, shape (n_cells,).
+    membership
+        Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
+    """
+
+    points: np.ndarray
+    clusters: np.ndarray
+    membership: sp.csr_matrix | None = None
+
+
+class OtherGenes(NamedTuple):
+    """Counts of genes that are no markers of the panel.
+
+    Attributes
+    ----------
+    reference
+        CSR (n_cells, n_genes): how much the rates of one population vary.
+    tracers
+        CSC (n_cells, n_genes): genes by which the lots of a lane differ, to estimate their ambient RNA.
+    """
+
+    reference: sp.csr_matrix | None = None
+    tracers: sp.csc_matrix | None = None
 
 
 def gate_cells(
@@ -223,14 +259,11 @@ def gate_cells(
     features: Features,
     panel: Panel,
     lineages: list[Lineage],
-    points: np.ndarray,
-    clusters: np.ndarray,
+    neighborhoods: Neighborhoods,
     *,
     options: GateOptions | None = None,
     ambient_fraction: dict | None = None,
-    membership=None,
-    reference=None,
-    tracers: sp.csc_matrix | None = None,
+    other_genes: OtherGenes | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> GateResult:
@@ -242,18 +275,13 @@ def gate_cells(
         ``obs`` with ``sample_id lot_id total_counts`` and, where known, ``predicted_doublet``. Left as it is.
     features, panel, lineages
         What to judge by.
-    points, clusters
-        Embedding without gate and lineage genes (n_cells, n_dims) and clusters on it (n_cells,). Cells pool inside
-        their cluster and lot, so that no lot lends its cells to another; other lots of its lane matter only by the
-        ambient RNA that they may give.
+    neighborhoods
+        Where cells may pool. Other lots of a lane matter only by the ambient RNA that they may give.
     ambient_fraction
         Sample id -> ambient fraction or NaN.
-    membership
-        Share of each cell's graph neighbours in each cluster, sparse (n_cells, n_clusters).
-    reference
-        Counts of other genes, CSR (n_cells, n_genes), which tell how much the rates of one population vary.
-    tracers
-        Counts of genes that tell the lots of a lane apart, without the panel's markers, CSC (n_cells, n_genes).
+    other_genes
+        Counts of genes that are no markers; without them neither the spread of a population's rates nor the ambient
+        RNA of other lots is estimated.
     options
         Settings of the gate; the defaults if not given.
     seed
@@ -262,6 +290,8 @@ def gate_cells(
         Of the neighbour search; no result depends on it.
     """
     options = options or GateOptions()
+    points, clusters, membership = neighborhoods
+    reference, tracers = other_genes or OtherGenes()
     obs = adata.obs
     totals = np.maximum(obs["total_counts"].to_numpy(float), 1)
     lots, libraries = obs["lot_id"].astype(str).to_numpy(), obs["sample_id"].astype(str).to_numpy()
@@ -275,15 +305,7 @@ def gate_cells(
     own = rho, ambient
     at_once, _, added = lane.at("center", *own, totals)
     thresholds = posterior.background(features.tau, 0.0, at_once[:, None]) + added
-    pooling: dict[str, Any] = {
-        "max_neighbors": options.max_neighbors,
-        "min_neighbors": options.min_neighbors,
-        "exposure_positive": options.exposure_positive,
-        "exposure_negative": options.exposure_negative,
-        "exposure_lineage": options.exposure_lineage,
-        "threads": threads,
-    }
-    pools, _ = pool(points, groups, totals, features, thresholds, **pooling)
+    pools, _ = pool(points, groups, totals, features, thresholds, options=options, threads=threads)
     median = pd.Series(totals).groupby(lots).transform("median").to_numpy()
     doublet = obs["predicted_doublet"].to_numpy(bool) if "predicted_doublet" in obs else np.zeros(len(obs), bool)
     rho, ambient, added = lane.at("center", *own, totals, pools)
@@ -305,15 +327,7 @@ def gate_cells(
         clusters=clusters,
         membership=membership,
     )
-    groups = pool_groups.split_pools_by_lineage(
-        evidence,
-        points,
-        groups,
-        thresholds,
-        min_probability=options.min_probability,
-        dispersion=options.dispersion,
-        **pooling,
-    )
+    groups = pool_groups.split_pools_by_lineage(evidence, points, groups, thresholds, options=options, threads=threads)
     evidence.rho, evidence.ambient, _ = lane.at("center", *own, totals, evidence.pools)  # some pools are new
     calls, p, at = _call(evidence, lane, own, without_basis, options)
     lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
@@ -335,17 +349,15 @@ def gate_cells(
             judge_lot(
                 lot,
                 cells,
-                evidence_at,
-                p_at,
-                calls_at,
-                *blocks,
+                called,
+                blocks,
                 hidden=set(found["gene"]),
                 p_expressing=p_expressing,
-                limits=resolution.limit_lot(of_stroma[lot], evidence_at, p_at, groups, reference),
+                limits=resolution.limit_lot(of_stroma[lot], called.evidence, called.p, groups, reference),
                 options=options,
                 seed=seed,
             )
-            for evidence_at, calls_at, p_at in (at if lane.matters(cells) else at[:1])
+            for called in (at if lane.matters(cells) else at[:1])
         ]
         joined = lane_ambient.join_answers(answers)
         rows += chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
@@ -379,7 +391,7 @@ def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, without_basis: np.n
     calls = chemistry_basis.open_cells(calls, without_basis)
     if not ends:
         called = [(calls, p)]
-    return calls, p, [(given, *answer) for given, answer in zip(at, called, strict=True)]
+    return calls, p, [Called(given, *answer) for given, answer in zip(at, called, strict=True)]
 
 
 def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
@@ -389,10 +401,10 @@ def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
     table = pd.DataFrame(cells.varm["measured"], index=cells.var_names)
     table = table.loc[genes].astype(bool)
     samples = cells.obs["sample_id"].astype(str)
-    return table.T.reindex(samples.unique()).fillna(True).astype(bool).loc[samples].to_numpy()
+    return table.T.reindex(samples.unique()).fillna(value=True).astype(bool).loc[samples].to_numpy()
 
 
-def calibrate_panel(panel, calibrate_from, matrix, genes, measured, cells):
+def calibrate_panel(panel, calibrate_from, cells, *, matrix, genes, measured):
     """Replace the panel's thresholds by those of the control samples."""
     samples = cells.obs["sample_id"].astype(str).to_numpy()
     controls = np.isin(samples, [*calibrate_from.get("positive", []), *calibrate_from.get("negative", [])])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mscape.gating.lineages import MIN_EXPECTED
@@ -10,19 +12,25 @@ from mscape.gating.pooling import split
 SHARED_POOL = 300  # cells of a cluster up to this size may have one pool in common
 
 
-def blocks_of(
-    points: np.ndarray, groups: np.ndarray, cells: np.ndarray, *, n_blocks: int = 40
-) -> tuple[list[np.ndarray], np.ndarray]:
+class Blocks(NamedTuple):
+    """Neighbourhood blocks of a lot's cells.
+
+    Attributes
+    ----------
+    cells
+        Positions among the lot's cells, one array a block.
+    strata
+        Cluster of each block, shape (n_blocks,).
+    """
+
+    cells: list[np.ndarray]
+    strata: np.ndarray
+
+
+def blocks_of(points: np.ndarray, groups: np.ndarray, cells: np.ndarray, *, n_blocks: int = 40) -> Blocks:
     """Cut the cells of a lot into neighbourhood blocks, inside clusters.
 
     Cells of a block share most of their pools, so the block and not the cell is what is resampled.
-
-    Returns
-    -------
-    blocks
-        Positions in ``cells``, one array a block.
-    strata
-        Cluster of each block.
     """
     size = int(np.clip(len(cells) / n_blocks, 5, 300))
     where = np.arange(len(cells))
@@ -31,7 +39,7 @@ def blocks_of(
         for group in np.unique(groups[cells])
         for part in split(points[cells], where[groups[cells] == group], size)
     ]
-    return [part for part, _ in parts], np.array([group for _, group in parts])
+    return Blocks([part for part, _ in parts], np.array([group for _, group in parts]))
 
 
 def share_interval(

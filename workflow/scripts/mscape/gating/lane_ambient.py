@@ -314,7 +314,8 @@ def estimate(
         cells = np.flatnonzero(code == u)
         n = totals[cells]
         if sources[u]:
-            fit = _fit_unit(u, cells, n, sources[u], tracers, gene_sums, size, MAX_FRACTION[bool(units["stated"][u])])
+            most = MAX_FRACTION[bool(units["stated"][u])]
+            fit = _fit_unit(u, cells, n, sources=sources[u], counts=tracers, gene_sums=gene_sums, size=size, most=most)
             for group in fit:
                 of = rates[group["members"]]
                 low[u] += group["low"] * of.min(axis=0) * (1 - group["spread"])
@@ -361,7 +362,7 @@ def _indicator(code: np.ndarray, n_units: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(code)), (code, np.arange(len(code)))), shape=(n_units, len(code)))
 
 
-def _fit_unit(u, cells, n, sources, counts, gene_sums, size, most) -> list[dict]:
+def _fit_unit(u, cells, n, *, sources, counts, gene_sums, size, most) -> list[dict]:
     """Fit the fractions of a unit's sources, those that are not told apart together."""
     k = MOST_GENES
     genes = [exclusive_genes(gene_sums[u], gene_sums[s], size[u], size[s], k) for s in sources]

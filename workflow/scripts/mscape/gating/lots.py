@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from mscape.gating.resolution import needed
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence
+    from mscape.gating.intervals import Blocks
     from mscape.gating.options import GateOptions
     from mscape.gating.panels import Panel
     from mscape.gating.resolution import GeneLimit
@@ -48,14 +49,29 @@ CRITERIA_COLUMNS = [
 ]
 
 
+class Called(NamedTuple):
+    """Evidence of all cells at one ambient fraction, and what the cells are called by it.
+
+    Attributes
+    ----------
+    evidence
+        Of all cells.
+    calls
+        Call, reason and identity of each cell.
+    p
+        Probability of each feature, shape (n_cells, n_features).
+    """
+
+    evidence: Evidence
+    calls: pd.DataFrame
+    p: np.ndarray
+
+
 def judge_lot(
     lot: str,
     cells: np.ndarray,
-    evidence: Evidence,
-    p: np.ndarray,
-    calls: pd.DataFrame,
-    blocks: list[np.ndarray],
-    strata: np.ndarray,
+    called: Called,
+    blocks: Blocks,
     *,
     hidden: set[str],
     p_expressing: np.ndarray,
@@ -69,10 +85,10 @@ def judge_lot(
     ----------
     lot, cells
         Name and rows of the lot.
-    evidence, p, calls
-        Of all cells.
-    blocks, strata
-        Neighborhood blocks, positions in ``cells``, and the cluster of each.
+    called
+        Evidence and calls of all cells.
+    blocks
+        Neighborhood blocks of the lot's cells.
     hidden
         Positive genes for which a hidden mixture was found in a cluster of this lot.
     p_expressing
@@ -88,6 +104,7 @@ def judge_lot(
     -------
     One row a criterion, keys ``CRITERIA_COLUMNS``.
     """
+    evidence, calls, p = called
     panel, features = evidence.panel, evidence.features
     totals = evidence.totals[cells]
     median = float(np.median(totals))
@@ -99,7 +116,7 @@ def judge_lot(
         "n_cells_needed": np.nan,
         "median_counts_needed": np.nan,
     }
-    shares = LotShares(cells, evidence, p, calls, blocks, strata, p_expressing, n_draws=options.n_bootstrap, seed=seed)
+    shares = LotShares(cells, called, blocks, p_expressing, n_draws=options.n_bootstrap, seed=seed)
     expected = evidence.pools.exposure[cells] * features.tau
     criteria = [(panel.proteins[g], "positive", {g: t}) for g, t in panel.positive.items()]
     criteria += [(name, "negative", genes) for name, genes in panel.groups.items()]
@@ -157,7 +174,7 @@ def judge_lot(
         if rows[-1]["reason"] == Reason.HOMOGENEITY_ASSUMED and rows[-1]["verdict"] == "inconclusive":
             rows[-1] |= _needed(rows[-1], limits.get(next(iter(genes))), options.max_hidden)
     rows = [follow_cells(row, cells, p, calls, features, min_probability=options.min_probability) for row in rows]
-    rows.append(_overall(common, cells, panel, calls, evidence, blocks, strata, rows, limits, options, seed=seed))
+    rows.append(_overall(common, cells, called, blocks, rows, limits=limits, options=options, seed=seed))
     return rows
 
 
@@ -199,25 +216,16 @@ class LotShares:
 
     Parameters
     ----------
-    cells, evidence, p, calls, blocks, strata, p_expressing, seed
+    cells, called, blocks, p_expressing, seed
         As in :func:`judge_lot`.
     n_draws
         Draws from the posterior.
     """
 
     def __init__(
-        self,
-        cells: np.ndarray,
-        evidence: Evidence,
-        p: np.ndarray,
-        calls: pd.DataFrame,
-        blocks: list[np.ndarray],
-        strata: np.ndarray,
-        p_expressing: np.ndarray,
-        *,
-        n_draws: int,
-        seed: int,
+        self, cells: np.ndarray, called: Called, blocks: Blocks, p_expressing: np.ndarray, *, n_draws: int, seed: int
     ):
+        evidence, calls, p = called
         features, pools = evidence.features, evidence.pools
         self.markers = np.flatnonzero(features.kind != LINEAGE)
         where = np.ix_(cells, self.markers)
@@ -236,13 +244,13 @@ class LotShares:
         self.expressing = p_expressing[where]
         capped = np.minimum(x, np.maximum(2, np.ceil(4 * n * np.maximum(at, tau))))
         self.block = np.empty(len(cells), int)
-        for number, block in enumerate(blocks):
+        for number, block in enumerate(blocks.cells):
             self.block[block] = number
         code = pd.Series(calls["reason"].to_numpy()[cells]).astype(str)
         lineage = ((calls["call"].to_numpy()[cells] == "fail") & code.str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
-        n_blocks = len(blocks)
+        n_blocks = len(blocks.cells)
         at_least = np.median(pools.size[where], axis=0)
-        self.part = np.stack([_merge(blocks, strata, size) for size in at_least])
+        self.part = np.stack([_merge(*blocks, size) for size in at_least])
 
         def total(values: np.ndarray) -> np.ndarray:
             rows = zip(self.part, values.T, strict=True)
@@ -323,12 +331,16 @@ def _needed(row: dict, limit: GeneLimit | None, max_hidden: float) -> dict:
     return {"n_cells_needed": cells * row["n_cells"], "median_counts_needed": depth * row["median_counts"]}
 
 
-def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, limits, options, *, seed) -> dict:
+def _overall(
+    common: dict, cells: np.ndarray, called: Called, blocks: Blocks, rows: list[dict], *, limits, options, seed
+) -> dict:
     """Judge the share of cells that pass among determinate ones; indeterminate cells widen the interval both ways.
 
     A cell that fails by a criterion that cannot be assessed counts as indeterminate: what cannot be assessed never
     makes a lot fail.
     """
+    evidence, calls, _ = called
+    panel = evidence.panel
     judged = [r for r in rows if r["criterion"] not in panel.allowed]
     blocked = [r for r in judged if r["verdict"] == "not_assessable"]
     failed = [r for r in judged if r["verdict"] == "fails"]
@@ -361,8 +373,8 @@ def _overall(common, cells, panel, calls, evidence, blocks, strata, rows, limits
         drawing = {"n_bootstrap": options.n_bootstrap, "seed": seed}
         clean = 1 - sum(limits[g].mean_expected for g in panel.positive if g in limits)
         estimate = float(passed.sum() / (~undecided).sum()) * max(clean, 0.0)
-        _, low, _ = bootstrap_fraction(passed.astype(float), blocks, strata, **drawing)
-        _, _, high = bootstrap_fraction((passed | undecided).astype(float), blocks, strata, **drawing)
+        _, low, _ = bootstrap_fraction(passed.astype(float), *blocks, **drawing)
+        _, _, high = bootstrap_fraction((passed | undecided).astype(float), *blocks, **drawing)
         hidden = row["max_hidden_fraction"] if genes else 0.0
         row |= {"estimate": estimate, "low": min(low * (1 - hidden), estimate), "high": max(high, estimate)}
     if not panel.verdict:

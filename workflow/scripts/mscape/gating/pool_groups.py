@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from mscape.gating.calls import Evidence
+    from mscape.gating.options import GateOptions
     from mscape.gating.panels import Features
 
 MIXTURES = (0.1, 0.3, 0.5, 0.7, 0.9)  # share of the stromal cell in a doublet
@@ -72,9 +73,8 @@ def split_pools_by_lineage(
     groups: np.ndarray,
     thresholds: np.ndarray,
     *,
-    min_probability: float,
-    dispersion: float,
-    **pooling,
+    options: GateOptions,
+    threads: int = 1,
 ) -> np.ndarray:
     """Pool the markers a second time, cells of a lineage that fails apart from the others.
 
@@ -87,7 +87,7 @@ def split_pools_by_lineage(
     -------
     The new groups, shape (n_cells,).
     """
-    lineages = Lineages(evidence, probabilities(evidence), min_probability)
+    lineages = Lineages(evidence, probabilities(evidence), options.min_probability)
     hit = lineages.any_fails
     if not hit.any():
         return groups
@@ -100,11 +100,17 @@ def split_pools_by_lineage(
     part = evidence.features.part(changed, markers)
     totals = evidence.totals
     pools, _ = pool(
-        points[changed], new[changed], totals[changed], part, thresholds[np.ix_(changed, markers)], **pooling
+        points[changed],
+        new[changed],
+        totals[changed],
+        part,
+        thresholds[np.ix_(changed, markers)],
+        options=options,
+        threads=threads,
     )
     for name in ("count", "exposure", "size", "raw_count", "second", "carrier_fraction", "local_count"):
         getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
-    within = dispersion_within(evidence.features, totals, new, added=evidence.added, default=dispersion)[new]
+    within = dispersion_within(evidence.features, totals, new, added=evidence.added, default=options.dispersion)[new]
     evidence.dispersion[:, markers] = within[:, markers]
     if evidence.membership is not None:
         member = sp.diags(np.where(hit, 0.0, 1.0)) @ evidence.membership

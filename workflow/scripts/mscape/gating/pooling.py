@@ -15,6 +15,7 @@ from mscape.gating.panels import LINEAGE, NEGATIVE, POSITIVE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mscape.gating.options import GateOptions
     from mscape.gating.panels import Features
 
 MAX_LEAF = 4_000  # cells among which neighbours are searched exactly; larger clusters are cut along their widest axis
@@ -131,11 +132,7 @@ def pool(
     features: Features,
     thresholds: np.ndarray,
     *,
-    max_neighbors: int = 300,
-    min_neighbors: int = 8,
-    exposure_positive: float = 20.0,
-    exposure_negative: float = 12.0,
-    exposure_lineage: float = 6.0,
+    options: GateOptions,
     threads: int = 1,
 ) -> tuple[Pools, np.ndarray]:
     """Grow the pool of each cell and feature until its exposure is enough, inside the cell's group.
@@ -152,12 +149,12 @@ def pool(
         Markers and lineages.
     thresholds
         Observed rate at the threshold, ambient RNA included, shape (n_cells, n_features).
-    max_neighbors, min_neighbors
-        Bounds of the number of neighbours.
-    exposure_positive, exposure_negative, exposure_lineage
-        Wanted exposure times threshold, that is the count expected at the threshold. Positives need 20 to tell twice
-        the threshold from the threshold. Zero counts at 3 already exclude it, but ambient RNA may add a fifth of the
-        threshold to a negative marker, which 12 can still tell. Where it adds more, more is wanted.
+    options
+        ``max_neighbors`` and ``min_neighbors`` bound the number of neighbours. ``exposure_positive``,
+        ``exposure_negative`` and ``exposure_lineage`` are the wanted exposure times threshold, that is the count
+        expected at the threshold. Positives need 20 to distinguish twice the threshold from the threshold. Zero counts
+        at 3 already exclude it, but ambient RNA may add a fifth of the threshold to a negative marker, which is still
+        resolved at 12. Where it adds more, more is wanted.
     threads
         Parts of the cells that are searched at a time; the result does not depend on it.
 
@@ -174,7 +171,11 @@ def pool(
     capped = np.minimum(features.x, cap).T.copy()
     plain = features.x.T.copy()
     genes = _bounded_genes(features, totals)
-    wanted = {POSITIVE: exposure_positive, NEGATIVE: exposure_negative, LINEAGE: exposure_lineage}
+    wanted = {
+        POSITIVE: options.exposure_positive,
+        NEGATIVE: options.exposure_negative,
+        LINEAGE: options.exposure_lineage,
+    }
     base = np.array([wanted[kind] for kind in features.kind]) / features.tau
     out = {
         name: np.zeros((n_cells, n_features), np.float32)
@@ -194,14 +195,25 @@ def pool(
         members = leaves[number]
         leaf[members] = number
         need = base * _more_for_ambient(thresholds[members].mean(axis=0), features)
-        for rows, local in find(points[members], max_neighbors):
+        for rows, local in find(points[members], options.max_neighbors):
             cells = members[rows]
             index = members[local]
             local_exposure[cells] = totals[index[:, :5]].sum(axis=1)
             close = index[:, 1 : N_NEAR + 1]
             nearest[cells, : close.shape[1]] = close
             reach[cells] = np.linalg.norm(points[index[:, min(N_NEAR, index.shape[1] - 1)]] - points[cells], axis=1)
-            _pool_rows(cells, index, totals, features, capped, plain, genes, need, min_neighbors, out)
+            _pool_rows(
+                cells,
+                index,
+                totals=totals,
+                features=features,
+                capped=capped,
+                plain=plain,
+                genes=genes,
+                need=need,
+                min_neighbors=options.min_neighbors,
+                out=out,
+            )
 
     with ThreadPoolExecutor(threads) as pool_of_threads:  # each leaf fills rows of its own
         list(pool_of_threads.map(fill, range(len(leaves))))
@@ -209,7 +221,7 @@ def pool(
     return Pools(**out, local_exposure=local_exposure, isolation=isolation), leaf
 
 
-def _pool_rows(cells, index, totals, features, capped, plain, genes, need, min_neighbors, out) -> None:
+def _pool_rows(cells, index, *, totals, features, capped, plain, genes, need, min_neighbors, out) -> None:
     """Fill the statistics of some cells from their sorted neighbours ``index`` (the cell itself first)."""
     reach = np.cumsum(totals[index], axis=1)
     rows, width = np.arange(len(cells)), index.shape[1]

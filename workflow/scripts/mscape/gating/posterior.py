@@ -97,10 +97,10 @@ def marker_probabilities(
     features: Features,
     totals: np.ndarray,
     pools: Pools,
+    *,
     rho: np.ndarray,
     ambient: np.ndarray,
     dispersion: np.ndarray,
-    *,
     added: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probability per cell and feature: the pool's posterior, then the cell's own counts against its neighbours.
@@ -136,19 +136,22 @@ def marker_probabilities(
         others = np.maximum(pools.exposure[:, f] - n, 1)
         neighbour_rate = (pools.raw_count[:, f] - x) / others
         if features.kind[f] == POSITIVE:
-            p = _own_positive(p, x, n, neighbour_rate, tau, added)
+            p = _own_positive(p, x, n, neighbour_rate=neighbour_rate, tau=tau, added=added)
         elif features.kind[f] == NEGATIVE:
             rest = np.where(pools.size[:, f] > 1, (pools.raw_count[:, f] - x + 1) / others, 0)
-            p = _own_negative(p, x, n, np.maximum(added + 0.1 * tau, rest), tau, added, min_count=2)
+            null_rate = np.maximum(added + 0.1 * tau, rest)
+            p = _own_negative(p, x, n, null_rate=null_rate, tau=tau, added=added, min_count=2)
         elif features.kind[f] == LINEAGE:
             share = pools.carrier_fraction[:, f]
-            p = _lineage(p, x, n, pools.raw_count[:, f], exposure, size, share, tau, added, min_count=3)
-            p = np.minimum(p, _second_gene(f, features, n, pools, rho, ambient, added, dispersion))
+            pooled = {"pooled": pools.raw_count[:, f], "exposure": exposure, "size": size, "share": share}
+            p = _lineage(p, x, n, **pooled, tau=tau, added=added, min_count=3)
+            ambient_rna = {"rho": rho, "ambient": ambient, "added": added}
+            p = np.minimum(p, _second_gene(f, features, n, pools, **ambient_rna, dispersion=dispersion))
         out[:, f] = np.where(features.measured[:, f], p, np.nan)
     return out
 
 
-def _second_gene(f, features, n, pools, rho, ambient, added, dispersion) -> np.ndarray:
+def _second_gene(f, features, n, pools, *, rho, ambient, added, dispersion) -> np.ndarray:
     """Judge a lineage without its strongest gene, so that no gene speaks alone."""
     x, tau, count = features.second[:, f], features.tau_second[f], pools.second[:, f]
     exposure, size = pools.exposure[:, f], pools.size[:, f]
@@ -156,10 +159,12 @@ def _second_gene(f, features, n, pools, rho, ambient, added, dispersion) -> np.n
     threshold = background(tau, ambient[:, f] * part, rho)
     spread, theirs = np.maximum(dispersion[:, f], 0.1), rho * ambient[:, f] * part
     p = rate_above(count, exposure, size, threshold, dispersion=spread, ambient=theirs)
-    return _lineage(p, x, n, count, exposure, size, pools.carrier_fraction[:, f], tau, added * part, min_count=1)
+    share = pools.carrier_fraction[:, f]
+    pooled = {"pooled": count, "exposure": exposure, "size": size, "share": share}
+    return _lineage(p, x, n, **pooled, tau=tau, added=added * part, min_count=1)
 
 
-def _lineage(p, x, n, pooled, exposure, size, share, tau, added, *, min_count) -> np.ndarray:
+def _lineage(p, x, n, *, pooled, exposure, size, share, tau, added, min_count) -> np.ndarray:
     """Judge a cell of a lineage by its own counts beside those of its pool.
 
     Parameters
@@ -179,18 +184,19 @@ def _lineage(p, x, n, pooled, exposure, size, share, tau, added, *, min_count) -
     """
     others = np.maximum(exposure - n, 1)
     rest = np.where(size > 1, (pooled - x + 1) / others, 0)
-    p = _own_of_mixed(p, x, n, pooled / exposure, share, size, tau, added)
-    return _own_negative(p, x, n, np.maximum(added + 0.1 * tau, rest), tau, added, min_count=min_count)
+    null_rate = np.maximum(added + 0.1 * tau, rest)
+    p = _own_of_mixed(p, x, n, pool_rate=pooled / exposure, share=share, size=size, tau=tau, added=added)
+    return _own_negative(p, x, n, null_rate=null_rate, tau=tau, added=added, min_count=min_count)
 
 
-def _own_positive(p, x, n, neighbour_rate, tau, added) -> np.ndarray:
+def _own_positive(p, x, n, *, neighbour_rate, tau, added) -> np.ndarray:
     """Judge a cell that should show at least six counts at its neighbours' rate by its own count too."""
     rate = np.maximum(neighbour_rate - added, tau)
     ratio = log_negative_binomial(x, n * (rate + added), 1 / 0.3) - log_poisson(x, n * (added + 0.1 * tau))
     return np.where(n * rate >= 6, update(p, ratio), p)
 
 
-def _own_negative(p, x, n, null_rate, tau, added, *, min_count) -> np.ndarray:
+def _own_negative(p, x, n, *, null_rate, tau, added, min_count) -> np.ndarray:
     """Raise the probability of a cell whose counts neither its neighbours nor the ambient RNA explain."""
     some = np.flatnonzero(x >= min_count)
     out, prior, x, n, added = p.copy(), p[some], x[some], n[some], added[some]
@@ -199,7 +205,7 @@ def _own_negative(p, x, n, null_rate, tau, added, *, min_count) -> np.ndarray:
     return out
 
 
-def _own_of_mixed(p, x, n, pool_rate, share, size, tau, added) -> np.ndarray:
+def _own_of_mixed(p, x, n, *, pool_rate, share, size, tau, added) -> np.ndarray:
     """In a pool that only part of the cells share, the cell's own count decides whether it belongs to that part."""
     some = np.flatnonzero(share < MIXED_SHARE)
     out, x, n, share, size, added = p.copy(), x[some], n[some], share[some], size[some], added[some]

@@ -30,11 +30,11 @@ class Reason(StrEnum):
     next_step: str
     named: bool
 
-    def __new__(cls, code: str, cell: str, lot: str, next_step: str, named: bool = False) -> Reason:
+    def __new__(cls, code: str, cell: str, lot: str, next_step: str) -> Reason:
         """Make a member from its code and sentences."""
         member = str.__new__(cls, code)
         member._value_ = code
-        member.cell, member.lot, member.next_step, member.named = cell, lot, next_step, named
+        member.cell, member.lot, member.next_step, member.named = cell, lot, next_step, "{name}" in lot
         return member
 
     MISSING = (
@@ -42,14 +42,12 @@ class Reason(StrEnum):
         "the rate of this positive marker is below its threshold",
         "The RNA of {name} is missing in too many cells that are deep enough to show it.",
         "Check the marker by flow cytometry, and whether the cells were lifted with an enzyme or have drifted.",
-        True,
     )
     NEG = (
         "NEG",
         "this negative criterion is broken, and a lineage that can break it is present",
         "The RNA of {name} is present in too many cells, with other genes of that lineage beside it.",
         "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
-        True,
     )
     LINEAGE = (
         "LINEAGE",
@@ -57,7 +55,6 @@ class Reason(StrEnum):
         "osteoblast or chondrocyte that passes, a remark",
         "Too many cells carry the genes of another lineage ({name}).",
         "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
-        True,
     )
     UNEXPLAINED = (
         "UNEXPLAINED",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,15 +94,18 @@ def limit_lot(
         if positive:
             none = e.added[own, f] + SILENT * e.features.tau[f]
             spread = genes.between_clusters(max(x.sum(), 1) / n.sum())
-            out[e.features.names[f]] = _limit(own, clusters, x, n, n * none, 0.0, prior, spread)
+            out[e.features.names[f]] = _limit(
+                own, clusters, x, n, other=n * none, other_dispersion=0.0, prior=prior, spread=spread
+            )
         else:
             at = background(e.features.tau[f], e.ambient[own, f], e.rho[own])
-            limits = [_limit(own, clusters, x, n, n * at * fold, np.exp(prior[0]), prior, None) for fold in CARRIERS]
+            limit = partial(_limit, own, clusters, x, n, other_dispersion=np.exp(prior[0]), prior=prior, spread=None)
+            limits = [limit(other=n * at * fold) for fold in CARRIERS]
             out[e.features.names[f]] = GeneLimit(np.max([limit.curve for limit in limits], axis=0))
     return out
 
 
-def _limit(cells, clusters, x, n, other, other_dispersion, prior, spread) -> GeneLimit:
+def _limit(cells, clusters, x, n, *, other, other_dispersion, prior, spread) -> GeneLimit:
     """Limit one marker; ``spread`` None leaves the clusters' rates free of each other."""
     kept, classes = [], []
     for cluster in np.unique(clusters):

@@ -151,7 +151,16 @@ def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
     share = evidence.doublets / evidence.loaded
     low, high = (float(x) for x in wilson_interval(evidence.doublets, evidence.loaded))
     reason = f"{say_share(share, low, high)} of the cells read look like doublets of unlike cells."
-    return _upper(share, low, high, settings["max_doublets"], limit, reason, ACTIONS["doublets"], evidence.loaded)
+    return _upper(
+        share,
+        low,
+        high,
+        limit=settings["max_doublets"],
+        threshold=limit,
+        reason=reason,
+        action=ACTIONS["doublets"],
+        n=evidence.loaded,
+    )
 
 
 def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
@@ -166,7 +175,9 @@ def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
     median, low, high = (float(share.quantile(q)) for q in (0.5, 0.25, 0.75))
     middle = f"(middle half {low:.1f} to {high:.1f} %)"
     reason = f"Mitochondrial genes give {median:.1f} % of the counts of the median cell {middle}."
-    return _upper(median, low, high, settings["max_mt"], limit, reason, ACTIONS["mt"], len(share))
+    return _upper(
+        median, low, high, limit=settings["max_mt"], threshold=limit, reason=reason, action=ACTIONS["mt"], n=len(share)
+    )
 
 
 def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
@@ -181,7 +192,16 @@ def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
     worst = max(known)
     which = "" if len(known) == 1 else f" in the worst of {len(known)} samples"
     reason = f"About {worst:.1%} of the counts come from other cells' RNA in solution{which}."
-    return _upper(worst, None, None, settings["max_ambient"], limit, reason, ACTIONS["ambient"], len(known))
+    return _upper(
+        worst,
+        None,
+        None,
+        limit=settings["max_ambient"],
+        threshold=limit,
+        reason=reason,
+        action=ACTIONS["ambient"],
+        n=len(known),
+    )
 
 
 def judge_hidden(evidence: LotEvidence, settings: dict) -> Assessment:
@@ -285,7 +305,7 @@ def judge_cycling(evidence: LotEvidence, settings: dict) -> Assessment:
     )
 
 
-def _upper(value, low, high, limit: float, threshold: str, reason: str, action: str, n: int) -> Assessment:
+def _upper(value, low, high, *, limit: float, threshold: str, reason: str, action: str, n: int) -> Assessment:
     """Warn above a limit."""
     verdict = WARN if value > limit else PASS
     return Assessment(

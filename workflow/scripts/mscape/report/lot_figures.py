@@ -32,11 +32,11 @@ def draw_intervals(table: pd.DataFrame, lots: Sequence[str]) -> Figure:
     lots
         Rows, from the top.
     """
-    from matplotlib.figure import Figure
+    from mscape.report.notebook_figure import NotebookFigure
 
     criteria = list(table.groupby(["kind", "criterion"], sort=False).groups)
     criteria.sort(key=lambda key: KINDS.index(key[0]) if key[0] in KINDS else len(KINDS))
-    figure = Figure(figsize=(1.2 + 1.35 * len(criteria), 1.2 + 0.2 * len(lots)), layout="constrained")
+    figure = NotebookFigure(figsize=(1.2 + 1.35 * len(criteria), 1.2 + 0.2 * len(lots)), layout="constrained")
     grid = np.atleast_1d(figure.subplots(1, len(criteria), sharey=True))
     for axes, (kind, criterion) in zip(grid, criteria, strict=True):
         part = (
@@ -69,10 +69,10 @@ def draw_verdicts(records: Sequence[dict]) -> Figure:
     records
         Lots of ``passports.json``.
     """
-    from matplotlib.figure import Figure
+    from mscape.report.notebook_figure import NotebookFigure
 
     titles = {a["name"]: a["title"] for record in records for a in record["attributes"]}
-    figure = Figure(figsize=(2 + 0.32 * (1 + len(titles)), 2 + 0.24 * len(records)), layout="constrained")
+    figure = NotebookFigure(figsize=(2 + 0.32 * (1 + len(titles)), 2 + 0.24 * len(records)), layout="constrained")
     axes = figure.add_subplot()
     for y, record in enumerate(records):
         verdicts = {"verdict": record["verdict"], **{a["name"]: a["verdict"] for a in record["attributes"]}}
@@ -104,7 +104,7 @@ def draw_scores(summary: pd.DataFrame, lots: Sequence[str]) -> Figure:
     ValueError
         If no signature has a z: with one lot there is no other to depart from.
     """
-    from matplotlib.figure import Figure
+    from mscape.report.notebook_figure import NotebookFigure
 
     table = summary.pivot(index="lot_id", columns="signature", values="z").reindex(lots).dropna(axis=1, how="all")
     if table.empty:
@@ -112,7 +112,7 @@ def draw_scores(summary: pd.DataFrame, lots: Sequence[str]) -> Figure:
         raise ValueError(msg)
     order = table.abs().max().sort_values(ascending=False, kind="stable").index[:MAX_SIGNATURES]
     table = table[sorted(order)]
-    figure = Figure(figsize=(2.6 + 0.2 * table.shape[1], 2.4 + 0.24 * len(lots)), layout="constrained")
+    figure = NotebookFigure(figsize=(2.6 + 0.2 * table.shape[1], 2.4 + 0.24 * len(lots)), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(table, cmap="PuOr_r", vmin=-LARGEST_Z, vmax=LARGEST_Z, aspect="auto")
     axes.set_xticks(range(table.shape[1]), [short(signature_name(name), 40) for name in table], rotation=60, ha="right")

@@ -49,7 +49,7 @@ def share_in_state(z: pd.DataFrame, cluster: pd.Series, lot: pd.Series, referenc
     that have 20 of these; NaN where none has. Of resting cells 10 % are above it.
     """
     cluster, lot = cluster.astype(str).to_numpy(), lot.astype(str).to_numpy()
-    above, known = pd.DataFrame(False, z.index, z.columns), np.zeros(len(z), dtype=bool)
+    above, known = pd.DataFrame(data=False, index=z.index, columns=z.columns), np.zeros(len(z), dtype=bool)
     for name in np.unique(lot):
         inside = lot == name
         resting = inside & (cluster == reference)

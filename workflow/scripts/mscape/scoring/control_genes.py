@@ -67,9 +67,8 @@ def gene_sums(block: sp.csr_matrix, groups: np.ndarray, n_groups: int) -> dict[s
     """
     logged = counts.lognorm(block, counts.totals(block))
     sums, seen, raw = np.zeros((3, n_groups, block.shape[1]), dtype=np.int64)
-    _adder()(
-        block.indptr.astype(np.int64), block.indices, block.data, logged.data, groups.astype(np.int64), sums, seen, raw
-    )
+    matrix = block.indptr.astype(np.int64), block.indices, block.data
+    _adder()(matrix, logged.data, groups.astype(np.int64), (sums, seen, raw))
     return {"log": sums / _UNIT, "seen": seen.astype(np.float64), "counts": raw.astype(np.float64)}
 
 
@@ -78,7 +77,9 @@ def _adder():
     import numba
 
     @numba.njit(cache=True)
-    def add(indptr, indices, data, logged, groups, sums, seen, raw):
+    def add(matrix, logged, groups, result):
+        indptr, indices, data = matrix
+        sums, seen, raw = result
         for row in range(indptr.size - 1):
             group = groups[row]
             for j in range(indptr[row], indptr[row + 1]):

@@ -100,7 +100,9 @@ def score_signatures(
     lots_found = dict.fromkeys(("z", "pvalue", "unit"), pd.DataFrame(np.nan, lot_names, columns))
     if sets and reference is not None:
         stats = null_sets.GeneStats.of(mean, detection, reference)
-        scored = score_dataset(source, sets, reference, genes, stats, obs, table, settings=settings, seed=seed)
+        scored = score_dataset(
+            source, sets, reference, genes=genes, stats=stats, obs=obs, table=table, settings=settings, seed=seed
+        )
         own = [s.name for s in sets]
         for key, frame in frames.items():
             frame[own] = scored.pop(key)
@@ -122,13 +124,21 @@ def score_signatures(
         frames["z"].dropna(axis=1),
         confounders_of(obs, genes["totals"], frames["z"]),
         lots,
-        cells["reference"].to_numpy(),
-        own_confounders(table),
-        pd.to_numeric(obs["passage"].astype(str).groupby(lots).first().str.lstrip("pP"), errors="coerce"),
+        reference=cells["reference"].to_numpy(),
+        own=own_confounders(table),
+        passage=pd.to_numeric(obs["passage"].astype(str).groupby(lots).first().str.lstrip("pP"), errors="coerce"),
     )
-    summary = tables.summarise_lots(frames["matched"], frames["z"], lots, cells, lots_found, adjusted, seed=seed)
+    summary = tables.summarise_lots(
+        frames["matched"], frames["z"], lots, cells, lots_found=lots_found, adjusted=adjusted, seed=seed
+    )
     rates = tables.tabulate_genes(
-        markers, index, names, genes["counts"][:-1], genes["seen"][:-1], genes["n"][:-1], lot_names
+        markers,
+        index,
+        names,
+        lot_counts=genes["counts"][:-1],
+        lot_seen=genes["seen"][:-1],
+        lot_n=genes["n"][:-1],
+        lots=lot_names,
     )
     result.uns["mscape"] = {
         "score_signatures": {

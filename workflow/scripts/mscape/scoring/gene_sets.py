@@ -65,7 +65,14 @@ def build_sets(
             gene: "not in every sample's feature table" for gene, name in found.items() if not measured[place[name]]
         }
         columns = np.array([place[name] for gene, name in found.items() if gene not in lost], dtype=np.int64)
-        reason = _refuse(entry["use"], columns.size, len(asked), min_genes, min_coverage, index.organism)
+        reason = _refuse(
+            entry["use"],
+            columns.size,
+            len(asked),
+            min_genes=min_genes,
+            min_coverage=min_coverage,
+            organism=index.organism,
+        )
         if not reason and down and down not in sets:
             reason = f"its opposite set {down} is not scored"
         if not reason:
@@ -110,7 +117,7 @@ def _genes_of(markers: Markers, key: str) -> set[str]:
     return panel_genes(markers) if key == "panels" else set(markers.signatures[key]["genes"])
 
 
-def _refuse(use: str, n: int, size: int, min_genes: int, min_coverage: float, organism: str) -> str:
+def _refuse(use: str, n: int, size: int, *, min_genes: int, min_coverage: float, organism: str) -> str:
     """Say in one phrase why a set is not scored, or nothing."""
     if use not in SCORED:
         return "reported gene by gene, never averaged"

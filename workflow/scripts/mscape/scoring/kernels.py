@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def over_rows(kernel: Callable, indptr: np.ndarray, *rest) -> None:
+def over_rows(kernel: Callable, matrix: tuple[np.ndarray, np.ndarray, np.ndarray], *rest) -> None:
     """Run a compiled loop on parts of the cells side by side; each cell is summed by one thread, whatever their number.
 
     Threads of Python and not of numba, whose parallel loops take five times as long to compile.
@@ -22,32 +22,37 @@ def over_rows(kernel: Callable, indptr: np.ndarray, *rest) -> None:
     ----------
     kernel
         One of :func:`compiled`.
-    indptr
-        Of the cells' counts, shape (n_cells + 1,).
+    matrix
+        ``indptr``, ``indices`` and ``data`` of the cells' counts, CSR.
     rest
         The loop's other arguments.
     """
     import numba
 
-    bounds = np.linspace(0, indptr.size - 1, numba.get_num_threads() + 1).astype(int)
+    bounds = np.linspace(0, matrix[0].size - 1, numba.get_num_threads() + 1).astype(int)
     with ThreadPoolExecutor(len(bounds) - 1) as pool:
-        list(pool.map(lambda start, stop: kernel(start, stop, indptr, *rest), bounds[:-1], bounds[1:]))
+        list(pool.map(lambda start, stop: kernel((start, stop), matrix, *rest), bounds[:-1], bounds[1:]))
 
 
 @functools.cache
 def compiled() -> tuple[Callable, Callable]:
-    """Compile the loops over cells ``begin`` to ``end``: scores by weights of genes, and sums of ranks."""
+    """Compile the loops over cells: scores by weights of genes, and sums of ranks.
+
+    Their first arguments are the first cell and the one behind the last, and the counts; arrays that belong together
+    come as a tuple.
+    """
     import numba
 
     @numba.njit(nogil=True, cache=True)
-    def by_weight(
-        begin, end, indptr, indices, data, weights, place, first, last, shift, bins, size, linear, square, *tables
-    ):
-        scores, centre, spread = tables
+    def by_weight(cells, matrix, pool, sets, result):
+        indptr, indices, data = matrix
+        place, first, last, shift = pool
+        weights, bins, size, linear, square = sets
+        scores, centre, spread = result
         own, running = np.zeros(first.size), np.zeros(first.size + 1)
         score = np.zeros(weights.shape[1])
         sum1, sum2 = np.zeros(size.size), np.zeros(size.size)
-        for row in range(begin, end):
+        for row in range(cells[0], cells[1]):
             score[:], own[:], sum1[:], sum2[:] = 0, 0, 0, 0
             for j in range(indptr[row], indptr[row + 1]):
                 gene, value = indices[j], data[j]
@@ -76,8 +81,11 @@ def compiled() -> tuple[Callable, Callable]:
                 centre[row, k], spread[row, k] = middle, math.sqrt(variance)
 
     @numba.njit(nogil=True, cache=True)
-    def by_rank(begin, end, indptr, indices, data, n_genes, max_rank, member_start, member, sizes, rank_sums):
-        for row in range(begin, end):
+    def by_rank(cells, matrix, ranks, members, rank_sums):
+        indptr, indices, data = matrix
+        n_genes, max_rank = ranks
+        member_start, member, sizes = members
+        for row in range(cells[0], cells[1]):
             first, last, top = indptr[row], indptr[row + 1], 0
             for j in range(first, last):
                 top = max(top, data[j])

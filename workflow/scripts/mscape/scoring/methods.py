@@ -124,6 +124,7 @@ def score_block(
     block: sp.csr_matrix,
     weights: np.ndarray,
     background: Background,
+    *,
     bins: np.ndarray,
     linear: np.ndarray,
     square: np.ndarray,
@@ -159,21 +160,16 @@ def score_block(
     centre, spread = (np.empty((block.shape[0], linear.shape[1]), dtype=np.float32) for _ in range(2))
     kernels.over_rows(
         kernels.compiled()[0],
-        logged.indptr.astype(np.int64),
-        logged.indices,
-        logged.data,
-        np.ascontiguousarray(weights),
-        place,
-        background.first,
-        background.last,
-        background.centre,
-        bins.astype(np.int64),
-        np.bincount(bins, minlength=len(linear)).astype(np.float64),
-        linear,
-        square,
-        scores,
-        centre,
-        spread,
+        (logged.indptr.astype(np.int64), logged.indices, logged.data),
+        (place, background.first, background.last, background.centre),
+        (
+            np.ascontiguousarray(weights),
+            bins.astype(np.int64),
+            np.bincount(bins, minlength=len(linear)).astype(np.float64),
+            linear,
+            square,
+        ),
+        (scores, centre, spread),
     )
     return scores, centre, spread
 
@@ -208,14 +204,9 @@ def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int =
     rank_sums = np.empty((block.shape[0], len(parts)))
     kernels.over_rows(
         kernels.compiled()[1],
-        block.indptr.astype(np.int64),
-        block.indices,
-        np.minimum(block.data, MAX_COUNT).astype(np.int64),
-        block.shape[1],
-        float(max_rank),
-        member.indptr.astype(np.int64),
-        member.indices.astype(np.int64),
-        sizes,
+        (block.indptr.astype(np.int64), block.indices, np.minimum(block.data, MAX_COUNT).astype(np.int64)),
+        (block.shape[1], float(max_rank)),
+        (member.indptr.astype(np.int64), member.indices.astype(np.int64), sizes),
         rank_sums,
     )
     best, worst = sizes * (sizes + 1) / 2, sizes * (max_rank + 1)

@@ -38,7 +38,7 @@ def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 
     enough = (call == "pass").groupby(lot).transform("sum") >= min_cells
     spared = (call != "fail").groupby(lot).transform("sum") >= min_cells
     cells = np.select([enough, spared], ["MSC", "not failing"], "all")
-    reference = np.select([enough, spared], [call == "pass", call != "fail"], True)
+    reference = np.select([enough, spared], [call == "pass", call != "fail"], default=True)
     return pd.DataFrame({"reference": reference.astype(bool), "cells": cells}, index=isct_call.index)
 
 

@@ -103,7 +103,7 @@ def score_cells(
     kept: dict[str, list] = {"counts": [], "centre": [], "spread": []}
     score = active.active().scores or methods.score_block
     for start, stop, block in counts.blocks(path):
-        scores, centre, spread = score(block, weights, reference, stats.bins.of_pool, linear, square)
+        scores, centre, spread = score(block, weights, reference, bins=stats.bins.of_pool, linear=linear, square=square)
         excess = scores[:, : len(sets)] - average - centre
         here = slice(start, stop)
         result["matched"][here], result["scanpy"][here] = scores[:, : len(sets)], scores[:, len(sets) :]
@@ -237,11 +237,11 @@ def score_dataset(
     path: counts.Source,
     sets: list[methods.GeneSet],
     reference: control_genes.Background,
+    *,
     genes: dict[str, np.ndarray],
     stats: null_sets.GeneStats,
     obs: pd.DataFrame,
     table: pd.DataFrame,
-    *,
     settings: dict,
     seed: int = 0,
 ) -> dict:

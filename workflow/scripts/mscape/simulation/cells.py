@@ -9,6 +9,7 @@ import pandas as pd
 
 from mscape.errors import UserError
 from mscape.simulation.model import AXES, PROGRAMS, stream
+from mscape.simulation.options import SimulateOptions
 from mscape.simulation.rates import CONTAMINANTS, MSC, SIZE
 
 if TYPE_CHECKING:
@@ -17,22 +18,7 @@ if TYPE_CHECKING:
 MITO_CONCENTRATION = 60.0
 
 
-def draw_cells(
-    lot: Mapping,
-    *,
-    seed: int = 0,
-    cells: int = 1000,
-    umi_median: float = 8000,
-    umi_sd: float = 0.4,
-    doublet_fraction: float = 0.03,
-    mito_fraction: float = 0.06,
-    damaged_fraction: float = 0.02,
-    cycling_fraction: float = 0.25,
-    osteogenic_fraction: float = 0.12,
-    senescent_fraction: float = 0.05,
-    licensed_fraction: float = 0.0,
-    contamination: Mapping[str, float] | None = None,
-) -> pd.DataFrame:
+def draw_cells(lot: Mapping, *, seed: int = 0, options: SimulateOptions | None = None) -> pd.DataFrame:
     """Draw what each barcode of a lot holds.
 
     Parameters
@@ -41,20 +27,10 @@ def draw_cells(
         ``sample_id``: with the seed, what the lot's random numbers follow from.
     seed
         Seed of the study.
-    cells
-        Number of barcodes.
-    umi_median, umi_sd
-        Library size of a resting MSC: median and standard deviation of its log.
-    doublet_fraction
-        Share of the barcodes that hold two cells.
-    mito_fraction
-        Mean share of mitochondrial counts in an intact cell.
-    damaged_fraction
-        Share of leaky cells: a fifth of the counts, about 40 % of them mitochondrial.
-    cycling_fraction, osteogenic_fraction, senescent_fraction, licensed_fraction
-        Shares of the MSC. Senescent cells do not cycle, osteogenic ones rarely.
-    contamination
-        Share of the barcodes by cell type.
+    options
+        Settings of the lot. A damaged cell is leaky: a fifth of the counts, about 40 % of them mitochondrial. Shares
+        of states are of the MSC; senescent cells do not cycle, osteogenic ones rarely. ``umi_median`` and ``umi_sd``
+        are of a resting MSC.
 
     Returns
     -------
@@ -67,7 +43,8 @@ def draw_cells(
     mscape.errors.UserError
         If contaminants leave no room for MSC or are of an unknown type.
     """
-    contamination = dict(contamination or {})
+    options = options or SimulateOptions()
+    contamination, cells = options.contamination, options.cells
     unknown = sorted(set(contamination) - set(CONTAMINANTS))
     if unknown or sum(contamination.values()) >= 1:
         msg = (
@@ -82,19 +59,20 @@ def draw_cells(
 
     state = np.where(is_msc, "resting", "").astype(object)
     order = rng.permutation(np.flatnonzero(is_msc))
-    n_senescent, n_osteogenic = (round(share * len(order)) for share in (senescent_fraction, osteogenic_fraction))
+    n_senescent = round(options.senescent_fraction * len(order))
+    n_osteogenic = round(options.osteogenic_fraction * len(order))
     senescent, osteogenic = np.split(order[: n_senescent + n_osteogenic], [n_senescent])
-    licensed = is_msc & (rng.random(cells) < licensed_fraction)
+    licensed = is_msc & (rng.random(cells) < options.licensed_fraction)
     state[licensed] = "licensed"
     state[senescent], state[osteogenic] = "senescent", "osteogenic"
 
     cycling = np.select(
         [~is_msc, state == "senescent", state == "osteogenic", licensed], [0.02, 0.0, 0.3, 0.6], default=1.0
     )
-    cycling = np.where(is_msc, cycling * cycling_fraction, cycling)
+    cycling = np.where(is_msc, cycling * options.cycling_fraction, cycling)
     draw = rng.random(cells)
     phase = np.where(draw < 0.52 * cycling, "S", np.where(draw < cycling, "G2M", "G1"))
-    damaged = rng.random(cells) < damaged_fraction
+    damaged = rng.random(cells) < options.damaged_fraction
 
     progress = np.where(state == "osteogenic", rng.uniform(0.4, 1, cells), 0)
     levels = {
@@ -108,11 +86,11 @@ def draw_cells(
     }
     size = pd.Series(SIZE).reindex(cell_type).to_numpy()
     size = size * np.where(state == "senescent", 1.6, 1.0) * np.where(phase == "G2M", 1.3, 1.0)
-    library = umi_median * size * rng.lognormal(0, umi_sd, cells) * np.where(damaged, 0.2, 1.0)
+    library = options.umi_median * size * rng.lognormal(0, options.umi_sd, cells) * np.where(damaged, 0.2, 1.0)
     mito = np.where(
         damaged,
         rng.beta(8, 12, cells),
-        rng.beta(MITO_CONCENTRATION * mito_fraction, MITO_CONCENTRATION * (1 - mito_fraction), cells),
+        rng.beta(MITO_CONCENTRATION * options.mito_fraction, MITO_CONCENTRATION * (1 - options.mito_fraction), cells),
     )
     truth = pd.DataFrame(
         {
@@ -129,7 +107,7 @@ def draw_cells(
             "mito_fraction": mito.astype(np.float32),
         }
     )
-    _pair_doublets(truth, rng=rng, fraction=doublet_fraction)
+    _pair_doublets(truth, rng=rng, fraction=options.doublet_fraction)
     return truth
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.simulation.model import PROGRAMS, Rates, lot_log_cpm, stream
+from mscape.simulation.options import SimulateOptions
 from mscape.simulation.rates import TYPES
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ def draw_counts(
     lot: Mapping,
     *,
     seed: int = 0,
-    dispersion: float = 0.25,
-    ambient_fraction: float = 0.05,
-    donor_sd: float = 0.2,
+    options: SimulateOptions | None = None,
 ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
     """Draw the counts of a lot's cells, a block at a time.
 
@@ -43,12 +42,11 @@ def draw_counts(
     ----------
     truth
         From :func:`mscape.simulation.cells.draw_cells`.
-    rates, lot, seed, donor_sd
-        As for :func:`mscape.simulation.lot_log_cpm`.
-    dispersion
-        Squared coefficient of variation of a gene's rate between like cells, above 0.
-    ambient_fraction
-        Share of a barcode's counts that come from the lot's ambient RNA.
+    rates, lot, seed
+        As for :func:`mscape.simulation.model.lot_log_cpm`.
+    options
+        ``donor_sd``, ``dispersion`` (squared coefficient of variation of a gene's rate between like cells, above 0)
+        and ``ambient_fraction`` (share of a barcode's counts that come from the lot's ambient RNA).
 
     Yields
     ------
@@ -57,28 +55,29 @@ def draw_counts(
     panel_cpm
         True rates of the genes of ``rates.thresholds``, CPM before noise and ambient RNA, shape (n_cells, n_panel).
     """
-    profiles = _Profiles(truth, rates, lot_log_cpm(rates, lot, seed=seed, donor_sd=donor_sd))
+    options = options or SimulateOptions()
+    profiles = _Profiles(truth, rates, lot_log_cpm(rates, lot, seed=seed, donor_sd=options.donor_sd))
     many = profiles.largest_cpm() * 1e-6 * np.median(truth["library_size"]) >= DENSE_COUNT
     order = np.concatenate([np.flatnonzero(many), np.flatnonzero(~many)])  # so that both parts are slices
     n_many = int(many.sum())
     profiles.reorder(order)
-    ambient = profiles.ambient() * np.float32(ambient_fraction)
+    ambient = profiles.ambient() * np.float32(options.ambient_fraction)
     panel = np.argsort(order)[rates.genes.index.get_indexer(list(rates.thresholds))]
     for number, start in enumerate(range(0, len(truth), BLOCK_CELLS)):
         rng = stream(seed, "counts", lot["sample_id"], number)
         own = profiles.expected(start, min(start + BLOCK_CELLS, len(truth)))  # expected counts without ambient RNA
         total = own.sum(axis=1, keepdims=True)
         panel_cpm = own[:, panel] / total * 1e6
-        own *= 1 - ambient_fraction
+        own *= 1 - options.ambient_fraction
         counts = np.zeros(own.shape, np.int32)
-        mean = own[:, :n_many] * rng.standard_gamma(1 / dispersion, (len(own), n_many), dtype=np.float32)
-        mean *= np.float32(dispersion)
+        mean = own[:, :n_many] * rng.standard_gamma(1 / options.dispersion, (len(own), n_many), dtype=np.float32)
+        mean *= np.float32(options.dispersion)
         mean += total * ambient[:n_many]
         values = rng.poisson(mean)
         rows, columns = np.divmod(np.flatnonzero(values), n_many)
         counts[rows, order[columns]] = values[rows, columns]
         mean = own[:, n_many:] + total * ambient[n_many:]
-        rows, columns, values = _sparse_negative_binomial(mean, dispersion=dispersion, rng=rng)
+        rows, columns, values = _sparse_negative_binomial(mean, dispersion=options.dispersion, rng=rng)
         counts[rows, order[n_many + columns]] = values
         yield _to_csr(counts), panel_cpm
 
@@ -123,7 +122,7 @@ class _Profiles:
     def ambient(self) -> np.ndarray:
         """Mean profile of the lot's first cells (their order is random), shape (n_genes,), sum 1."""
         stop = min(AMBIENT_CELLS, len(self.library))
-        total = np.zeros(len(self.levels[0]))
+        total = np.zeros(self.log_cpm.shape[1])
         for start in range(0, stop, BLOCK_CELLS):
             total += self.expected(start, min(start + BLOCK_CELLS, stop)).sum(axis=0, dtype=np.float64)
         return (total / total.sum()).astype(np.float32)

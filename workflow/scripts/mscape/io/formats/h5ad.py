@@ -117,7 +117,7 @@ def read_h5ad(path: Path, *, parts: str = "", root: str = "") -> CountTable:
     prefix = f"{root}/" if root else ""
     places = [prefix + place for place in chosen.places]
     rows = _summed_rows(path, places) if len(places) > 1 else lambda: _h5ad_rows(path, places[0])
-    return _table("h5ad" if not root else "h5mu", barcodes, features, rows, chosen, maker)
+    return _table("h5ad" if not root else "h5mu", barcodes, features, rows, chosen=chosen, maker=maker)
 
 
 def read_h5mu(path: Path, *, parts: str = "") -> CountTable:
@@ -194,7 +194,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         raise UserError(msg) from error
     _check_shape(matrices[0].shape, barcodes, features, path, chosen.places[0])
     matrix = sum_counts(matrices, path)
-    return _table("zarr", barcodes, features, lambda: slices(matrix), chosen, maker)
+    return _table("zarr", barcodes, features, lambda: slices(matrix), chosen=chosen, maker=maker)
 
 
 def read_loom(path: Path, *, parts: str = "") -> CountTable:
@@ -226,8 +226,8 @@ def read_loom(path: Path, *, parts: str = "") -> CountTable:
         _summed_dense(path, chosen.places)
         if len(chosen.places) > 1
         else lambda: _dense_rows(path, chosen.places[0], transposed=True),
-        chosen,
-        "",
+        chosen=chosen,
+        maker="",
         notes=notes,
     )
 
@@ -237,9 +237,9 @@ def _table(
     barcodes: np.ndarray,
     features: pd.DataFrame,
     rows: Callable[[], Iterator[sp.csr_matrix]],
+    *,
     chosen: Chosen,
     maker: str,
-    *,
     notes: list[str] | None = None,
 ) -> CountTable:
     return CountTable(
