@@ -35,7 +35,7 @@ HERE = ["--slurm-no-account", "--latency-wait", "5", "--slurm-init-seconds-befor
 def command(root: Path, folder: Path, *arguments: str) -> list[str]:
     """The workflow on the study, in a folder, up to the merged counts: grouped and single jobs are in it.
 
-    The plugin asks Slurm ever more seldom while a job runs, so that each further step would cost most of a minute of waiting.
+    The plugin asks Slurm ever more seldom while a job runs: each further step would cost a minute of waiting.
     """
     base = [sys.executable, "-m", "snakemake", "results/four/counts.h5ad", "-s", str(root / "Snakefile")]
     return [*base, "--directory", str(folder), "--configfile", str(folder / "study.yaml"), *arguments]

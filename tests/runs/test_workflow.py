@@ -39,7 +39,7 @@ def snakemake(root, folder, *arguments, config=None):
 
 # Doublets of two alike cells cannot be told, and those of unlike cells are few in a nearly pure culture: docs/input.md.
 KNOWN_SHORTFALLS = {"doublet_auprc_heterotypic"}
-# Reported beside the set that names the state, MSC_SENESCENCE_ARREST__SIGNED; here 0.8998 of 0.90, by 32 senescent cells.
+# Reported beside the set that names the state (MSC_SENESCENCE_ARREST__SIGNED): 0.8998 of 0.90, by 32 senescent cells.
 NOT_DECIDING = {"senescent: SENMAYO"}
 TINY = {
     "title": "Tiny study {1} (simulated)",  # text, no pattern that Snakemake fills in
