@@ -176,12 +176,13 @@ def agreement(folder: Path, files: list[Path]) -> pd.DataFrame:
     Columns ``what clusters ari doublet_auprc``: number of clusters of the MSC singlets that the workflow clusters,
     their adjusted Rand index with the implanted states, and the area under the precision-recall curve of the doublets.
     """
+    import anndata
     from sklearn.metrics import adjusted_rand_score, average_precision_score
 
     truth = pd.concat([pd.read_parquet(file.with_name("truth.parquet")) for file in files])
     truth.index = truth["sample_id"] + "_" + truth["barcode"]
     ours = counts.read_obs(folder / SAME[0])
-    plain = counts.read_obs(folder / "plain.h5ad")
+    plain = anndata.read_h5ad(folder / "plain.h5ad", backed="r").obs
     plain.index = [
         f"{Path(file).parent.name}_{cell.removesuffix(f'-{file}')}"
         for cell, file in zip(plain.index, plain["sample"].astype(str), strict=True)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from mscape.data import counts
+from mscape.data import checksum, counts
 from mscape.errors import UserError
 
 
@@ -50,6 +50,7 @@ def test_a_reader_that_stops_early_closes_the_file(written):
 def test_a_block_that_cannot_be_read_is_an_error(written):
     with h5py.File(written[1], "r+") as file:
         file["X/indices"].id.write_direct_chunk((0,), b"broken")
+    checksum.close_with_checksum(written[1])
     with pytest.raises(OSError, match="read"):
         list(counts.blocks(written[1], block_values=60))
 
@@ -103,5 +104,6 @@ def test_lognorm_is_that_of_scanpy(toy_counts):
 def test_a_file_without_counts_is_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5ad", "w") as file:
         file["X"] = np.ones((2, 2))
+    checksum.close_with_checksum(tmp_path / "x.h5ad")
     with pytest.raises(UserError, match="expected counts in X as a CSR matrix"):
         next(counts.blocks(tmp_path / "x.h5ad"))

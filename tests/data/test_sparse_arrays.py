@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from mscape.data import counts
+from mscape.data import checksum, counts
 from mscape.data.sparse_arrays import check_matrix
 from mscape.errors import UserError
 
@@ -60,5 +60,6 @@ def test_a_stage_file_is_checked_too(tmp_path, toy_counts, key, place, value):
         values = file["X"][key][:]
         values[place] = value
         file["X"][key][:] = values
+    checksum.close_with_checksum(tmp_path / "raw.h5ad")
     with pytest.raises(UserError, match=r"raw\.h5ad is damaged"):
         list(counts.blocks(tmp_path / "raw.h5ad"))

@@ -148,3 +148,27 @@ def test_every_step_has_its_typical_seconds(root):
     scripts = {path.stem for path in (root / "workflow/scripts").glob("*.py")}
     assert set(typical) <= scripts
     assert {"embed_cells", "cluster_cells", "score_signatures", "enrich_clusters"} <= set(typical)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\0\0", "s\th:m:s\nNA\tx\n", "s\th:m:s\n-1\tx\nnan\tx\ninf\tx\n", b"\xff\xfe\n", 'a\t"\n']
+)
+def test_a_damaged_benchmark_never_stops_a_run(tmp_path, text):
+    (tmp_path / "load").mkdir()
+    (tmp_path / "load/a.tsv").write_text("s\th:m:s\n3.5\t0:00:03\n")
+    (tmp_path / "load/b.tsv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert progress.read_benchmarks(tmp_path) == {"load": 3.5}
+
+
+def test_a_step_that_was_killed_is_explained(run):
+    log = run.folder / "cluster.log"
+    log.write_text("2026-11-26 10:00:00,000 INFO mscape: step begun\n")
+    fields = {"rule_name": "cluster", "jobid": 3, "log": [str(log)], "aux": {}}
+    start(run, 3, "cluster", dataset="demo")
+    run.listener.handle(event(LogEvent.JOB_ERROR, **fields))
+    assert "\nmscape cluster: it was killed from outside, mostly because memory ran out. Set memory_gb" in (
+        run.stream.getvalue()
+    )
+    log.write_text(log.read_text() + "2026-11-26 10:00:01,000 ERROR mscape: x has no cells.\n")
+    assert not progress.was_killed([str(log)])
+    assert not progress.was_killed([])

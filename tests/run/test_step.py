@@ -37,6 +37,16 @@ def test_main_gets_params_and_threads(job):
     assert seen == [(1, 2)]
 
 
+def test_what_a_step_wrote_is_recorded_and_compared_before_the_next_reads_it(job, tmp_path, capsys):
+    step.run(lambda input, output, params: output[0].write_text("a\tb\n1\t2\n"), job)
+    job.input, job.output = job.output, []
+    step.run(lambda input, output, params: None, job)
+    (tmp_path / "out.tsv").write_text("a\tb\n1\t3\n")
+    with pytest.raises(SystemExit):
+        step.run(lambda input, output, params: None, job)
+    assert "out.tsv is damaged, cut short, edited or another study's" in capsys.readouterr().err
+
+
 def test_a_fault_is_one_line_and_leaves_nothing_half_written(job, capsys):
     def main(input, output, params):
         output[0].write_text("half")

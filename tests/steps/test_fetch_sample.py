@@ -330,3 +330,96 @@ def test_full_disk_is_said_before_the_download(server, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(UserError, match="Make room"):
         run(server, tmp_path, "good.csv.gz")
+
+
+SECRET = "S3CRET"
+
+
+def everything(folder):
+    return b"\n".join(str(path).encode() + path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", ["good.csv.gz", "missing.csv.gz", "dead.csv.gz", "cutter.csv.gz", "page.csv.gz"])
+def test_secrets_of_addresses_are_never_shown_or_kept(name, server, tmp_path, caplog, capsys):
+    caplog.set_level("INFO")
+    address = f"http://me:{SECRET}@{server.url.removeprefix('http://')}/{name}?X-Amz-Signature={SECRET}&x=1"
+    said = ""
+    try:
+        run(server, tmp_path, "", path=address)
+    except UserError as error:
+        said = str(error)
+        assert f"{server.url}/{name}?..." in said
+    assert SECRET.encode() not in everything(tmp_path)
+    assert SECRET not in caplog.text + "".join(capsys.readouterr()) + said
+    assert server.seen[0][0] == f"/{name}?X-Amz-Signature={SECRET}&x=1"
+
+
+def test_user_and_password_are_sent_to_the_server_and_not_where_it_leads(monkeypatch):
+    request = transfer._ask("https://me:a%40b@example.org:8080/x.h5?y=1")
+    assert request.full_url == "https://example.org:8080/x.h5?y=1"
+    assert request.unredirected_hdrs == {"Authorization": "Basic bWU6YUBi"}  # me:a@b
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:S3CRET@h/x.h5", "https://h/x.h5"),
+        ("https://me:S3/CR@ET@h/x.h5#a", "https://h/x.h5?..."),
+        ("ftp://me@h/x.h5?token=S3CRET", "ftp://h/x.h5?..."),
+        ("geo:GSM1:a@b.gz", "geo:GSM1:a@b.gz"),
+        ("https://h/a@b.h5", "https://h/a@b.h5"),
+        ("htp://me:S3CRET@h/x", "htp://h/x"),
+    ],
+)
+def test_addresses_as_they_are_shown(address, shown):
+    assert urls.shown(address) == shown
+
+
+def test_addresses_that_differ_in_their_query_are_two_files():
+    one, two = (urls.key_of(f"https://me:pw@h/get?acc={n}") for n in "12")
+    assert one != two
+    assert one.startswith("https://h/get?...#")
+    assert urls.key_of("https://other@h/get?acc=1") == one
+    assert urls.place_of("https://me:pw@h/x.h5") == urls.place_of("https://h/x.h5")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["http://[::1", "http://\u2100.example/a", "http://h:S3CRET/x", "htp://me:S3CRET@h/x", "http://me:S3/CRET@h/x"],
+)
+def test_odd_addresses_are_refused_in_one_sentence(path):
+    with pytest.raises(UserError, match="is no address") as caught:
+        urls.resolve(path)
+    assert "me:" not in str(caught.value)
+    assert "CRET@" not in str(caught.value)
+
+
+def test_long_names_are_cut_at_their_beginning():
+    assert urls.name_of(f"https://h/{'a' * 400}.h5ad").endswith("aaa.h5ad")
+    assert len(urls.name_of(f"https://h/{'a' * 400}.h5ad")) == 120
+
+
+@pytest.mark.parametrize("text", [b"", b"\0\0\0", b'{"url"', b"\xff\xfe", b"[]", b'{"url": 3}'])
+def test_damaged_notes_of_a_download_are_forgotten(server, tmp_path, text):
+    place = tmp_path / "downloads" / urls.place_of(f"{server.url}/good.csv.gz")
+    place.parent.mkdir(parents=True)
+    place.with_name(place.name + ".part").write_bytes(b"half")
+    place.with_name(place.name + ".part.json").write_bytes(text)
+    (tmp_path / "checksums.tsv").write_bytes(b"url\tsha256\tbytes\n" + text + b"\n")
+    folder = run(server, tmp_path, "good.csv.gz")
+    assert (folder / "good.csv.gz").read_bytes() == DATA
+    assert fetch.read_lock(tmp_path / "checksums.tsv") == {f"{server.url}/good.csv.gz": SHA}
+
+
+def test_no_redirect_leads_from_outside_to_this_machine(server, tmp_path, monkeypatch):
+    names = {"public.example": "93.184.216.34"}
+    monkeypatch.setattr(
+        transfer.socket, "getaddrinfo", lambda host, *_: [(2, 1, 6, "", (names.get(host, "127.0.0.1"), 0))]
+    )
+    redirects = transfer._Redirects()
+    request = transfer._ask("https://public.example/a.h5")
+    with pytest.raises(UserError, match=r"https://public\.example/a\.h5 leads to 127\.0\.0\.1, a private address"):
+        redirects.redirect_request(request, None, 302, "", {}, "http://127.0.0.1/secret")
+    inside = redirects.redirect_request(transfer._ask("http://lab.local/a"), None, 302, "", {}, "http://other.local/b")
+    assert inside.full_url == "http://other.local/b"

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import snakemake.exceptions
 from snakemake.exceptions import WorkflowError
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
@@ -13,7 +14,7 @@ sys.path.append(str(SCRIPTS))
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 from mscape import paths
-from mscape.run import progress
+from mscape.run import folder_lock, progress
 from mscape.run.source_digest import digest_sources
 from mscape.run.study import Study, tables_of
 
@@ -48,6 +49,9 @@ def usable_backend(wildcards):
 
 
 check_places()
+if workflow.is_main_process:
+    folder_lock.enter()
+    snakemake.exceptions.LockException = folder_lock.FolderInUse
 STUDY = Study.load(dict(config), file=CONFIG_FILE, cores=workflow.cores)
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 TEMPLATES = sorted(os.path.relpath(path) for path in paths.TEMPLATES.rglob("*.*") if path.suffix != ".rst")

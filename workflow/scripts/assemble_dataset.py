@@ -2,13 +2,13 @@
 
 import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from mscape.data import contract
+from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.export.layers import GZIP, write_matrices
 from mscape.run import step
@@ -81,7 +81,7 @@ def main(input, output, params):
     tables = {key: table for key, table in scores.obsm.items() if key.startswith("score_")}
     tables |= {key: table for key, table in gate.obsm.items() if key.startswith("isct_")}
     obsm |= {key: table if table.index.equals(cells) else table.reindex(cells) for key, table in tables.items()}
-    run = json.loads(Path(input.run).read_text(encoding="utf-8"))
+    run = read_json(input.run)
     stages = join_stages([part.uns for part in (whole, overview, msc, *maps, gate, clusters, scores)])
     stages["run"] = {
         "run_id": run["run_id"],

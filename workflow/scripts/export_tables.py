@@ -1,12 +1,12 @@
 """Write every table of a dataset as CSV and Parquet, and one of all cells: what other programs read without help."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mscape.data import counts
+from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.run import step
 
@@ -58,7 +58,7 @@ def main(input, output, params):
     folder = Path(output.folder)
     folder.mkdir(parents=True, exist_ok=True)
     tables = {Path(path).stem: read_table(path) for path in input.tables}
-    tables["passports"] = tabulate_passports(json.loads(Path(input.passports).read_text(encoding="utf-8")))
+    tables["passports"] = tabulate_passports(read_json(input.passports))
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
         guard(table).to_csv(folder / f"{name}.csv", index=False)

@@ -84,7 +84,7 @@ def download_sample(
         url = urls.resolve(address, geo=geo)
         place = cache / urls.place_of(url)
         found = fetch(url, place, sha256=sha256, lock=lock, patience=patience, check=check_whole)
-        logger.info("%s: sha256 %s", url, found)
+        logger.info("%s: sha256 %s", urls.shown(url), found)
         files.append(place)
     folder.mkdir(parents=True, exist_ok=True)
     for place in files:

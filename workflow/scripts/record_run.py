@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from mscape.data import counts
+from mscape.io.download.urls import shown_paths
 from mscape.run import step
 
 PACKAGES = (
@@ -58,7 +59,7 @@ def main(input, output, params):
         "versions": versions(),
     }
     run = {"run_id": identify_run(parts), "dataset": params.dataset, "title": params.title, **parts}
-    run["paths"] = {row["sample_id"]: str(row["path"]) for row in params.rows}
+    run["paths"] = {row["sample_id"]: shown_paths(str(row["path"])) for row in params.rows}
     Path(output.json).write_text(json.dumps(run, indent=1, default=str), encoding="utf-8")
     Path(output.config).write_text(
         yaml.safe_dump({"seed": params.seed, **params.resolved}, sort_keys=False, allow_unicode=True), encoding="utf-8"

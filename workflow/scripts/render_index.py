@@ -1,9 +1,9 @@
 """Write the page over all datasets: one row each, with its verdicts and a link to its report."""
 
-import json
 import os
 from pathlib import Path
 
+from mscape.data.json_file import read_json
 from mscape.report import page
 from mscape.report.sections import summary
 from mscape.report.sections.alerts import ORDER
@@ -66,7 +66,7 @@ def tabulate_lots(passports: list[dict], links: list[str]) -> Table:
 
 def main(input, output, params):
     """Read the passports and write the index, with links relative to it."""
-    passports = [json.loads(Path(path).read_text(encoding="utf-8")) for path in input.passports]
+    passports = [read_json(path) for path in input.passports]
     here = Path(output.html).parent
     links = [Path(os.path.relpath(path, here)).as_posix() for path in input.reports]
     context = {

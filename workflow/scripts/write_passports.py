@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mscape.data import contract, counts
+from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.passports.document import gather_evidence, judge_lots
 from mscape.passports.options import PassportOptions
@@ -36,7 +37,7 @@ def main(input, output, params):
         Path(path).parent.name: int(contract.read(path, "qc", obs=["predicted_doublet"]).obs["predicted_doublet"].sum())
         for path in input.qc
     }
-    run = json.loads(Path(input.run).read_text(encoding="utf-8"))
+    run = read_json(input.run)
     options = PassportOptions(**params.settings)
     limits = find_limits(counts.read_light(input.gate, obs=[]).uns["mscape"]["gate_msc"])
     evidence = gather_evidence(

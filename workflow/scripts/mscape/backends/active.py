@@ -10,11 +10,11 @@ import contextlib
 import contextvars
 import dataclasses
 import functools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mscape.backends.contract import FUNCTIONS, Backend
+from mscape.data.json_file import read_json
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def backend_after_parity(name: str, parity: str | Path | None = None) -> Backend
     """
     if name == "cpu":
         return load("cpu")
-    decided = json.loads(Path(parity).read_text(encoding="utf-8"))["cpu"] if parity else []
+    decided = read_json(parity)["cpu"] if parity else []
     return compose(load(name), load("cpu"), decided) if set(decided) != set(FUNCTIONS) else load("cpu")
 
 

@@ -158,12 +158,12 @@ def check_remote(text: str, *, reached: dict[str, str]) -> list[Finding]:
     for address in urls.split_paths(text):
         try:
             url = urls.resolve(address)
-            host = urllib.parse.urlsplit(url).netloc
+            host = urllib.parse.urlsplit(url).hostname or ""
             if host in reached:
-                msg = f"{url} cannot be reached: {reached[host]}"
+                msg = f"{urls.shown(url)} cannot be reached: {reached[host]}"
                 raise UserError(msg)
             size = transfer.probe(url)
-            found = f"{address} answers" + (f", {size / 1e6:,.0f} MB" if size >= 0 else "")
+            found = f"{urls.shown(address)} answers" + (f", {size / 1e6:,.0f} MB" if size >= 0 else "")
             findings.append(Finding(check="download", level="note", found=f"{found}; it is not downloaded yet"))
         except UserError as error:
             what, _, advice = str(error).partition(". ")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from mscape.data.checksum import close_with_checksum, verify_stage
 from mscape.data.prefetch import ahead
 from mscape.data.sparse_arrays import check_indices, check_pointers
 from mscape.errors import UserError
@@ -41,13 +42,21 @@ def write(adata: AnnData, path: str | Path) -> None:
         Target; its folder must exist.
     """
     adata.write_h5ad(path, **_zstd())
+    close_with_checksum(path)
 
 
 def open_file(path: str | Path) -> h5py.File:
-    """Open a stage file for reading, with the filter that its compression needs."""
+    """Open a stage file for reading, with the filter that its compression needs.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        Unless it is whole and as its step wrote it.
+    """
     import h5py
     import hdf5plugin  # noqa: F401  registers zstd
 
+    verify_stage(path)
     return h5py.File(path)
 
 
@@ -271,6 +280,7 @@ def append(
         fits = indptr[-1] < 2**31
         group.create_dataset("indptr", data=indptr.astype(np.int32 if fits else np.int64), **packed)
         group.attrs["shape"] = np.array([rows, len(var)])
+    close_with_checksum(path)
     if rows != len(obs):
         msg = f"{path}: {rows} rows of counts were written for {len(obs)} cells."
         raise ValueError(msg)
@@ -289,6 +299,7 @@ def add_varm(path: str | Path, key: str, table: pd.DataFrame) -> None:
 
     with h5py.File(path, "r+") as file:
         anndata.io.write_elem(file["varm"], key, table)
+    close_with_checksum(path)
 
 
 def add_note(path: str | Path, stage: str, key: str, value: str | dict[str, Any]) -> None:
@@ -298,6 +309,7 @@ def add_note(path: str | Path, stage: str, key: str, value: str | dict[str, Any]
 
     with h5py.File(path, "r+") as file:
         anndata.io.write_elem(file["uns/mscape"][stage], key, value)
+    close_with_checksum(path)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mscape.data.checksum import verify
 from mscape.data.tables import TABLES, Column, Table
 from mscape.errors import UserError
 
@@ -70,11 +71,12 @@ def read_table(path: str | Path, name: str = "") -> pd.DataFrame:
     Raises
     ------
     mscape.errors.UserError
-        If columns are missing or unknown, or a value is not of its column's type.
+        If columns are missing or unknown, a value is not of its column's type, or the file is not as it was written.
     """
     table = TABLES[name or Path(path).stem]
-    raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[])
+    verify(path)
     try:
+        raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[])
         columns = _columns_of(table, list(raw.columns))
         return pd.DataFrame({column.name: _from_text(raw[column.name], column) for column in columns}, index=raw.index)
     except ValueError as error:

@@ -9,6 +9,7 @@ import numpy as np
 from isal import isal_zlib
 
 from mscape.data import counts
+from mscape.data.checksum import close_with_checksum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def write_matrices(
     block_values
         Values in a block.
     """
-    with h5py.File(source) as file:
+    with counts.open_file(source) as file:
         size = file["X/data"].shape[0]
         n_cells, n_genes = (int(n) for n in file["X"].attrs["shape"])
     shape = (n_cells, n_genes if columns is None else len(columns))
@@ -118,6 +119,7 @@ def write_matrices(
         layer.create_dataset("indptr", data=np.concatenate(starts), **GZIP)
         for name in ("indices", "indptr"):
             log[name] = layer[name]
+    close_with_checksum(path)
 
 
 def _create_csr(file: h5py.File, name: str, shape: tuple[int, int]) -> h5py.Group:

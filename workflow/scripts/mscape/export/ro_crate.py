@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mscape.data.json_file import read_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -68,7 +70,7 @@ def describe_study(
     for path in map(Path, results):
         inside = path.rglob("*") if path.is_dir() else [path]
         files += [file for file in inside if file.is_file() and not file.name.startswith(".")]
-    records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in runs]
+    records = [read_json(path) for path in runs]
     return files, describe(root, files, records, title=title, licence=licence, version=version)
 
 

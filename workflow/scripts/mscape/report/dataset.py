@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import h5py
 import hdf5plugin  # noqa: F401  registers the zstd filter
 import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 
 from mscape.data import counts, yaml_file
+from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.data.tables import TABLES
 from mscape.errors import UserError
@@ -149,12 +148,12 @@ def read_dataset(input: object, *, name: str) -> Dataset:
         tables=tables,
         light=light,
         missing=missing,
-        passports=json.loads(files["passports"][0].read_text(encoding="utf-8")),
+        passports=read_json(files["passports"][0]),
         config=yaml_file.read(files["config"][0]) if "config" in files else {},
         files=files,
     )
     if "run" in files:
-        dataset.run = json.loads(files["run"][0].read_text(encoding="utf-8"))
+        dataset.run = read_json(files["run"][0])
     for path in files.get("qc", []):
         dataset.qc[path.parent.name] = read_parts(path, None)
     return dataset
@@ -187,7 +186,7 @@ def read_parts(path: Path, cells: pd.Index | None, *, slots: tuple[str, ...] = (
     mscape.errors.UserError
         If the file holds a cell that is not among ``cells``.
     """
-    with h5py.File(path) as file:
+    with counts.open_file(path) as file:
         obs = read_elem(file["obs"])
         uns = read_elem(file["uns"]) if "uns" in file else {}
         slot = next((slot for slot in slots if slot in file.get("obsm", {})), None)

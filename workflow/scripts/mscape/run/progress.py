@@ -6,6 +6,7 @@ Snakemake logs events to which its logger plugins listen; this listens to the sa
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import sys
@@ -17,8 +18,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
+BEGUN, DONE = " INFO mscape: step begun", " INFO mscape: step done"  # lines of every step's log
+KILLED = (
+    "it was killed from outside, mostly because memory ran out. Set memory_gb in the config to what the machine can "
+    "give, or free memory, then run again: it goes on here."
+)
 FIRST_ESTIMATE = 0.1  # share of the expected work that must be done before a time left is told
 SPOKEN = {LogEvent.RUN_INFO, LogEvent.RESOURCES_INFO, LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED}
 SPOKEN |= {LogEvent.JOB_ERROR, LogEvent.SHELLCMD, LogEvent.PROGRESS, LogEvent.GROUP_INFO, LogEvent.GROUP_ERROR}
@@ -108,6 +114,8 @@ class Progress(logging.Handler):
 
     def _fail(self, rule: str, job: int, logs: list[str], *, say: bool) -> None:
         _, name, _ = self.jobs.pop(job, (rule, rule, 0.0))
+        if self.begun is not None and was_killed(logs):
+            self.say(f"\nmscape {rule}: {KILLED}\n  (details: {', '.join(logs)})")
         said = "".join(f": {text}" for text in map(read_fault, logs) if text) if say else ""
         self._line("FAILED", f"{name}{said} (details: {', '.join(logs)})")
 
@@ -132,13 +140,14 @@ class Progress(logging.Handler):
 
 
 def read_benchmarks(logs: Path) -> dict[str, float]:
-    """Median seconds of a job by rule, from the benchmarks that earlier runs left in ``logs/<rule>``."""
+    """Median seconds of a job by rule, from the benchmarks that earlier runs left; a damaged one is passed over."""
     seconds: dict[str, list[float]] = {}
     for path in logs.rglob("*.tsv"):
-        with path.open(encoding="utf-8") as file:
-            rows = [row["s"] for row in csv.DictReader(file, delimiter="\t") if row.get("s")]
         rule = path.relative_to(logs).parts[0].removesuffix(".tsv")
-        seconds.setdefault(rule, []).extend(map(float, rows))
+        with contextlib.suppress(OSError, ValueError, csv.Error):  # only the time left hangs on it
+            lines = path.read_text(encoding="utf-8").splitlines()
+            rows = [float(row["s"]) for row in csv.DictReader(lines, delimiter="\t") if row.get("s")]
+            seconds.setdefault(rule, []).extend(value for value in rows if 0 <= value < float("inf"))
     return {rule: median(values) for rule, values in seconds.items() if values}
 
 
@@ -154,6 +163,12 @@ def read_fault(log: str) -> str:
     path = Path(log)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     return next((line.partition(" ERROR mscape: ")[2] for line in reversed(lines) if " ERROR mscape: " in line), "")
+
+
+def was_killed(logs: Iterable[str]) -> bool:
+    """Say whether a step ended without a word: its log was begun, and says neither a fault nor that it is done."""
+    texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs if Path(log).is_file()]
+    return bool(texts) and all(BEGUN in text and " ERROR mscape: " not in text and DONE not in text for text in texts)
 
 
 def clock_text(seconds: float) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mscape.data import checksum
 from mscape.errors import UserError, explain_files
 from mscape.paths import PACKAGE
+from mscape.run.watchdog import limit_minutes, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,16 +46,27 @@ def run(main: Callable[..., None], snakemake: Any) -> None:
     """
     rule, log = snakemake.rule, Path(str(snakemake.log[0]))
     _log_to(log)
+    logger.info("step begun")  # by these two lines a step that was killed is known
     os.environ.setdefault("MPLBACKEND", "Agg")
     _expect_own_package(log, rule, snakemake)
     params = SimpleNamespace(**dict(snakemake.params.items()), threads=snakemake.threads)
+    runtime = getattr(getattr(snakemake, "resources", None), "runtime", None)
     try:
-        with _threads(snakemake.threads):
+        with watched(rule, log, limit_minutes(runtime)), _threads(snakemake.threads):
+            for path in _files_of(snakemake.input):
+                checksum.verify(path)
             main(snakemake.input, snakemake.output, params)
+        checksum.record(snakemake.output)
+        logger.info("step done")
     except UserError as error:
         _stop(rule, str(error), log, snakemake.output)
     except Exception as error:  # noqa: BLE001  every error ends here, is logged with its traceback, and stops the run
         _stop(rule, explain_files(error) or f"{type(error).__name__}: {error}", log, snakemake.output)
+
+
+def _files_of(given: Any) -> list[Path]:
+    """Files of a job's inputs, without folders and, in tests, without values that are no paths."""
+    return [Path(path) for path in given if isinstance(path, str | Path) and Path(path).is_file()]
 
 
 def _expect_own_package(log: Path, rule: str, snakemake: Any) -> None:

@@ -7,17 +7,21 @@ import errno
 import fcntl
 import hashlib
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
+from mscape.data.state_file import write_whole
 from mscape.errors import UserError
 from mscape.io.download.transfer import Patience, download, forget
+from mscape.io.download.urls import key_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 logger = logging.getLogger("mscape")
+_LINE = re.compile(r"[^\t\0]+\t[0-9a-f]{64}\t\d+")
 
 
 def fetch(
@@ -62,7 +66,7 @@ def fetch(
         If it cannot be had, or is not what was expected.
     """
     patience = patience or Patience()
-    expected = sha256 or (read_lock(lock).get(url, "") if lock else "")
+    expected = sha256 or (read_lock(lock).get(key_of(url), "") if lock else "")
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target):
         if target.is_file() and expected:
@@ -78,8 +82,8 @@ def fetch(
             forget(part)
             whose = "the sheet" if sha256 else f"{lock}, from the first download"
             msg = (
-                f"{url} has sha256 {found}, but {expected} was expected (from {whose}). The file was changed at its "
-                "source or damaged on the way: try again, and if it stays so, ask the authors first."
+                f"{shown(url)} has sha256 {found}, but {expected} was expected (from {whose}). The file was changed at "
+                "its source or damaged on the way: try again, and if it stays so, ask the authors first."
             )
             raise UserError(msg)
         if not expected and check is not None:
@@ -87,12 +91,12 @@ def fetch(
                 check(part)
             except UserError as error:
                 forget(part)
-                msg = f"{url} was downloaded, but {str(error).replace(str(part), 'the file')}"
+                msg = f"{shown(url)} was downloaded, but {str(error).replace(str(part), 'the file')}"
                 raise UserError(msg) from error
         part.replace(target)
         forget(part)
         if lock and not sha256:
-            write_lock(lock, url, found, target.stat().st_size)
+            write_lock(lock, key_of(url), found, target.stat().st_size)
     return found
 
 
@@ -103,22 +107,37 @@ def digest(path: Path) -> str:
 
 
 def read_lock(path: Path) -> dict[str, str]:
-    """Read url -> sha256 from the lock table; empty if there is none yet."""
+    """Read address -> sha256 from the table of digests; empty if there is none yet.
+
+    A line that holds no digest, as a power cut may leave, is passed over: the file is then downloaded as a first time.
+    """
+    return {line.split("\t")[0]: line.split("\t")[1] for line in _lines(path)}
+
+
+def _lines(path: Path) -> list[str]:
     if not path.is_file():
-        return {}
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:] if line.strip()]
-    return {row[0]: row[1] for row in rows if len(row) >= 2}
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
+    return [line for line in lines if _LINE.fullmatch(line)]
 
 
 def write_lock(path: Path, url: str, sha256: str, size: int) -> None:
-    """Add a digest to the lock table, which other jobs may be writing too."""
+    """Add a digest to the table, which other jobs may be writing too.
+
+    Parameters
+    ----------
+    path
+        The table.
+    url
+        Address, as ``urls.key_of`` writes it.
+    sha256, size
+        Of the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path):
-        lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
-        lines = sorted({*[line for line in lines if line.split("\t")[0] != url], f"{url}\t{sha256}\t{size}"})
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text("\n".join(["url\tsha256\tbytes", *lines]) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        others = [line for line in _lines(path) if line.split("\t")[0] != url]
+        lines = sorted({*others, f"{url}\t{sha256}\t{size}"})
+        write_whole(path, "\n".join(["url\tsha256\tbytes", *lines]) + "\n")
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email.utils
 import errno
 import http.client
+import ipaddress
 import json
 import logging
 import shutil
@@ -18,7 +20,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mscape.data.state_file import write_whole
 from mscape.errors import UserError
+from mscape.io.download.urls import key_of, name_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,9 +78,9 @@ def probe(url: str, *, timeout: float = 20.0) -> int:
     mscape.errors.UserError
         If it is not to be had, or there is no network.
     """
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "mscape"})
+    request = _ask(url, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with _opener().open(request, timeout=timeout) as answer:
             length = answer.headers.get("Content-Length") or ""
             return int(length) if length.isdigit() else -1
     except urllib.error.HTTPError as error:
@@ -88,7 +92,7 @@ def probe(url: str, *, timeout: float = 20.0) -> int:
         fault = _TryAgain(f"the connection broke ({type(error).__name__})")
     if isinstance(fault, UserError):
         raise fault
-    msg = f"{url} cannot be reached: {fault}. Check the network and the proxy settings (HTTPS_PROXY)."
+    msg = f"{shown(url)} cannot be reached: {fault}. Check the network and the proxy settings (HTTPS_PROXY)."
     raise UserError(msg)
 
 
@@ -103,15 +107,16 @@ def download(url: str, part: Path, patience: Patience, sleep: Callable[[float], 
             if attempt == patience.attempts:
                 break
             wait = min(max(error.wait or 0, patience.wait * 2 ** (attempt - 1)), patience.longest)
-            logger.warning("%s: %s; try %d of %d in %.0f s", url, reason, attempt + 1, patience.attempts, wait)
+            number = attempt + 1
+            logger.warning("%s: %s; try %d of %d in %.0f s", shown(url), reason, number, patience.attempts, wait)
             sleep(wait)
         else:
             return
     have = part.stat().st_size if part.is_file() else 0
     kept = f" {have:,} bytes are kept and the next run goes on from there." if have else ""
     msg = (
-        f"{url} could not be downloaded: {reason} ({patience.attempts} tries).{kept} Check the network and the proxy "
-        "settings (HTTPS_PROXY), or download the file yourself and give its path in the sheet."
+        f"{shown(url)} could not be downloaded: {reason} ({patience.attempts} tries).{kept} Check the network and the "
+        "proxy settings (HTTPS_PROXY), or download the file yourself and give its path in the sheet."
     )
     raise UserError(msg)
 
@@ -120,22 +125,23 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
     """Get what is missing of a file, in one connection."""
     note = part.with_name(part.name + ".json")
     have = part.stat().st_size if part.is_file() else 0
-    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() and have else {}
-    if known.get("url") != url or not known.get("tag"):
+    known = _read_note(note) if have else {}
+    if known.get("url") != key_of(url) or not known.get("tag"):
         have, known = 0, {}
-    request = urllib.request.Request(url, headers={"User-Agent": "mscape", "Accept-Encoding": "identity"})
+    request = _ask(url)
+    request.add_header("Accept-Encoding", "identity")
     if have:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", known["tag"])
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with _opener().open(request, timeout=timeout) as answer:
             resumed = have > 0 and answer.status == 206 and _starts_at(answer.headers, have)
             have = have if resumed else 0
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length and length.isdigit() else None
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
             if not tag.startswith("W/"):
-                note.write_text(json.dumps({"url": url, "tag": tag}), encoding="utf-8")
+                write_whole(note, json.dumps({"url": key_of(url), "tag": tag}))
             _check_space(part, total, have)
             with part.open("ab" if resumed else "wb") as file:
                 for piece in _pieces(answer, url, have, total):
@@ -158,6 +164,54 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
         raise _TryAgain(what)
 
 
+def _ask(url: str, *, method: str = "GET") -> urllib.request.Request:
+    """Make the request for an address; user and password go into a header that no redirect carries on."""
+    parts = urllib.parse.urlsplit(url)
+    login = parts.username is not None and parts.scheme in {"http", "https"}
+    plain = url.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1) if login else url
+    request = urllib.request.Request(plain, method=method, headers={"User-Agent": "mscape"})
+    if login:
+        words = f"{urllib.parse.unquote(parts.username or '')}:{urllib.parse.unquote(parts.password or '')}"
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(words.encode()).decode()}")
+    return request
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects, but from a public server to none of this machine or its network."""
+
+    def redirect_request(self, request, answer, code, message, headers, address):  # noqa: PLR0917  as the library calls
+        """Make the request for where a redirect leads."""
+        old, new = (urllib.parse.urlsplit(one).hostname or "" for one in (request.full_url, address))
+        if new != old and _is_private(new) and not _is_private(old):
+            msg = (
+                f"{shown(request.full_url)} leads to {new}, a private address. Give the address that it should lead to."
+            )
+            raise UserError(msg)
+        return super().redirect_request(request, answer, code, message, headers, address)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_Redirects)  # reads the environment's proxies
+
+
+def _is_private(host: str) -> bool:
+    """Say whether a name stands for an address of this machine or of a private network."""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False  # behind a proxy names need not be known here
+    return any(not ipaddress.ip_address(str(one).partition("%")[0]).is_global for one in found)
+
+
+def _read_note(note: Path) -> dict:
+    """Read what is known of an unfinished download; nothing where that cannot be read."""
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
 def _pieces(answer, url: str, have: int, total: int | None) -> Iterator[bytes]:
     """Read an answer piece by piece; tell each tenth of it in the log and on the terminal."""
     step = max((total or 0) // 10, TOLD_FROM)
@@ -169,8 +223,8 @@ def _pieces(answer, url: str, have: int, total: int | None) -> Iterator[bytes]:
             told = have
             share = f"{have / total:.0%} of {total / 1e6:,.0f} MB" if total else f"{have / 1e6:,.0f} MB"
             speed = (have - start) / 1e6 / max(time.monotonic() - begun, 1e-3)
-            logger.info("%s: %s, %.1f MB/s", url, share, speed)
-            sys.stderr.write(f"mscape download: {url.rsplit('/', 1)[-1]}: {share}, {speed:.1f} MB/s\n")
+            logger.info("%s: %s, %.1f MB/s", shown(url), share, speed)
+            sys.stderr.write(f"mscape download: {name_of(url)}: {share}, {speed:.1f} MB/s\n")
 
 
 def _starts_at(headers, have: int) -> bool:
@@ -187,27 +241,33 @@ def _check_space(part: Path, total: int | None, have: int) -> None:
 def _say_status(url: str, error: urllib.error.HTTPError) -> Exception:
     if error.code in _GONE:
         return UserError(
-            f"{url} {_GONE[error.code]} (HTTP {error.code}). Correct the address in the sheet's column 'path'."
+            f"{shown(url)} {_GONE[error.code]} (HTTP {error.code}). Correct the address in the sheet's column 'path'."
         )
     if error.code in _AGAIN:
         return _TryAgain(f"the server answers HTTP {error.code}", _retry_after(error.headers.get("Retry-After")))
     if 300 <= error.code < 400:
-        return UserError(f"{url} leads round in circles (HTTP {error.code}). Give the address that it should lead to.")
-    return UserError(f"{url}: the server answers HTTP {error.code} ({error.reason}). Look at the address in a browser.")
+        return UserError(
+            f"{shown(url)} leads round in circles (HTTP {error.code}). Give the address that it should lead to."
+        )
+    return UserError(
+        f"{shown(url)}: the server answers HTTP {error.code} ({error.reason}). Look at the address in a browser."
+    )
 
 
 def _say_connection(url: str, error: urllib.error.URLError) -> Exception:
-    host = urllib.parse.urlsplit(url).netloc
+    host = urllib.parse.urlsplit(url).hostname or ""
     if isinstance(error.reason, socket.gaierror):
         return _TryAgain(f"the name {host} is not known here (no network?)")
     if isinstance(error.reason, TimeoutError):
         return _TryAgain(f"{host} does not answer")
     if isinstance(error.reason, OSError) and error.reason.errno in {errno.ENOENT, errno.EISDIR, errno.EACCES}:
-        return UserError(f"{url}: {error.reason.strerror}. Correct the address in the sheet's column 'path'.")
+        return UserError(f"{shown(url)}: {error.reason.strerror}. Correct the address in the sheet's column 'path'.")
     if "550" in str(error.reason):
-        return UserError(f"{url} does not exist ({error.reason}). Correct the address in the sheet's column 'path'.")
+        return UserError(
+            f"{shown(url)} does not exist ({error.reason}). Correct the address in the sheet's column 'path'."
+        )
     if "unknown url type" in str(error.reason) or "no host given" in str(error.reason):
-        return UserError(f"{url} is no address ({error.reason}). Correct the sheet's column 'path'.")
+        return UserError(f"{shown(url)} is no address ({error.reason}). Correct the sheet's column 'path'.")
     return _TryAgain(f"no connection to {host} ({error.reason})")
 
 

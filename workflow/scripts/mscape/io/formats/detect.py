@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mscape.errors import UserError
+from mscape.io.formats.hdf5_guard import check_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -225,6 +226,7 @@ def open_hdf5(path: Path) -> Iterator:
     import h5py
     import hdf5plugin  # noqa: F401  registers filters
 
+    check_hdf5(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from mscape.data.json_file import read_json
 from mscape.report.numbers import number
 from mscape.report.section import Section
 from mscape.report.tables import Cell, Table
@@ -32,7 +32,7 @@ def parity(dataset: Dataset, options: ReportOptions | None = None) -> dict | Non
     paths = dataset.files.get("parity")
     if not paths:
         return None
-    record = json.loads(paths[0].read_text(encoding="utf-8"))
+    record = read_json(paths[0])
     rows = sorted(record["rows"], key=lambda row: row["passed"])
     failed = sorted({row["function"] for row in rows if not row["passed"]})
     return {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from mscape.data.json_file import read_json
 from mscape.report.numbers import number
 from mscape.report.section import Section
 from mscape.report.tables import Cell, Table
@@ -30,7 +30,7 @@ def truth(dataset: Dataset, options: ReportOptions | None = None) -> dict | None
     paths = dataset.files.get("truth")
     if not paths:
         return None
-    record = json.loads(paths[0].read_text(encoding="utf-8"))
+    record = read_json(paths[0])
     definitions = record.get("definitions", {})
     targeted = [row for row in record["rows"] if row.get("target") is not None]
     others = [row for row in record["rows"] if row.get("target") is None]
