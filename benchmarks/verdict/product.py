@@ -139,7 +139,7 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     cells = obs.join(calls[["isct_call", "isct_reason", "isct_identity"]])
     fractions = adata.uns["mscape"]["merge_samples"]["ambient_fraction"]
     evidence = gather_evidence(
-        tables, cells, doublets=dict.fromkeys(judged, 0), ambient=fractions, limits=limits, culture="expanded"
+        tables, cells, scored={}, doublets={}, ambient=fractions, limits=limits, culture="expanded"
     )
     return {one.lot_id: _judge(one) for one in evidence}
 

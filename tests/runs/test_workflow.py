@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from passport_sentences import find_false, from_run
 
 from mscape.data.table_io import read_table
 from mscape.data.tables import TABLES
@@ -88,6 +89,13 @@ def test_the_terminal_shows_one_line_a_step_and_ends_with_the_report(tiny):
     assert any("left" in line for line in done)
     assert not any(line.startswith(("rule ", "localrule ", "    input:")) for line in lines)
     assert lines[-1] == f"mscape: open {folder / 'results/index.html'}"
+
+
+def test_no_sentence_of_its_passports_is_false(tiny):
+    folder, _ = tiny
+    document, given = from_run(folder / "results/tiny")
+    faults = [fault for lot in document["lots"] for fault in find_false(lot, given)]
+    assert not faults, "\n".join(faults)
 
 
 def test_the_study_can_be_sent(root, tiny):

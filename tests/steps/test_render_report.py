@@ -350,12 +350,12 @@ def test_page_of_100000_cells_stays_under_15_mb():
     ("value", "text"),
     [
         (None, "n/a"),
-        (0, "0 %"),
-        (1, "100 %"),
-        (0.9999, "> 99.9 %"),
-        (1e-5, "< 0.1 %"),
-        (0.5, "50 %"),
-        (0.123, "12.3 %"),
+        (0, "0%"),
+        (1, "100%"),
+        (0.9999, "> 99.9%"),
+        (1e-5, "< 0.1%"),
+        (0.5, "50%"),
+        (0.123, "12.3%"),
     ],
 )
 def test_percent_never_rounds_to_certainty(value, text):
@@ -365,9 +365,9 @@ def test_percent_never_rounds_to_certainty(value, text):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.981, "fraction of cells", "98.1 %"),
+        (0.981, "fraction of cells", "98.1%"),
         (1.9, "z from the median of the other lots", "z +1.90"),
-        (7.25, "% of counts", "7.25 %"),
+        (7.25, "% of counts", "7.25%"),
         (9871, "counts per cell", "9 871"),
         (float("nan"), "cells", "n/a"),
     ],

@@ -152,6 +152,8 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
         row = {
             "lot_id": lot,
             "n_cells": cells_per_lot,
+            "n_judged": cells_per_lot,
+            "resolved_fraction": 1.0,
             "detected_fraction": 0.2,
             "reason": "",
             "max_hidden_fraction": np.nan,
@@ -160,7 +162,11 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
         gate.append(row | _criterion("CD45", "negative", 0.1, 0.05, 0.2, "fails") | {"reason": "NEG_CD45"})
         unknown = _criterion("HLA-DR", "negative", np.nan, np.nan, np.nan, "not_assessable")
         gate.append(row | unknown | {"reason": "GENE_NOT_IN_REFERENCE"})
-        gate.append(row | _criterion("phenotype", "overall", 0.9, 0.85, 0.94, "fails") | {"reason": "NEG_CD45"})
+        gate.append(
+            row
+            | _criterion("phenotype", "overall", 0.9, 0.85, 0.94, "fails")
+            | {"reason": "NEG_CD45", "decided_by": "CD45"}
+        )
     save("gate_table", gate)
     save(
         "contaminants",

@@ -33,8 +33,8 @@ def main(input, output, params):
     scored = counts.read_obs(input.scores)
     cells = cells.join(scored[scored.columns.intersection(["phase"])])
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
-    doublets = {  # the folder of a quality file is its sample
-        Path(path).parent.name: int(contract.read(path, "qc", obs=["predicted_doublet"]).obs["predicted_doublet"].sum())
+    quality = {  # the folder of a quality file is its sample
+        Path(path).parent.name: contract.read(path, "qc", obs=["doublet_score", "predicted_doublet"]).obs
         for path in input.qc
     }
     run = read_json(input.run)
@@ -43,7 +43,8 @@ def main(input, output, params):
     evidence = gather_evidence(
         tables,
         cells,
-        doublets=doublets,
+        scored={sample: int(obs["doublet_score"].notna().sum()) for sample, obs in quality.items()},
+        doublets={sample: int(obs["predicted_doublet"].sum()) for sample, obs in quality.items()},
         ambient=ambient,
         limits=limits,
         organism=params.organism,

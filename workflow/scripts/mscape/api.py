@@ -527,11 +527,16 @@ def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
     if "score" in done:
         tables["signature_scores"] = done["score"]["summary"]
         tables["signatures"] = done["score"]["table"]
-    doubtful = cells["predicted_doublet"] if "predicted_doublet" in cells else pd.Series(data=False, index=cells.index)
+    whole = in_memory.metadata(adata.obs, sample_key, lot_key)  # doublets that were taken out were scored, too
+    of = whole["sample_id"].astype(str)
+    looked_at = "doublet_score" in whole and "predicted_doublet" in whole
+    scored = whole["doublet_score"].notna() if looked_at else pd.Series(data=False, index=whole.index)
+    doubtful = whole["predicted_doublet"].astype(bool) if looked_at else scored
     return gather_evidence(
         tables,
         cells,
-        doublets=doubtful.astype(bool).groupby(samples).sum().to_dict(),
+        scored=scored.groupby(of).sum().to_dict(),
+        doublets=doubtful.groupby(of).sum().to_dict(),
         ambient={sample: one["ambient_fraction"] for sample, one in qc_record.get("samples", {}).items()},
         limits=find_limits(gate_record),
         organism=params["organism"],

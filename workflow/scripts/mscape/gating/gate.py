@@ -21,7 +21,7 @@ from mscape.gating import (
 )
 from mscape.gating.calls import CALLS, Evidence, call_at, call_cells
 from mscape.gating.contaminants import contaminant_table
-from mscape.gating.lots import CRITERIA_COLUMNS, Called, judge_lot
+from mscape.gating.lots import CRITERIA_COLUMNS, Called, judge_lot, settle_phenotype
 from mscape.gating.options import GateOptions
 from mscape.gating.panels import (
     Features,
@@ -360,7 +360,8 @@ def gate_cells(
             for called in (at if lane.matters(cells) else at[:1])
         ]
         joined = lane_ambient.join_answers(answers)
-        rows += chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
+        joined = chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
+        rows += settle_phenotype(joined, calls.iloc[cells], panel)
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
     contaminants = contaminant_table(pd.Series(lots), calls)
     return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane=lane.table)

@@ -34,6 +34,8 @@ CRITERIA_COLUMNS = [
     "high",
     "verdict",
     "n_cells",
+    "n_judged",
+    "decided_by",
     "detected_fraction",
     "reason",
     "genes",
@@ -133,6 +135,8 @@ def judge_lot(
         row = common | {
             "criterion": name,
             "kind": kind,
+            "n_judged": int(ok.sum()),
+            "decided_by": "",
             "genes": ";".join(genes),
             "threshold_cpm": ";".join(f"{t:g}" for t in genes.values()),
             "gene_rate_cpm": ";".join(f"{r:.4g}" for r in x.sum(axis=0) / totals.sum() * 1e6),
@@ -344,9 +348,8 @@ def _overall(
     judged = [r for r in rows if r["criterion"] not in panel.allowed]
     blocked = [r for r in judged if r["verdict"] == "not_assessable"]
     failed = [r for r in judged if r["verdict"] == "fails"]
-    call, reason = calls["call"].to_numpy()[cells], calls["reason"].to_numpy(str)[cells]
-    unsure = {f"{code}_{r['criterion']}" for r in blocked for code in (Reason.MISSING, Reason.NEG)}
-    passed, failing = call == "pass", (call == "fail") & ~np.isin(reason, list(unsure))
+    reason = calls["reason"].to_numpy(str)[cells]
+    passed, failing = _called(calls.iloc[cells], blocked)
     undecided = ~passed & ~failing
     seen = evidence.features.x[cells] > 0
     naive = [seen[:, evidence.features.columns([g])].any(axis=1) for g in panel.positive]
@@ -354,6 +357,8 @@ def _overall(
     row = common | {
         "criterion": "phenotype",
         "kind": "overall",
+        "n_judged": int((~undecided).sum()),
+        "decided_by": "",
         "genes": "",
         "threshold_cpm": "",
         "gene_rate_cpm": "",
@@ -369,10 +374,10 @@ def _overall(
     if genes:
         row["max_hidden_fraction"] = upper_bound(add_curves([limits[g].curve for g in genes]))
     low, high = 0.0, 1.0
+    row["clean"] = max(0.0, 1 - sum(limits[g].mean_expected for g in panel.positive if g in limits))
     if not undecided.all():
         drawing = {"n_bootstrap": options.n_bootstrap, "seed": seed}
-        clean = 1 - sum(limits[g].mean_expected for g in panel.positive if g in limits)
-        estimate = float(passed.sum() / (~undecided).sum()) * max(clean, 0.0)
+        estimate = float(passed.sum() / (~undecided).sum()) * row["clean"]
         _, low, _ = bootstrap_fraction(passed.astype(float), *blocks, **drawing)
         _, _, high = bootstrap_fraction((passed | undecided).astype(float), *blocks, **drawing)
         hidden = row["max_hidden_fraction"] if genes else 0.0
@@ -395,3 +400,37 @@ def _overall(
         return row | {"verdict": verdict, "reason": pd.Series(reason[undecided]).mode().iloc[0]}
     assumed = any(r["reason"] == Reason.HOMOGENEITY_ASSUMED for r in judged)
     return row | {"verdict": verdict, "reason": Reason.HOMOGENEITY_ASSUMED if assumed else ""}
+
+
+def _called(calls: pd.DataFrame, blocked: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Find the cells that pass, and those that fail by something that can be assessed."""
+    call, reason = calls["call"].to_numpy(str), calls["reason"].to_numpy(str)
+    unsure = [f"{code}_{row['criterion']}" for row in blocked for code in (Reason.MISSING, Reason.NEG)]
+    return call == "pass", (call == "fail") & ~np.isin(reason, unsure)
+
+
+def settle_phenotype(rows: list[dict], calls: pd.DataFrame, panel: Panel) -> list[dict]:
+    """Give the phenotype its share by the calls that stand, and name the criterion that decided it.
+
+    The rows were judged at one ambient fraction; a call that another fraction would change is open since, and is not
+    among the callable cells.
+
+    Parameters
+    ----------
+    rows
+        Criteria of a lot, the phenotype last.
+    calls
+        Of the lot's cells, as they stand in the end.
+    panel
+        The panel.
+    """
+    *criteria, row = rows
+    judged = [r for r in criteria if r["criterion"] not in panel.allowed]
+    passed, failing = _called(calls, [r for r in judged if r["verdict"] == "not_assessable"])
+    n = int((passed | failing).sum())
+    estimate = float(passed.sum() / n * row["clean"]) if n else np.nan
+    ends = {"low": float(np.fmin(row["low"], estimate)), "high": float(np.fmax(row["high"], estimate))}
+    row = row | {"estimate": estimate, "n_judged": n, "resolved_fraction": n / len(calls)} | ends
+    same = [r for r in judged if r["verdict"] == row["verdict"] != "meets"]
+    decider = next((r for r in same if r["reason"] == row["reason"]), same[0] if same else {"criterion": "phenotype"})
+    return [*criteria, row | {"decided_by": decider["criterion"]}]

@@ -89,7 +89,7 @@ class Reason(StrEnum):
     AMBIGUOUS = (
         "AMBIGUOUS",
         "the rate is too near its threshold to tell the side",
-        "Too many cells lie close to the threshold.",
+        "The counts do not settle on which side of its limit the share of cells lies.",
         "Sequence deeper, or calibrate the thresholds with control samples (gate.calibrate_from).",
     )
     AMBIENT_RISK = (

@@ -24,6 +24,7 @@ def gather_evidence(
     tables: Mapping[str, pd.DataFrame],
     cells: pd.DataFrame,
     *,
+    scored: Mapping[str, int],
     doublets: Mapping[str, int],
     ambient: Mapping[str, float],
     limits: dict[str, float],
@@ -40,8 +41,9 @@ def gather_evidence(
     cells
         ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
         ``phase``.
-    doublets, ambient
-        Predicted doublets, and ambient fraction (NaN where it could not be estimated), of each sample.
+    scored, doublets, ambient
+        Cells with a doublet score, predicted doublets among them, and ambient fraction (NaN where it could not be
+        estimated), of each sample.
     limits
         ``min_positive`` and ``max_negative`` of the gate's panel.
     organism, culture
@@ -64,6 +66,7 @@ def gather_evidence(
             contaminants=own["contaminants"],
             cells=cells[cells["lot_id"].astype(str) == lot_id],
             loaded=int(own["accounting"]["loaded"].sum()),
+            scored=sum(scored.get(sample, 0) for sample in samples),
             doublets=sum(doublets.get(sample, 0) for sample in samples),
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
             hidden=own["hidden_mixture"],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
+from mscape import numbers
 from mscape.gating import lot_reasons, reasons
 from mscape.gating.reasons import Reason
+from mscape.numbers import percent
 from mscape.passports.rules import (
     DECIDES,
     DESCRIBES,
@@ -18,7 +21,6 @@ from mscape.passports.rules import (
     Assessment,
     Attribute,
     LotEvidence,
-    say_share,
 )
 from mscape.passports.sentences import ACTIONS
 
@@ -39,7 +41,9 @@ def _gate_attribute(criterion: str, kind: str) -> Attribute:
         if rows.empty:
             reason = "The lot has no cells that pass quality control."
             return Assessment(verdict=NOT_ASSESSABLE, reason=reason, next_action=ACTIONS["lost"], n=0)
-        return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign, weakest=_weakest(evidence.gate))
+        if kind == "overall":
+            return judge_phenotype(evidence, settings)
+        return judge_criterion(rows.iloc[0], evidence.limits, foreign=evidence.foreign)
 
     if kind == "overall":
         return Attribute(
@@ -50,8 +54,9 @@ def _gate_attribute(criterion: str, kind: str) -> Attribute:
             weight=DECIDES,
             definition=(
                 "Fraction of cells whose RNA agrees with the whole ISCT marker phenotype, among the cells that could "
-                "be called. Each call pools the counts of like neighbours, so that a marker missed by chance is not "
-                "taken for absent. This is transcript-level concordance, not flow cytometry."
+                "be called; those that could not widen the interval to both sides, and so does the subset that the "
+                "counts could hide. Each call pools the counts of like neighbors, so that a marker missed by chance is "
+                "not taken for absent. This is transcript-level concordance, not flow cytometry."
             ),
             judge=judge,
         )
@@ -99,50 +104,102 @@ def judge_criterion(
         criterion's is its own.
     """
     verdict = OF_GATE[row["verdict"]]
-    code = _text(row.get("reason"))
-    limit = {
-        "positive": f"at least {limits['min_positive']:.0%}",
-        "negative": f"at most {limits['max_negative']:.0%}",
-        "overall": f"at least {limits['min_positive']:.0%}, and every criterion",
-    }[row["kind"]]
+    kind, code, n = row["kind"], _text(row.get("reason")), int(row["n_judged"])
+    edge = limits["max_negative"] if kind == "negative" else limits["min_positive"]
+    limit = f"{'at most' if kind == 'negative' else 'at least'} {percent(edge)}"
     said, action = _explain(code)
+    found: dict = {"threshold": f"{limit}, and every criterion" if kind == "overall" else limit, "limits": (edge,)}
     if verdict == NOT_ASSESSABLE:
-        return Assessment(
-            verdict=verdict,
-            reason=said or "It could not be assessed.",
-            threshold=limit,
-            next_action=action or ACTIONS["default"],
-            n=int(row["n_cells"]),
-        )
-    seen = weakest if row["kind"] == "overall" else row
+        reason, action = said or "It could not be assessed.", action or ACTIONS["default"]
+        return Assessment(verdict=verdict, reason=reason, next_action=action, n=n, **found)
+    seen = weakest if kind == "overall" else row
     resolution = say_resolution(seen) if verdict == PASS else ""
-    share = say_share(row["estimate"], row["low"], row["high"])
-    subject = "cells agree with the phenotype"
-    if row["kind"] != "overall":
-        subject = f"cells have RNA of {_plain_marker(row['criterion'])} above its threshold"
-    words = {PASS: "within the limit", FAIL: "outside the limit", WARN: "the limit lies inside the interval"}[verdict]
+    share = numbers.share(row["estimate"], row["low"], row["high"], apart=(edge,))
+    words = _say_side(row, edge, verdict)
     if verdict == PASS:
         said = resolution
     elif code == Reason.HOMOGENEITY_ASSUMED and seen is not None:
         words, said, action = "not settled by RNA", say_unsettled(seen), say_how_to_settle(seen)
     elif code == Reason.HIDDEN_MIXTURE:
         words = "not settled by RNA"
-    elif verdict == WARN and code in lot_reasons.OWN:
-        words = "not settled" if row["kind"] == "overall" else "above the limit, which is informative, not decisive"
-    failing = row["estimate"] if row["kind"] == "negative" else 1 - row["estimate"]
+    elif code == Reason.AMBIGUOUS:
+        said = ""
+    failing = row["estimate"] if kind == "negative" else 1 - row["estimate"]
     if (verdict == FAIL or code == Reason.AMBIGUOUS) and foreign > 0 and foreign >= failing / 2:
         said, action = "Cells of other lineages account for most of it.", ACTIONS["contaminated"]
     return Assessment(
         verdict=verdict,
-        reason=f"{share} of {subject}: {words}." + (f" {said}" if said else ""),
+        reason=f"{share} of {_say_subject(row)}: {words}." + (f" {said}" if said else ""),
         value=row["estimate"],
         low=row["low"],
         high=row["high"],
-        threshold=limit,
         next_action="" if verdict == PASS else action or ACTIONS["default"],
-        n=int(row["n_cells"]),
+        n=n,
         resolution=resolution,
+        **found,
     )
+
+
+def judge_phenotype(evidence: LotEvidence, settings: dict) -> Assessment:
+    """Judge the whole phenotype: its share of cells, and the criterion that decides where the share itself does not."""
+    gate = evidence.gate
+    whole = gate[gate["kind"] == "overall"].iloc[0]
+    found = judge_criterion(whole, evidence.limits, foreign=evidence.foreign, weakest=_weakest(gate))
+    decider = gate[(gate["kind"] != "overall") & (gate["criterion"] == whole["decided_by"])]
+    if len(decider):
+        found = _follow(found, whole, decider.iloc[0], evidence)
+    if found.verdict == FAIL and evidence.msc.empty:
+        found = replace(found, next_action=ACTIONS["not_msc"])
+    return found
+
+
+def _follow(found: Assessment, whole: pd.Series, row: pd.Series, evidence: LotEvidence) -> Assessment:
+    """Say the criterion that decides over the phenotype, and which others share its verdict."""
+    one = judge_criterion(row, evidence.limits, foreign=evidence.foreign)
+    marker = _plain_marker(row["criterion"])
+    same = evidence.gate[(evidence.gate["kind"] != "overall") & (evidence.gate["verdict"] == row["verdict"])]
+    others = [_plain_marker(name) for name in same["criterion"] if name != row["criterion"]]
+    by: dict = {"decided_by": f"criterion_{row['criterion']}", "next_action": one.next_action}
+    if found.verdict == NOT_ASSESSABLE:
+        return replace(found, reason=f"{marker} could not be assessed. {one.reason}{_also(others)}", **by)
+    share = numbers.share(whole["estimate"], whole["low"], whole["high"], apart=found.limits)
+    decides = {FAIL: "It fails by", WARN: "It is open because of"}[found.verdict]
+    reason = f"{share} of {_say_subject(whole)}. {decides} {marker}: {one.reason}{_also(others)}"
+    return replace(found, reason=reason, **by)
+
+
+def _also(others: list[str]) -> str:
+    return f" The same holds for {', '.join(others)}." if others else ""
+
+
+def _say_subject(row: pd.Series) -> str:
+    """Name the cells that a share is of, with their number, and what they have in common."""
+    n, whole = int(row["n_judged"]), int(row["n_cells"])
+    if row["kind"] == "overall":
+        return f"callable cells ({n} of {whole}) agree with the phenotype"
+    cells = "cells" if n == whole else f"cells in which it was measured ({n} of {whole})"
+    return f"{cells} have RNA of {_plain_marker(row['criterion'])} above its threshold"
+
+
+def _say_side(row: pd.Series, limit: float, verdict: str) -> str:
+    """Say where the interval lies beside the limit, as it is printed."""
+    low, high = float(row["low"]), float(row["high"])
+    within, beyond = (high <= limit, low > limit) if row["kind"] == "negative" else (low >= limit, high < limit)
+    side = "above" if row["kind"] == "negative" else "below"
+    if within:
+        return f"the whole interval is within the limit of {percent(limit)}"
+    if not beyond and verdict == PASS:
+        return (
+            f"within the limit of {percent(limit)}; the interval lies across it only by a subset that counts could hide"
+        )
+    if not beyond:
+        return f"the limit of {percent(limit)} lies inside the interval"
+    words = f"the whole interval lies {side} the limit of {percent(limit)}"
+    if verdict == WARN and _text(row.get("reason")) in lot_reasons.OWN:
+        return f"{words}, which is informative, not decisive"
+    if verdict == WARN:
+        return f"{words}, but too few cells are called so one by one to fail it"
+    return words
 
 
 def say_resolution(row: pd.Series | None) -> str:
@@ -172,7 +229,7 @@ def say_how_to_settle(row: pd.Series) -> str:
     if ways:
         return f"{measure} RNA would need {' or '.join(ways)}."
     if not pd.isna(cells):
-        return f"{measure} A homogeneous lot of this size would have been settled: such a subset is likely."
+        return f"{measure} The counts of a homogeneous lot of this size are expected to settle it; these do not."
     return f"{measure} More cells or counts would hardly settle it."
 
 

@@ -6,9 +6,12 @@ import math
 
 import pandas as pd
 
+from mscape import numbers
 from mscape.gating.reasons import Reason
+from mscape.numbers import decimal, percent
 from mscape.passports.rules import (
     DECIDES,
+    DESCRIBED,
     DESCRIBES,
     FAIL,
     NOT_ASSESSABLE,
@@ -18,18 +21,20 @@ from mscape.passports.rules import (
     Assessment,
     Attribute,
     LotEvidence,
-    say_share,
 )
 from mscape.passports.sentences import ACTIONS
 from mscape.quality.limits import empty_share, say_empty
 from mscape.scoring import consensus
 from mscape.stats import wilson_interval
 
+LARGE = 0.05  # of a lot's clustered cells: a sub-population that is counted
+
 
 def judge_purity(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of cells of a foreign lineage, or of a population that no panel names and that is unlike stroma."""
     n = len(evidence.cells)
-    limit = f"at most {settings['max_contaminants']:.0%}; fails above {settings['fail_contaminants']:.0%}"
+    most, fails = settings["max_contaminants"], settings["fail_contaminants"]
+    limit = f"at most {percent(most)}; fails above {percent(fails)}"
     if n == 0:
         reason = "The lot has no cells that pass quality control."
         return Assessment(verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["lost"], n=0)
@@ -44,26 +49,43 @@ def judge_purity(evidence: LotEvidence, settings: dict) -> Assessment:
     named, unexplained = evidence.named, evidence.unexplained
     foreign = int(named["n_cells"].sum()) + unexplained
     low, high = (float(x) for x in wilson_interval(foreign, n))
-    which = ", ".join(f"{row.identity} {row.n_cells / n:.1%}" for row in named.head(3).itertuples())
-    reason = f"{say_share(foreign / n, low, high)} of cells belong to another lineage" + (
-        " or fit none" if unexplained else ""
-    )
-    reason += f" ({which})." if which else "."
-    if unexplained:
-        alone = say_share(unexplained / n, *(float(x) for x in wilson_interval(unexplained, n)))
-        reason += f" {alone} fit no lineage panel and lack the collagen matrix of stroma."
-    if low > settings["fail_contaminants"]:
-        verdict, action = FAIL, ACTIONS["contaminated"]
-    elif foreign / n > settings["max_contaminants"]:
-        verdict, action = WARN, ACTIONS["contaminated"]
+    which = ", ".join(f"{row.identity} {percent(row.n_cells / n)}" for row in named.head(3).itertuples())
+    share = numbers.share(foreign / n, low, high, apart=(most, fails))
+    reason = f"{share} of cells belong to another lineage" + (" or fit none" if unexplained else "")
+    reason += f" ({which}):" if which else ":"
+    over = foreign / n > most
+    verdict = FAIL if low > fails else WARN if over or high > fails else PASS
+    if verdict == FAIL:
+        reason += f" the whole interval lies above {percent(fails)}."
+    elif over:
+        reason += f" above {percent(most)}, but the interval is not wholly above {percent(fails)}."
+    elif verdict == WARN:
+        reason += f" within {percent(most)}, but the interval of so few cells reaches above {percent(fails)}."
     else:
-        verdict, action = PASS, ""
-    if verdict == PASS and high > settings["fail_contaminants"]:
-        verdict, action = WARN, ACTIONS["cells"]
-        reason += " The interval reaches above the limit because there are few cells."
+        reason += f" within {percent(most)}, and the whole interval is within {percent(fails)}."
+    if unexplained:
+        interval = (float(x) for x in wilson_interval(unexplained, n))
+        reason += (
+            f" {numbers.share(unexplained / n, *interval)} fit no lineage panel and lack the collagen matrix of stroma."
+        )
     return Assessment(
-        verdict=verdict, reason=reason, value=foreign / n, low=low, high=high, threshold=limit, next_action=action, n=n
+        verdict=verdict,
+        reason=reason,
+        value=foreign / n,
+        low=low,
+        high=high,
+        threshold=limit,
+        limits=(most, fails),
+        next_action="" if verdict == PASS else ACTIONS["cells"] if not over else _clean(evidence),
+        n=n,
     )
+
+
+def _clean(evidence: LotEvidence) -> str:
+    """Choose the next step for a lot with cells of another lineage: that of a culture, of fresh cells, or of no MSC."""
+    if evidence.msc.empty:
+        return ACTIONS["not_msc"]
+    return ACTIONS["contaminated_fresh" if evidence.culture == "fresh" else "contaminated"]
 
 
 def judge_cells(evidence: LotEvidence, settings: dict) -> Assessment:
@@ -77,7 +99,7 @@ def judge_cells(evidence: LotEvidence, settings: dict) -> Assessment:
             verdict=WARN,
             reason=reason,
             value=n,
-            threshold=f"at least {settings['min_kept']:.0%} kept",
+            threshold=f"at least {percent(settings['min_kept'])} kept",
             next_action=ACTIONS["lost"],
             n=n,
         )
@@ -105,7 +127,9 @@ def judge_depth(evidence: LotEvidence, settings: dict) -> Assessment:
             n=0,
         )
     median, low, high = (float(depth.quantile(q)) for q in (0.5, 0.25, 0.75))
-    reason = f"The median cell has {median:,.0f} counts (middle half {low:,.0f} to {high:,.0f})."
+    edges = (settings["min_depth"], settings["floor_depth"])
+    middle = decimal(median, apart=edges)
+    reason = f"The median cell has {middle} counts (middle half {low:,.0f} to {high:,.0f})."
     if (empty := empty_share(depth.to_numpy())) > 0.5:
         reason += f" {say_empty(empty, len(depth))}."
         return Assessment(
@@ -145,27 +169,44 @@ def judge_depth(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of predicted doublets."""
-    limit = f"at most {settings['max_doublets']:.0%}"
+    limit = f"at most {percent(settings['max_doublets'])}"
     if not evidence.loaded:
         return Assessment(verdict=NOT_ASSESSABLE, reason="No cells were read.", threshold=limit, n=0)
-    share = evidence.doublets / evidence.loaded
-    low, high = (float(x) for x in wilson_interval(evidence.doublets, evidence.loaded))
-    reason = f"{say_share(share, low, high)} of the cells read look like doublets of unlike cells."
-    return _upper(
-        share,
-        low,
-        high,
-        limit=settings["max_doublets"],
+    k, n = evidence.doublets, evidence.scored
+    if not n:
+        reason, action = "No cell was scored for doublets.", ACTIONS["doublets_missing"]
+        return Assessment(verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=action, n=0)
+    interval = [float(x) for x in wilson_interval(k, n)]
+    most = settings["max_doublets"]
+    side = "within" if interval[1] <= most else "above" if interval[0] > most else "inside"
+    share = numbers.share(k / n, *interval, apart=(most,))
+    return Assessment(
+        verdict=PASS if side == "within" else WARN,
+        reason=(
+            f"{share} of the cells scored ({n} of {evidence.loaded} read) look like doublets of unlike cells: "
+            f"{_beside(side, most)}."
+        ),
+        value=k / n,
+        low=interval[0],
+        high=interval[1],
         threshold=limit,
-        reason=reason,
-        action=ACTIONS["doublets"],
-        n=evidence.loaded,
+        limits=(most,),
+        next_action="" if side == "within" else ACTIONS["doublets"],
+        n=n,
     )
+
+
+def _beside(side: str, limit: float) -> str:
+    """Say on which side of a limit an interval lies."""
+    if side == "inside":
+        return f"the limit of {percent(limit)} lies inside the interval"
+    where = "is within" if side == "within" else f"lies {side}"
+    return f"the whole interval {where} the limit of {percent(limit)}"
 
 
 def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
     """Mitochondrial share of counts."""
-    limit = f"median at most {settings['max_mt']:g} %"
+    limit = f"median at most {settings['max_mt']:g}%"
     share = evidence.cells["pct_counts_mt"].dropna()
     if share.empty:
         reason = "The feature table has no mitochondrial genes."
@@ -173,8 +214,9 @@ def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["mt_missing"], n=0
         )
     median, low, high = (float(share.quantile(q)) for q in (0.5, 0.25, 0.75))
-    middle = f"(middle half {low:.1f} to {high:.1f} %)"
-    reason = f"Mitochondrial genes give {median:.1f} % of the counts of the median cell {middle}."
+    middle = f"(middle half {low:.1f} to {high:.1f}%)"
+    written = decimal(median, 1, apart=(settings["max_mt"],))
+    reason = f"Mitochondrial genes give {written}% of the counts of the median cell {middle}."
     return _upper(
         median, low, high, limit=settings["max_mt"], threshold=limit, reason=reason, action=ACTIONS["mt"], n=len(share)
     )
@@ -182,7 +224,7 @@ def judge_mitochondria(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
     """Ambient RNA."""
-    limit = f"at most {settings['max_ambient']:.0%}"
+    limit = f"at most {percent(settings['max_ambient'])}"
     known = [value for value in evidence.ambient if not math.isnan(value)]
     if not known:
         reason = "It could not be estimated: empty droplets or genes that tell lineages apart are needed."
@@ -191,7 +233,8 @@ def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
         )
     worst = max(known)
     which = "" if len(known) == 1 else f" in the worst of {len(known)} samples"
-    reason = f"About {worst:.1%} of the counts come from other cells' RNA in solution{which}."
+    written = percent(worst, apart=(settings["max_ambient"],))
+    reason = f"About {written} of the counts come from other cells' RNA in solution{which}."
     return _upper(
         worst,
         None,
@@ -227,7 +270,7 @@ def judge_hidden(evidence: LotEvidence, settings: dict) -> Assessment:
     worst = found.loc[found["hidden_fraction"].astype(float).idxmax()]
     value = float(worst["hidden_fraction"])
     where = f"{worst['gene']} in cluster {worst['cluster']}"
-    reason = f"{where}: about {value:.0%} of cells may lack it although their neighbours carry it."
+    reason = f"{where}: about {percent(value)} of cells may lack it although their neighbors carry it."
     return Assessment(
         verdict=WARN,
         reason=reason,
@@ -240,7 +283,7 @@ def judge_hidden(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether the lot's sub-populations come back when cells are resampled."""
-    limit = f"at least {settings['min_stable']:.0%} of cells in stable clusters"
+    limit = f"at least {percent(settings['min_stable'])} of cells in stable clusters"
     rows = evidence.composition[evidence.composition["n_cells"] > 0]
     n = int(rows["n_cells"].sum())
     if n == 0 or evidence.msc.empty:
@@ -251,7 +294,7 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     if len(evidence.stability) < 2:
         return Assessment(
             verdict=PASS,
-            reason="One population: no split of the MSC is supported by resampling.",
+            reason="One population: no split of the clustered cells is supported by resampling.",
             value=1.0,
             threshold=limit,
             n=n,
@@ -259,54 +302,64 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     stable = rows["cluster"].map(evidence.stability["stable"]).fillna(value=False).astype(bool)
     inside = int(rows.loc[stable, "n_cells"].sum())
     low, high = (float(x) for x in wilson_interval(inside, n))
-    large = rows[rows["n_cells"] / n >= 0.05]
+    least = settings["min_stable"]
+    side = "within" if low >= least else "below" if high < least else "inside"
+    large = rows[rows["n_cells"] / n >= LARGE]
+    share = numbers.share(inside / n, low, high, apart=(least,))
     reason = (
-        f"{say_share(inside / n, low, high)} of its clustered cells lie in sub-populations that come back in "
-        f"resampling; {len(large)} sub-populations hold at least 5 % of them."
+        f"{share} of its {n} clustered cells lie in sub-populations that come back in resampling: "
+        f"{_beside(side, least)}; {len(large)} of the sub-populations hold at least {percent(LARGE)} of them."
     )
-    verdict = PASS if inside / n >= settings["min_stable"] else WARN
-    action = "" if verdict == PASS else ACTIONS["unstable"]
     return Assessment(
-        verdict=verdict, reason=reason, value=inside / n, low=low, high=high, threshold=limit, next_action=action, n=n
+        verdict=PASS if side == "within" else WARN,
+        reason=reason,
+        value=inside / n,
+        low=low,
+        high=high,
+        threshold=limit,
+        limits=(least,),
+        next_action="" if side == "within" else ACTIONS["unstable"],
+        n=n,
     )
 
 
 def judge_cycling(evidence: LotEvidence, settings: dict) -> Assessment:
     """Share of MSC in S or G2M phase, cells that the gate leaves open included, for cycling ones may be shallow."""
-    limit = f"at least {settings['min_cycling']:.0%} in expanded culture"
+    limit = f"at least {percent(settings['min_cycling'])} in expanded culture"
     phase = evidence.analyzed["phase"].dropna() if "phase" in evidence.cells else pd.Series(dtype=str)
     if len(phase) < settings["min_cells"]:
-        reason = "Too few MSC, or the cell-cycle genes are missing."
-        return Assessment(
-            verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["cells"], n=len(phase)
-        )
+        few = f"{len(phase)} MSC with a phase are fewer than the {settings['min_cells']} that their share takes."
+        reason = few if len(phase) or evidence.analyzed.empty else "No cell has a phase: cell-cycle genes are missing."
+        action = ACTIONS["no_phase"] if reason != few else ACTIONS["not_msc" if evidence.msc.empty else "cells"]
+        return Assessment(verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=action, n=len(phase))
     cycling = phase.astype(str).isin(["S", "G2M"])
     k, n = int(cycling.sum()), len(phase)
     share, low, high = consensus.correct_share(k, n, consensus.CYCLING)
-    said = f"{k / n:.0%} are called S or G2M, corrected for the call's errors"
-    reason = f"{say_share(share, low, high)} of MSC cycle: {said}."
+    said = f"{k} of {n} are called S or G2M, corrected for the call's errors"
+    reason = f"{numbers.share(share, low, high, apart=(settings['min_cycling'],))} of MSC cycle: {said}."
     passing = cycling[cycling.index.isin(evidence.msc.index)]
     if 0 < len(passing) < n:
         own = consensus.correct_share(int(passing.sum()), len(passing), consensus.CYCLING)[0]
         reason += (
             f" {n - len(passing)} of these {n} cells are left open by the gate; of the {len(passing)} that pass it is "
-            f"{own:.1%}."
+            f"{percent(own)}."
         )
     warn = evidence.culture == "expanded" and high < settings["min_cycling"]
     return Assessment(
-        verdict=WARN if warn else PASS,
+        verdict=WARN if warn else DESCRIBED,
         reason=reason,
         value=share,
         low=low,
         high=high,
         threshold=limit,
+        limits=(settings["min_cycling"],),
         next_action=ACTIONS["not_cycling"] if warn else "",
         n=n,
     )
 
 
 def _upper(value, low, high, *, limit: float, threshold: str, reason: str, action: str, n: int) -> Assessment:
-    """Warn above a limit."""
+    """Warn above a limit; ``low`` and ``high`` are the middle half of the cells, which the limit is not for."""
     verdict = WARN if value > limit else PASS
     return Assessment(
         verdict=verdict,
@@ -315,6 +368,7 @@ def _upper(value, low, high, *, limit: float, threshold: str, reason: str, actio
         low=low,
         high=high,
         threshold=threshold,
+        limits=(limit,),
         next_action=action if verdict == WARN else "",
         n=n,
     )
@@ -358,7 +412,8 @@ QUALITY_ATTRIBUTES = (
         unit="fraction of cells",
         weight=WARNS,
         definition=(
-            "Cells that look like two unlike cells in one droplet, among all cells read, Wilson interval. Two MSC in "
+            "Cells that look like two unlike cells in one droplet, among the cells that were scored for it, Wilson "
+            "interval; samples under 100 cells are not scored. Two MSC in "
             "one droplet look alike and are mostly not seen."
         ),
         judge=judge_doublets,
@@ -399,7 +454,7 @@ QUALITY_ATTRIBUTES = (
         name="structure",
         title="Sub-populations",
         group="structure",
-        unit="fraction of MSC",
+        unit="fraction of clustered cells",
         weight=WARNS,
         definition=(
             "Share of the lot's clustered cells in clusters that come back when cells are resampled, Wilson interval."

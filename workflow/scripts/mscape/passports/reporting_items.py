@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 
 import pandas as pd
 
+from mscape import numbers
 from mscape.passports import rules as passport
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,9 @@ def report_items(cells: pd.DataFrame, attributes: list[dict], *, culture: str) -
     for a in attributes:
         theme = {"criterion_HLA-DR": "immune compatibility", "purity": "purity"}.get(a["name"], "marker expression")
         if a["group"] == "identity" and a["value"] is not None and a["name"] != "hidden_mixture":
-            share = passport.say_share(*(math.nan if a[k] is None else a[k] for k in ("value", "low", "high")))
-            items.append((theme, f"{a['title']}, by RNA", f"{share} of cells: {a['verdict']}", "this run"))
+            share = numbers.share(a["value"], a["low"], a["high"], apart=a["limits"])
+            of_which = "callable cells" if a["name"] == "phenotype" else "cells"
+            items.append((theme, f"{a['title']}, by RNA", f"{share} of {of_which}: {a['verdict']}", "this run"))
     return [dict(zip(("theme", "item", "value", "source"), item, strict=True)) for item in items]
 
 

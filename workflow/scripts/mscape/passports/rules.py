@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RULE_VERSION = "1.0"
 PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
+DESCRIBED = "DESCRIBED"  # of an attribute that only describes: there is nothing to pass
 SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
 DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
 PANEL_LIMITS = {"min_positive": 0.95, "max_negative": 0.02}  # ISCT 2006, doi:10.1080/14653240600855905
@@ -45,8 +46,10 @@ class LotEvidence:
         Its rows of gate.tsv and contaminants.tsv.
     cells
         ``obs`` of its cells that pass quality control, with ``isct_call``, ``isct_reason`` and ``phase``.
-    loaded, doublets
-        Cells read, and predicted doublets among them.
+    loaded
+        Cells read.
+    scored, doublets
+        Cells with a doublet score, and predicted doublets among them.
     ambient
         Ambient fraction of each sample, NaN where it could not be estimated.
     hidden
@@ -70,6 +73,7 @@ class LotEvidence:
     contaminants: pd.DataFrame
     cells: pd.DataFrame
     loaded: int
+    scored: int
     doublets: int
     ambient: list[float]
     hidden: pd.DataFrame
@@ -111,7 +115,11 @@ class LotEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """What an attribute says of a lot."""
+    """What an attribute says of a lot.
+
+    ``limits`` are the numbers that value and interval are held against; ``decided_by`` is the attribute that decided,
+    where it is not this one.
+    """
 
     verdict: str
     reason: str
@@ -122,6 +130,8 @@ class Assessment:
     next_action: str = ""
     n: int | None = None
     resolution: str = ""
+    limits: tuple[float, ...] = ()
+    decided_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +177,11 @@ def write_attribute(attribute: Attribute, evidence: LotEvidence, settings: dict)
         "unit": attribute.unit,
         "n": found.n,
         "threshold": found.threshold,
+        "limits": list(found.limits),
         "reason": found.reason,
         "next_action": found.next_action,
         "resolution": found.resolution,
+        "decided_by": found.decided_by,
         "definition": attribute.definition,
         "weight": attribute.weight,
         "rule_version": RULE_VERSION,
@@ -184,13 +196,14 @@ def judge_lot(attributes: list[dict]) -> tuple[str, str]:
         return NOT_ASSESSABLE, "Nothing that decides was measured."
     if worst != PASS:
         return worst, " ".join(f"{a['title']}: {a['reason']}" for a in deciding if a["verdict"] == worst)
-    warned = [a for a in attributes if a["weight"] == WARNS and a["verdict"] in {WARN, NOT_ASSESSABLE, FAIL}]
-    warned = [a for a in warned if a["verdict"] != NOT_ASSESSABLE]
+    warned = [a for a in attributes if a["weight"] == WARNS and a["verdict"] in {WARN, FAIL}]
     if warned:
         return WARN, " ".join(f"{a['title']}: {a['reason']}" for a in warned)
     resolution = " ".join(a["resolution"] for a in deciding if a.get("resolution"))
-    met = "Phenotype and purity meet their limits, and nothing in the data's quality warns."
-    return PASS, f"{resolution} {met}".strip()
+    met = "Phenotype and purity meet their limits, and nothing that was measured of the data's quality warns."
+    unknown = [a["title"] for a in attributes if a["weight"] == WARNS and a["verdict"] == NOT_ASSESSABLE]
+    left_open = f"Not assessed: {', '.join(unknown)}." if unknown else ""
+    return PASS, " ".join(part for part in (resolution, met, left_open) if part)
 
 
 def name_tissue(tissue: str, culture: str) -> str:
@@ -199,13 +212,6 @@ def name_tissue(tissue: str, culture: str) -> str:
     The names are for culture-adapted cells only (ICCBBA-ISCT statement, Cytotherapy 2021).
     """
     return TISSUES.get(tissue.strip().lower().replace("_", " "), "") if culture == "expanded" else ""
-
-
-def say_share(value: float, low: float, high: float) -> str:
-    """Write a fraction with its interval in per cent."""
-    if any(x is None or math.isnan(x) for x in (value, low, high)):
-        return "An unknown share"
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _number(value: float | None) -> float | None:

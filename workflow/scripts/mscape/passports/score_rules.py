@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mscape.passports.rules import DESCRIBES, NOT_ASSESSABLE, PASS, WARN, Assessment, Attribute, LotEvidence
+from mscape import numbers
+from mscape.passports.rules import DESCRIBED, DESCRIBES, NOT_ASSESSABLE, WARN, Assessment, Attribute, LotEvidence
 from mscape.passports.sentences import ACTIONS
 from mscape.scoring import consensus
 
 STRESS = "MSC_DISSOCIATION_STRESS"
-AGAINST = "Against the average of the lots of this study, z"
-NOT_ABOVE = "It is not above the other lots of this study."
+AVERAGE = "the average of the lots of this study"
+AGAINST = f"Against {AVERAGE}, z"
+NOT_ABOVE = f"It does not stand above {AVERAGE}."
 LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
@@ -43,22 +45,25 @@ def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
     found = consensus.senescence_agreement(z.to_dict(), threshold=threshold)
     if found["senescence"] == "not assessable" or consensus.SIGNED not in z:
         return _missing(evidence, [consensus.GAINED, consensus.LOST, consensus.SIGNED], limit)
-    level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.SENESCENCE.items() if name in z)
+    level = _level({role: z[name] for role, name in consensus.SENESCENCE.items() if name in z}, threshold)
     said = {
-        "agree": "Genes gained in senescence stand above and genes lost below the other lots of this study: it looks "
-        "more senescent than they do.",
-        "differentiating": "Genes gained in senescence stand above and genes lost below the other lots of this study, "
-        "but osteogenic genes stand above them too: cells that stop to differentiate look the same, and senescence is "
-        "not claimed.",
-        "gained only": "Genes gained in senescence stand above the other lots of this study, genes lost do not stand "
-        "below: no claim of senescence.",
-        "secretory only": "Only secretory scores stand above the other lots of this study: priming or inflammation can "
-        "do this, and senescence is not claimed.",
+        "agree": f"Genes gained in senescence stand above and genes lost below {AVERAGE}: it looks more senescent than "
+        "they do.",
+        "differentiating": f"Genes gained in senescence stand above and genes lost below {AVERAGE}, but osteogenic "
+        "genes stand above it too: cells that stop to differentiate look the same, and senescence is not claimed.",
+        "gained only": f"Genes gained in senescence stand above {AVERAGE}, genes lost do not stand below: no claim of "
+        "senescence.",
+        "secretory only": f"Only secretory scores stand above {AVERAGE}: priming or inflammation can do this, and "
+        "senescence is not claimed.",
         "none": NOT_ABOVE,
     }[found["senescence"]]
+    if found["senescence"] == "none" and "lost" in found["senescence_scorers"].split(";"):
+        said = (
+            f"Genes lost in senescence stand below {AVERAGE}, genes gained do not stand above: no claim of senescence."
+        )
     agree = found["senescence"] == "agree"
     return Assessment(
-        verdict=WARN if agree else PASS,
+        verdict=WARN if agree else DESCRIBED,
         reason=f"{AGAINST}: {level}. {said}{_which(evidence)}",
         value=float(z[consensus.SIGNED]),
         low=interval_of(evidence, consensus.SIGNED)[0],
@@ -86,7 +91,7 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     profile = consensus.immune_profile(z.to_dict(), threshold=settings["score_threshold"])
     if profile == "not assessable":
         return _missing(evidence, [consensus.IMMUNE[role] for role in ("licensed", "inflammatory")], limit)
-    level = ", ".join(f"{role} {z[name]:+.1f}" for role, name in consensus.IMMUNE.items() if name in z)
+    level = _level({role: z[name] for role, name in consensus.IMMUNE.items() if name in z}, settings["score_threshold"])
     low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
     value = float(z[consensus.IMMUNE["licensed"]])
     found: dict[str, Any] = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
@@ -94,25 +99,23 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
         beside = " together with senescence" if agree == "agree" else ""
-        reason = (
-            f"{text} Inflammatory genes stand above the other lots of this study{beside} and licensed genes do not: "
-            "inflammation, not licensing."
-        )
+        said = f"Inflammatory genes stand above {AVERAGE}{beside} and licensed genes do not"
+        reason = f"{text} {said}: inflammation, not licensing."
         return Assessment(verdict=WARN, reason=reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
     if profile == "licensed":
         given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
         meant = any(word in condition for condition in given for word in LICENSED_WORDS)
         tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
-        reason = f"{text} Licensed genes stand above the other lots of this study, as after interferon, {tail}."
+        reason = f"{text} Licensed genes stand above {AVERAGE}, as after interferon, {tail}."
         action = "" if meant else ACTIONS["licensed"]
         return Assessment(
-            verdict=PASS if meant else WARN, reason=reason + _which(evidence), next_action=action, **found
+            verdict=DESCRIBED if meant else WARN, reason=reason + _which(evidence), next_action=action, **found
         )
-    said = "Neither licensed nor inflammatory genes are above the other lots of this study."
+    said = f"Neither licensed nor inflammatory genes stand above {AVERAGE}."
     if profile == "constitutive":
-        said += " Resting genes are above the other lots of this study."
+        said += f" Resting genes stand above {AVERAGE}."
     said += " Whether all its lots are licensed or none is, only a lot of known state can tell."
-    return Assessment(verdict=PASS, reason=f"{text} {said}{_which(evidence)}", **found)
+    return Assessment(verdict=DESCRIBED, reason=f"{text} {said}{_which(evidence)}", **found)
 
 
 def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
@@ -124,14 +127,14 @@ def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
     if z.empty:
         return _missing(evidence, list(names), limit)
     warn = bool(z.max() >= threshold)
-    level = ", ".join(f"{name.rsplit('_', 1)[1].lower()} {value:+.1f}" for name, value in z.items())
+    level = _level({name.rsplit("_", 1)[1].lower(): value for name, value in z.items()}, threshold)
     late = "late" if z.idxmax().endswith("LATE") else "early"
-    said = f"It stands above the other lots of this study: {late} osteogenic genes." if warn else NOT_ABOVE
+    said = f"It stands above {AVERAGE}: {late} osteogenic genes." if warn else NOT_ABOVE
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = ACTIONS["committed"] if warn else ""
     interval = interval_of(evidence, z.idxmax())
     return Assessment(
-        verdict=WARN if warn else PASS,
+        verdict=WARN if warn else DESCRIBED,
         reason=reason,
         value=float(z.max()),
         low=interval[0],
@@ -158,18 +161,20 @@ def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
         if known.index.isin(members).any()
     }
     low, high = interval_of(evidence, known.idxmax())
-    level = ", ".join(f"{lineage} {value:+.1f}" for lineage, value in best.items())
+    level = _level(best, threshold)
+    glucocorticoid = z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.STANDS_OUT
     said = {
-        "none": "No lineage is above the other lots of this study.",
-        "mixed": "Several lineages are above the other lots of this study.",
-    }.get(bias, f"It leans {bias} against the other lots of this study.")
-    if z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.STANDS_OUT:
-        said += (
-            " The response to glucocorticoids is above them: adipocyte genes say nothing, dexamethasone raises them."
+        "none": f"No {'other ' if glucocorticoid else ''}lineage stands above {AVERAGE}.",
+        "mixed": f"The highest lineage stands above {AVERAGE}, and a second is too near it to name one.",
+    }.get(bias, f"It leans {bias} against {AVERAGE}.")
+    if glucocorticoid:
+        said = (
+            f"The response to glucocorticoids stands above {AVERAGE}, and dexamethasone "
+            f"raises genes of adipocytes: these say nothing. {said}"
         )
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = "" if bias == "none" else ACTIONS["committed"]
-    verdict = PASS if bias == "none" else WARN
+    verdict = DESCRIBED if bias == "none" else WARN
     return Assessment(
         verdict=verdict,
         reason=reason,
@@ -192,10 +197,10 @@ def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: st
     value = float(z[signature])
     warn = sign * value >= threshold
     direction = "above" if sign > 0 else "below"
-    side = f"It {'stands' if warn else 'is not'} {direction} the other lots of this study."
-    reason = f"{AGAINST}: {value:+.1f}. {side}{_which(evidence)}"
+    side = f"It {'stands' if warn else 'does not stand'} {direction} {AVERAGE}."
+    reason = f"{AGAINST}: {numbers.signed(value, apart=(-threshold, threshold))}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
-    verdict = WARN if warn else PASS
+    verdict = WARN if warn else DESCRIBED
     return Assessment(
         verdict=verdict,
         reason=reason,
@@ -206,6 +211,11 @@ def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: st
         next_action=ACTIONS[action] if warn else "",
         n=_n(evidence),
     )
+
+
+def _level(z: dict[str, float], threshold: float) -> str:
+    """Write z by name, each on the side of the threshold that it is on."""
+    return ", ".join(f"{name} {numbers.signed(value, apart=(-threshold, threshold))}" for name, value in z.items())
 
 
 def _missing(evidence: LotEvidence, names: list[str], limit: str) -> Assessment:

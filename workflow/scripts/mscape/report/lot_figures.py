@@ -71,21 +71,22 @@ def draw_verdicts(records: Sequence[dict]) -> Figure:
     """
     from mscape.report.notebook_figure import NotebookFigure
 
+    shades = colours.VERDICT | {"DESCRIBED": colours.DESCRIBED}
     titles = {a["name"]: a["title"] for record in records for a in record["attributes"]}
     figure = NotebookFigure(figsize=(2 + 0.32 * (1 + len(titles)), 2 + 0.24 * len(records)), layout="constrained")
     axes = figure.add_subplot()
     for y, record in enumerate(records):
         verdicts = {"verdict": record["verdict"], **{a["name"]: a["verdict"] for a in record["attributes"]}}
         for x, name in enumerate(["verdict", *titles]):
-            shade = colours.VERDICT.get(verdicts.get(name, ""))
+            shade = shades.get(verdicts.get(name, ""))
             if shade:
                 axes.scatter(x, y, marker="s", s=70, c=shade, linewidths=0)
     axes.set_xticks(range(1 + len(titles)), ["VERDICT", *titles.values()], rotation=60, ha="right", fontsize=6)
     axes.set_yticks(range(len(records)), [short(record["lot_id"]) for record in records], fontsize=6)
     axes.set(xlim=(-0.6, len(titles) + 0.6), ylim=(len(records) - 0.4, -0.6))
-    for verdict, shade in colours.VERDICT.items():
+    for verdict, shade in shades.items():
         axes.scatter([], [], marker="s", s=30, c=shade, label=verdict, linewidths=0)
-    figure.legend(loc="outside upper right", ncols=len(colours.VERDICT), frameon=False, fontsize=6)
+    figure.legend(loc="outside upper right", ncols=len(shades), frameon=False, fontsize=6)
     return figure
 
 

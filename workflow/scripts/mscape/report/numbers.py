@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mscape.numbers import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def finite(value: Any) -> float | None:
@@ -15,18 +19,6 @@ def finite(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Format a fraction as per cent; never "0 %" or "100 %" for what is merely near."""
-    if value is None or not math.isfinite(value):
-        return "n/a"
-    shown = f"{value * 100:.{digits}f}"
-    if value < 1 and shown == f"{100:.{digits}f}":
-        return f"> {100 - 10**-digits:.{digits}f}\u00a0%"
-    if value > 0 and shown == f"{0:.{digits}f}":
-        return f"< {10**-digits:.{digits}f}\u00a0%"
-    return f"{shown.removesuffix('.0')}\u00a0%"
 
 
 def number(value: object, digits: int = 3) -> str:
@@ -48,27 +40,30 @@ def is_fraction(unit: str) -> bool:
     return unit.startswith(("fraction", "share"))
 
 
-def value_text(value: object, unit: str = "") -> str:
-    """Write an attribute's value with its unit; fractions become per cent, long units are left to the definition."""
+def value_text(value: object, unit: str = "", *, apart: Iterable[float] = ()) -> str:
+    """Write an attribute's value with its unit; fractions become per cent, long units are left to the definition.
+
+    ``apart`` are limits that a fraction is written apart from, as in the passport's sentences.
+    """
     value = finite(value)
     if value is None:
         return "n/a"
     if is_fraction(unit):
-        return percent(value)
+        return percent(value, apart=apart)
     if unit.split(" ")[0] == "z":
         return f"z {value:+.2f}".replace("-", "−")
     if unit.startswith("%"):
-        return f"{number(value)}\u00a0%"
+        return f"{number(value)}%"
     return f"{number(value)} {unit if len(unit) <= 6 else ''}".strip()
 
 
-def interval_text(low: object, high: object, unit: str = "") -> str:
+def interval_text(low: object, high: object, unit: str = "", *, apart: Iterable[float] = ()) -> str:
     """Write an interval, or nothing where there is none."""
     low, high = finite(low), finite(high)
     if low is None or high is None:
         return ""
     if is_fraction(unit):
-        return f"{percent(low)} to {percent(high)}"
+        return f"{percent(low, apart=apart)} to {percent(high, apart=apart)}"
     if unit.split(" ")[0] == "z":
         return f"{low:+.2f} to {high:+.2f}".replace("-", "−")
     return f"{number(low)} to {number(high)}"

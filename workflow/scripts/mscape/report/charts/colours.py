@@ -7,6 +7,7 @@ import colorsys
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/; black is left to text.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 VERDICT = {"PASS": "#009E73", "WARN": "#E69F00", "FAIL": "#D55E00", "NOT ASSESSABLE": "#8A8F98"}
+DESCRIBED = "#5B8AC0"  # of what only describes
 CALL = {"pass": "#009E73", "indeterminate": "#8A8F98", "fail": "#D55E00"}
 PHASE = {"G1": "#56B4E9", "S": "#E69F00", "G2M": "#CC79A7"}
 NONE = "#B8BCC4"

@@ -81,8 +81,7 @@ def write_pages(dataset: Dataset) -> list[dict]:
 
 def _printed(attribute: dict) -> bool:
     """Whether the reason goes on paper: not for single markers, which are drawn, nor where a description is calm."""
-    calm = attribute["verdict"] == "PASS" and attribute.get("weight") == "describes"
-    return not calm and not attribute["name"].startswith("criterion_")
+    return attribute["verdict"] != "DESCRIBED" and not attribute["name"].startswith("criterion_")
 
 
 def _groups(attributes: list[dict]) -> list[tuple[str, list[dict]]]:

@@ -100,8 +100,9 @@ def _attribute_cell(attribute: dict | None) -> Cell:
     if attribute is None:
         return Cell("")
     value, unit = attribute.get("value"), attribute.get("unit") or ""
-    text = value_text(value, unit) if finite(value) is not None else str(value or "n/a")
-    note = interval_text(attribute.get("low"), attribute.get("high"), unit)
+    apart = attribute.get("limits") or ()
+    text = value_text(value, unit, apart=apart) if finite(value) is not None else str(value or "n/a")
+    note = interval_text(attribute.get("low"), attribute.get("high"), unit, apart=apart)
     return Cell(text, sort=finite(value), verdict=attribute["verdict"], note=note, hint=attribute.get("reason") or "")
 
 

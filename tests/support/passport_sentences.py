@@ -1,0 +1,689 @@
+"""Read a passport's sentences back: each claim is computed again from the tables.
+
+Nothing here calls the rules that wrote the sentences. A sentence that no pattern knows is a fault: whoever adds one
+adds how it is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import yaml
+from statsmodels.stats.proportion import proportion_confint
+
+from mscape.data import counts
+from mscape.data.table_io import read_table
+from mscape.gating.reasons import Reason, parse
+from mscape.gating.scope import analyzed_cells
+from mscape.passports.options import PassportOptions
+from mscape.passports.passport import find_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from anndata import AnnData
+
+P = r"((?:[<>] )?[\d.]+%)"
+SHARE = rf"{P} \({P} to {P}\)"
+Z = r"[+-][\d.]+"
+OTHER = ("unresolved", "stromal", "MSC-like")
+AVERAGE = "the average of the lots of this study"
+SIGNATURES = {
+    "gained": "MSC_SENESCENCE_ARREST",
+    "lost": "MSC_SENESCENCE_DOWN",
+    "secretome": "SENMAYO__DEPLETED",
+    "published": "FRIDMAN_SENESCENCE_UP__DEPLETED",
+    "constitutive": "MSC_IMMUNOREG_CONSTITUTIVE",
+    "licensed": "MSC_IMMUNOREG_LICENSED",
+    "inflammatory": "MSC_SASP_INFLAMMATORY",
+    "early": "MSC_OSTEOGENIC_EARLY",
+    "late": "MSC_OSTEOGENIC_LATE",
+    "adipogenic": "MSC_ADIPOGENIC_CORE",
+    "chondrogenic": "MSC_CHONDROGENIC_CORE",
+    "glucocorticoid": "MSC_GLUCOCORTICOID",
+    "stress": "MSC_DISSOCIATION_STRESS",
+    "signed": "MSC_SENESCENCE_ARREST__SIGNED",
+}
+
+
+@dataclass
+class Tables:
+    """What the sentences of a dataset are held to: its stage tables and cells, as the steps left them."""
+
+    tables: Mapping[str, pd.DataFrame]
+    cells: pd.DataFrame
+    scored: Mapping[str, int]
+    doublets: Mapping[str, int]
+    ambient: Mapping[str, float]
+    settings: Mapping[str, float]
+    limits: Mapping[str, float]
+    culture: str = "unknown"
+
+
+def find_false(record: dict, given: Tables) -> list[str]:
+    """List each sentence of a lot's record that does not follow from the tables, and each that is not known."""
+    lot = Lot(record, given)
+    faults = []
+    for attribute in record["attributes"]:
+        faults += [f"{record['lot_id']}, {attribute['name']}: {fault}" for fault in lot.check(attribute)]
+    return faults + [f"{record['lot_id']}: {fault}" for fault in lot.check_verdict()]
+
+
+def from_run(folder: Path) -> tuple[dict, Tables]:
+    """Read the passports of a finished run and what they are held to, from ``results/<dataset>``."""
+    folder = Path(folder)
+    document = json.loads((folder / "passports.json").read_text(encoding="utf-8"))
+    names = ("accounting", "gate", "contaminants", "hidden_mixture", "composition", "stability")
+    tables = {name: read_table(folder / f"{name}.tsv", name) for name in (*names, "signature_scores", "signatures")}
+    cells = counts.read_obs(folder / "counts.h5ad").join(
+        counts.read_obs(folder / "gate.h5ad")[["isct_call", "isct_reason"]]
+    )
+    scored = counts.read_obs(folder / "scores.h5ad")
+    cells = cells.join(scored[scored.columns.intersection(["phase"])])
+    quality = {path.parent.name: counts.read_obs(path) for path in sorted(folder.glob("samples/*/qc.h5ad"))}
+    record = counts.read_light(folder / "counts.h5ad", obs=[]).uns["mscape"]["merge_samples"]
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    return document, Tables(
+        tables=tables,
+        cells=cells,
+        scored={sample: int(obs["doublet_score"].notna().sum()) for sample, obs in quality.items()},
+        doublets={sample: int(obs["predicted_doublet"].sum()) for sample, obs in quality.items()},
+        ambient=record.get("ambient_fraction", {}),
+        settings=document["thresholds"],
+        limits=document["thresholds"],
+        culture=config["culture"],
+    )
+
+
+def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
+    """Read the passports of an AnnData that went through the verbs, and what they are held to."""
+    done = adata.uns["mscape"]
+    cells = adata.obs[(adata.obs["qc"] == "pass").to_numpy()]
+    lots = cells.groupby("sample_id", observed=True)["lot_id"].first().astype(str)
+    accounting = done["qc"]["accounting"]
+    tables = {"accounting": accounting.assign(lot_id=accounting["sample_id"].map(lots))}
+    tables |= {"gate": done["gate"]["table"], "contaminants": done["gate"]["contaminants"]}
+    tables |= {"hidden_mixture": done["gate"]["hidden"], "stability": done["cluster"]["stability"]}
+    size = cells.groupby(["lot_id", "leiden"], observed=True).size().rename("n_cells").reset_index()
+    tables["composition"] = size.rename(columns={"leiden": "cluster"}).astype({"cluster": str})
+    tables |= {"signature_scores": done["score"]["summary"], "signatures": done["score"]["table"]}
+    by = adata.obs.groupby(adata.obs["sample_id"].astype(str))
+    limits = find_limits(done["gate"])
+    given = Tables(
+        tables=tables,
+        cells=cells,
+        scored=by["doublet_score"].count().to_dict(),
+        doublets=by["predicted_doublet"].sum().to_dict(),
+        ambient={sample: one["ambient_fraction"] for sample, one in done["qc"].get("samples", {}).items()},
+        settings=asdict(PassportOptions()),
+        limits=limits,
+        culture=culture,
+    )
+    return {"lots": json.loads(done["passport"])}, given
+
+
+def agrees(printed: str, value: float) -> bool:
+    """Whether a printed per cent is the fraction, to the digit shown."""
+    number = float(printed.strip("<>% "))
+    if printed.startswith("<"):
+        return 0 < value * 100 < number
+    if printed.startswith(">"):
+        return number < value * 100 < 100
+    digits = max(len(printed.strip("%").partition(".")[2]), 1)
+    return abs(value * 100 - number) <= 0.5 * 10**-digits + 1e-4  # records keep six digits
+
+
+def wilson(k: float, n: float) -> tuple[float, float]:
+    return proportion_confint(k, n, method="wilson")
+
+
+class Lot:
+    """One lot: its record, and its rows of the tables."""
+
+    def __init__(self, record: dict, given: Tables):
+        self.record, self.given, self.name = record, given, record["lot_id"]
+        self.attributes = {a["name"]: a for a in record["attributes"]}
+        self.cells = given.cells[given.cells["lot_id"].astype(str) == self.name]
+        self.call = self.cells["isct_call"].astype(str)
+        self.set = given.settings
+        self.own: dict[str, pd.DataFrame] = {}
+
+    def rows(self, table: str) -> pd.DataFrame:
+        if table not in self.own:
+            frame = self.given.tables[table]
+            self.own[table] = frame[frame["lot_id"] == self.name] if "lot_id" in frame else frame
+        return self.own[table]
+
+    def check(self, a: dict) -> list[str]:
+        """Check the reason, value, interval and verdict of one attribute."""
+        kind = "criterion" if a["name"].startswith("criterion_") else a["name"]
+        parts = self.patterns(kind, a)
+        faults, text = [], a["reason"]
+        while text:
+            for pattern, claim in parts:
+                found = re.match(rf"{pattern}(?: |$)", text)
+                if found:
+                    if not claim(*found.groups()):
+                        faults.append(f"not true: {found.group(0)!r}")
+                    text = text[found.end() :]
+                    break
+            else:
+                faults.append(f"no check for: {text!r}")
+                break
+        if a["verdict"] == "NOT ASSESSABLE" and kind in {"phenotype", "criterion"} and a["value"] is not None:
+            faults.append("a value of what could not be assessed")
+        if a["verdict"] == "PASS" and a["weight"] == "describes" and kind != "criterion":
+            faults.append("PASS of what only describes")
+        return faults
+
+    def patterns(self, kind: str, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        """List the sentences that an attribute may have, each with what must hold."""
+        if kind in {"phenotype", "criterion"}:
+            return self.of_gate(a)
+        if kind in {"senescence", "immune_constitutive", "immune_licensed", "osteogenic", "trilineage", "stress"}:
+            return self.of_scores(kind, a)
+        return getattr(self, f"of_{kind}")(a)
+
+    # ---- gate
+
+    @cached_property
+    def criteria(self) -> dict[str, pd.Series]:
+        return {row["criterion"]: row for _, row in self.rows("gate").iterrows()}
+
+    @cached_property
+    def z(self) -> dict[str, float]:
+        own = self.rows("signature_scores")
+        z = dict(zip(own["signature"], own["z"].astype(float), strict=True)) if len(own) else {}
+        return {role: z[name] for role, name in SIGNATURES.items() if not np.isnan(z.get(name, np.nan))}
+
+    def of_gate(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        name = a["name"].removeprefix("criterion_")
+        if not len(self.cells):
+            return [(r"The lot has no cells that pass quality control\.", lambda: True)]
+        whole = self.criteria["phenotype"]
+        plain = {criterion.replace("|", " or "): row for criterion, row in self.criteria.items()}
+        at = [self.criteria[name]]  # the row that the next sentence is about
+
+        def share(v: str, low: str, high: str, row: pd.Series) -> bool:
+            return all(agrees(p, row[k]) for p, k in ((v, "estimate"), (low, "low"), (high, "high")))
+
+        def of_callable(v: str, low: str, high: str, n: str, total: str) -> bool:
+            callable_ = round(whole["resolved_fraction"] * whole["n_cells"])
+            exact = int((self.call != "indeterminate").sum())
+            return (
+                share(v, low, high, whole)
+                and (int(n), int(total)) == (callable_, len(self.cells))
+                and int(n) <= exact  # a cell that fails by what cannot be assessed is not counted as called
+                and a["n"] == int(n)
+            )
+
+        def of_cells(v: str, low: str, high: str, n: str | None, total: str | None, marker: str) -> bool:
+            at[0] = plain[marker]
+            counts = (int(n), int(total)) if n else (len(self.cells),) * 2
+            return share(v, low, high, at[0]) and counts == (at[0]["n_judged"], at[0]["n_cells"])
+
+        def side(row: pd.Series) -> tuple[float, bool, bool]:
+            limit = self.given.limits["max_negative" if row["kind"] == "negative" else "min_positive"]
+            if row["kind"] == "negative":
+                return limit, row["high"] <= limit, row["low"] > limit
+            return limit, row["low"] >= limit, row["high"] < limit
+
+        def where(words: str, limit: str) -> bool:
+            value, within, beyond = side(at[0])
+            held = {"within": within, "inside": not within and not beyond, "above": beyond, "below": beyond}[words]
+            right = words not in {"above", "below"} or (words == "above") == (at[0]["kind"] == "negative")
+            return held and right and agrees(limit, value)
+
+        def only_hidden(limit: str) -> bool:
+            value, within, beyond = side(at[0])
+            hidden = at[0]["max_hidden_fraction"]
+            low, high = at[0]["low"] / (1 - hidden), (at[0]["high"] - hidden) / (1 - hidden)  # before it was added
+            met = high <= value + 1e-9 if at[0]["kind"] == "negative" else low >= value - 1e-9
+            return not within and not beyond and met and agrees(limit, value)
+
+        def ceiling(percent: str, verb: str, marker: str) -> bool:
+            row, hidden = plain[marker], plain[marker]["max_hidden_fraction"]
+            kind = {"without": "positive", "with": "negative", "lack": "positive", "have": "negative"}[verb]
+            return kind == row["kind"] and hidden * 100 <= int(percent) <= max(1, hidden * 100 + 1)
+
+        def decides(verb: str, marker: str) -> bool:
+            row = plain[marker]
+            verdict = {"fails": "fails", "is open": "inconclusive"}[verb]
+            at[0] = row
+            rest = self.rows("gate").query("kind != 'overall'")
+            first = rest[rest["verdict"] == "fails"]
+            return row["verdict"] == whole["verdict"] == verdict and (verdict == "fails" or first.empty)
+
+        def same(markers: str) -> bool:
+            rest = self.rows("gate").query("kind != 'overall'")
+            group = rest.loc[rest["verdict"] == at[0]["verdict"], "criterion"].str.replace("|", " or ")
+            return set(markers.split(", ")) == set(group) - {at[0]["criterion"].replace("|", " or ")}
+
+        def most() -> bool:
+            named = self.rows("contaminants")
+            named = named[~named["identity"].isin(OTHER) & (named["call"] == "fail")]
+            estimate = at[0]["estimate"]
+            failing = estimate if at[0]["kind"] == "negative" else 1 - estimate
+            return named["n_cells"].sum() / len(self.cells) >= failing / 2
+
+        def not_assessed(marker: str) -> bool:
+            at[0] = plain[marker]
+            return plain[marker]["verdict"] == whole["verdict"] == "not_assessable"
+
+        lies = rf"the whole interval lies (above|below) the limit of {P}"
+        hid = r"Fewer than (\d+)% (without|with) (.+?) could not be seen\."
+        return [
+            (rf"{SHARE} of callable cells \((\d+) of (\d+)\) agree with the phenotype[.:]", of_callable),
+            (rf"It (fails|is open) (?:by|because of) ({'|'.join(map(re.escape, plain))}):", decides),
+            (
+                rf"{SHARE} of cells (?:in which it was measured \((\d+) of (\d+)\) )?have RNA of (.+?) above its "
+                r"threshold:",
+                of_cells,
+            ),
+            (rf"the whole interval is (within) the limit of {P}\.", where),
+            (rf"{lies}(?:, which is informative, not decisive)?\.", where),
+            (rf"{lies}, but too few cells are called so one by one to fail it\.", where),
+            (rf"the limit of {P} lies (inside) the interval\.", lambda limit, word: where(word, limit)),
+            (
+                rf"within the limit of {P}; the interval lies across it only by a subset that counts could hide\.",
+                only_hidden,
+            ),
+            (
+                r"not settled by RNA\.",
+                lambda: at[0]["reason"] in {Reason.HOMOGENEITY_ASSUMED, Reason.HIDDEN_MIXTURE},
+            ),
+            (hid, lambda n, verb, marker: a["verdict"] == "PASS" and ceiling(n, verb, marker)),
+            (r"Up to (\d+)% of the cells could (lack|have) (.+?) and give the same counts\.", ceiling),
+            (r"The same holds for (.+?)\.", same),
+            (r"Cells of other lineages account for most of it\.", most),
+            (r"(\S.*?) could not be assessed\.", not_assessed),
+            *((re.escape(said), lambda code=code: self.has_code(at[0], code)) for code, said in lot_sentences(plain)),
+        ]
+
+    @staticmethod
+    def has_code(row: pd.Series, code: str) -> bool:
+        return str(row["reason"]) == code
+
+    # ---- purity and quality
+
+    def interval(self, k: float, n: float, *printed: str) -> bool:
+        return all(agrees(p, v) for p, v in zip(printed, (k / n, *wilson(k, n)), strict=True))
+
+    def of_purity(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        n, rows = len(self.cells), self.rows("contaminants")
+        named = rows[~rows["identity"].isin(OTHER) & (rows["call"] == "fail")]
+        unexplained = int(rows.loc[rows["call"] == "unexplained", "n_cells"].sum())
+        k = int(named["n_cells"].sum()) + unexplained
+        most, fails = self.set["max_contaminants"], self.set["fail_contaminants"]
+        low, high = wilson(k, n) if n else (0, 1)
+
+        def share(v: str, lo: str, hi: str, fit: str | None, which: str | None) -> bool:
+            parts = re.findall(rf"([^,()]+?) {P}", which or "")
+            of = named.set_index("identity")["n_cells"]
+            kinds = all(agrees(p, of[name.strip()] / n) for name, p in parts)
+            return self.interval(k, n, v, lo, hi) and kinds and bool(fit) == (unexplained > 0) and a["n"] == n
+
+        def side(verdict: str, held: bool, **printed: str) -> bool:
+            limits = {"most": most, "fails": fails}
+            return a["verdict"] == verdict and held and all(agrees(p, limits[name]) for name, p in printed.items())
+
+        return [
+            (r"The lot has no cells that pass quality control\.", lambda: n == 0),
+            (re.escape(Reason.SPECIES_NOT_COVERED.lot), lambda: a["verdict"] == "NOT ASSESSABLE"),
+            (rf"{SHARE} of cells belong to another lineage( or fit none)?(?: \((.+?)\))?:", share),
+            (rf"the whole interval lies above {P}\.", lambda p: side("FAIL", low > fails, fails=p)),
+            (
+                rf"above {P}, but the interval is not wholly above {P}\.",
+                lambda p, q: side("WARN", k / n > most and low <= fails, most=p, fails=q),
+            ),
+            (
+                rf"within {P}, but the interval of so few cells reaches above {P}\.",
+                lambda p, q: side("WARN", k / n <= most and high > fails, most=p, fails=q),
+            ),
+            (
+                rf"within {P}, and the whole interval is within {P}\.",
+                lambda p, q: side("PASS", k / n <= most and high <= fails, most=p, fails=q),
+            ),
+            (
+                rf"{SHARE} fit no lineage panel and lack the collagen matrix of stroma\.",
+                lambda *p: self.interval(unexplained, n, *p),
+            ),
+        ]
+
+    def of_cells(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        loaded = int(self.rows("accounting")["loaded"].sum())
+        passing = int((self.call == "pass").sum())
+        enough = len(self.cells) >= self.set["min_cells"] and len(self.cells) >= self.set["min_kept"] * loaded
+        return [
+            (
+                r"(\d+) of (\d+) cells pass quality control; (\d+) of them pass the gate\.",
+                lambda *n: (
+                    tuple(map(int, n)) == (len(self.cells), loaded, passing)
+                    and (a["verdict"] == "PASS") == (enough and loaded > 0)
+                ),
+            )
+        ]
+
+    def of_depth(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        depth = self.cells["total_counts"].astype(float)
+
+        def said(median: str, low: str, high: str) -> bool:
+            value = depth.median()
+            written = float(median.replace(",", ""))
+            near = abs(written - value) <= 0.5 and all(
+                (written >= self.set[k]) == (value >= self.set[k]) for k in ("min_depth", "floor_depth")
+            )
+            ends = zip((low, high), depth.quantile([0.25, 0.75]), strict=True)
+            verdict = "PASS" if value >= self.set["min_depth"] else "WARN"
+            judged = a["verdict"] in {verdict, "NOT ASSESSABLE"}
+            return near and judged and all(abs(float(p.replace(",", "")) - v) <= 0.5 for p, v in ends)
+
+        def empty(share: str) -> bool:
+            few = (depth < 0.2 * depth.quantile(0.95)).mean()
+            return abs(few * 100 - int(share)) <= 0.5 and few > 0.5
+
+        return [
+            (r"No cell passes quality control\.", lambda: depth.empty),
+            (r"The median cell has ([\d,.]+) counts \(middle half ([\d,]+) to ([\d,]+)\)\.", said),
+            (r"(\d+)% of [\d,]+ barcodes hold less than a fifth .*\.", empty),
+            (
+                r"Markers with low rates are mostly missed at this depth\.",
+                lambda: depth.median() < self.set["floor_depth"] and a["verdict"] == "NOT ASSESSABLE",
+            ),
+        ]
+
+    def samples(self) -> list[str]:
+        return list(self.rows("accounting")["sample_id"])
+
+    def of_doublets(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        n = sum(self.given.scored.get(s, 0) for s in self.samples())
+        k = sum(self.given.doublets.get(s, 0) for s in self.samples())
+        loaded, most = int(self.rows("accounting")["loaded"].sum()), self.set["max_doublets"]
+        low, high = wilson(k, n) if n else (0, 1)
+        return [
+            (r"No cells were read\.", lambda: loaded == 0 and a["verdict"] == "NOT ASSESSABLE"),
+            (r"No cell was scored for doublets\.", lambda: n == 0 and a["verdict"] == "NOT ASSESSABLE"),
+            (
+                rf"{SHARE} of the cells scored \((\d+) of (\d+) read\) look like doublets of unlike cells:",
+                lambda v, lo, hi, of, read: self.interval(k, n, v, lo, hi) and (int(of), int(read)) == (n, loaded),
+            ),
+            *self.beside(a, good=high <= most, bad=low > most, limit=most, over="above"),
+        ]
+
+    def beside(self, a: dict, *, good: bool, bad: bool, limit: float, over: str) -> list:
+        """Where an interval lies beside a limit: three sentences, of which one is true."""
+        rest = r"(?:; (\d+) of the sub-populations hold at least 5% of them)?\."
+        large = 0
+        if over == "below":
+            rows = self.rows("composition")
+            large = int((rows["n_cells"] / max(rows["n_cells"].sum(), 1) >= 0.05).sum())
+
+        def held(verdict: str, truth: bool) -> Callable[..., bool]:
+            return lambda p, m: (
+                a["verdict"] == verdict and truth and agrees(p, limit) and (m is None or int(m) == large)
+            )
+
+        return [
+            (rf"the whole interval is within the limit of {P}{rest}", held("PASS", good)),
+            (rf"the whole interval lies {over} the limit of {P}{rest}", held("WARN", bad)),
+            (rf"the limit of {P} lies inside the interval{rest}", held("WARN", not good and not bad)),
+        ]
+
+    def of_mitochondria(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        share = self.cells["pct_counts_mt"].astype(float).dropna()
+
+        def said(median: str, low: str, high: str) -> bool:
+            values = zip((median, low, high), share.quantile([0.5, 0.25, 0.75]), strict=True)
+            verdict = "WARN" if share.median() > self.set["max_mt"] else "PASS"
+            side = (float(median) > self.set["max_mt"]) == (share.median() > self.set["max_mt"])
+            return a["verdict"] == verdict and side and all(abs(float(p) - v) <= 0.05 + 1e-6 for p, v in values)
+
+        return [
+            (r"The feature table has no mitochondrial genes\.", lambda: share.empty),
+            (
+                r"Mitochondrial genes give ([\d.]+)% of the counts of the median cell \(middle half ([\d.]+) to "
+                r"([\d.]+)%\)\.",
+                said,
+            ),
+        ]
+
+    def of_ambient(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        known = [v for v in (self.given.ambient.get(s, np.nan) for s in self.samples()) if not np.isnan(v)]
+        return [
+            (r"It could not be estimated: .*\.", lambda: not known and a["verdict"] == "NOT ASSESSABLE"),
+            (
+                rf"About {P} of the counts come from other cells' RNA in solution(?: in the worst of (\d+) samples)?\.",
+                lambda p, n: (
+                    agrees(p, max(known))
+                    and (int(n) if n else 1) == len(known)
+                    and a["verdict"] == ("WARN" if max(known) > self.set["max_ambient"] else "PASS")
+                ),
+            ),
+        ]
+
+    def of_hidden_mixture(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        rows = self.rows("hidden_mixture")
+        tested = rows[rows["finding"] != "not_assessable"]
+        found = tested[tested["finding"] == "hidden_mixture"]
+
+        def worst(gene: str, cluster: str, share: str) -> bool:
+            row = found.loc[found["hidden_fraction"].astype(float).idxmax()]
+            return (row["gene"], str(row["cluster"])) == (gene, cluster) and agrees(share, row["hidden_fraction"])
+
+        return [
+            (
+                r"The markers' counts are too low to tell: a subset without a marker would not be seen\.",
+                lambda: tested.empty and a["verdict"] == "NOT ASSESSABLE",
+            ),
+            (
+                r"The counts of (.+?) fit one population per cluster\.",
+                lambda genes: found.empty and set(genes.split(", ")) == set(tested["gene"]) and a["verdict"] == "PASS",
+            ),
+            (
+                rf"(\S+) in cluster (\S+): about {P} of cells may lack it although their neighbors carry it\.",
+                worst,
+            ),
+        ]
+
+    def of_structure(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        rows = self.rows("composition")
+        n, stable = int(rows["n_cells"].sum()), self.given.tables["stability"].set_index("cluster")["stable"]
+        inside = int(rows.loc[rows["cluster"].map(stable).fillna(value=False).astype(bool), "n_cells"].sum())
+        low, high = wilson(inside, n) if n else (0, 1)
+        least = self.set["min_stable"]
+        return [
+            (r"No cell of this lot was clustered\.", lambda: n == 0 and a["verdict"] == "NOT ASSESSABLE"),
+            (r"No cell of this lot passes as MSC\.", lambda: not (self.call == "pass").any()),
+            (
+                r"One population: no split of the clustered cells is supported by resampling\.",
+                lambda: len(stable) == 1 and n > 0,
+            ),
+            (
+                rf"{SHARE} of its (\d+) clustered cells lie in sub-populations that come back in resampling:",
+                lambda v, lo, hi, m: self.interval(inside, n, v, lo, hi) and int(m) == n,
+            ),
+            *self.beside(a, good=low >= least, bad=high < least, limit=least, over="below"),
+        ]
+
+    def of_cycling(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        own = self.cells[analyzed_cells(self.cells)]  # which open cells are left out is the gate's rule, tested there
+        phase = own["phase"].dropna().astype(str) if "phase" in own else pd.Series(dtype=str)
+        cycling = phase.isin(["S", "G2M"])
+        passing = cycling[(own["isct_call"].astype(str) == "pass").reindex(cycling.index)]
+
+        def corrected(share: float, sensitivity: float, specificity: float) -> float:  # Rogan and Gladen 1978
+            return min(max((share + specificity - 1) / (sensitivity + specificity - 1), 0), 1)
+
+        def said(v: str, lo: str, hi: str, k: str, n: str) -> bool:
+            low, high = wilson(cycling.sum(), len(cycling))
+            values = corrected(cycling.mean(), 0.98, 0.99), corrected(low, 1.0, 0.90), corrected(high, 0.85, 1.0)
+            counts = (int(k), int(n)) == (int(cycling.sum()), len(cycling))
+            warns = self.given.culture == "expanded" and values[2] < self.set["min_cycling"]
+            right = a["verdict"] == ("WARN" if warns else "DESCRIBED")
+            return counts and right and all(agrees(p, x) for p, x in zip((v, lo, hi), values, strict=True))
+
+        return [
+            (
+                r"(\d+) MSC with a phase are fewer than the (\d+) that their share takes\.",
+                lambda n, least: int(n) == len(phase) < int(least) == self.set["min_cells"],
+            ),
+            (r"No cell has a phase: cell-cycle genes are missing\.", lambda: phase.empty and len(own) > 0),
+            (rf"{SHARE} of MSC cycle: (\d+) of (\d+) are called S or G2M, corrected for the call's errors\.", said),
+            (
+                rf"(\d+) of these (\d+) cells are left open by the gate; of the (\d+) that pass it is {P}\.",
+                lambda open_, n, m, p: (
+                    (int(open_), int(n), int(m)) == (len(cycling) - len(passing), len(cycling), len(passing))
+                    and agrees(p, corrected(passing.mean(), 0.98, 0.99))
+                ),
+            ),
+        ]
+
+    # ---- scores
+
+    def of_scores(self, kind: str, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        table = self.given.tables["signature_scores"]
+        own, value = self.rows("signature_scores"), dict(self.z)
+        value |= {"osteogenic": max((value[r] for r in ("early", "late") if r in value), default=np.nan)}
+        most = self.set["score_threshold"]
+        lean = max(most, 4.0)
+        one = {"immune_constitutive": "constitutive", "stress": "stress"}.get(kind)
+        known = {r: value[r] for r in ("osteogenic", "adipogenic", "chondrogenic") if r in value}
+        gluco = value.get("glucocorticoid", -np.inf) >= 3
+        told = {r: v for r, v in known.items() if not (gluco and r == "adipogenic")}
+        ranked = sorted(told.values(), reverse=True)
+        condition = " ".join(self.cells.get("condition", pd.Series(dtype=str)).astype(str).unique()).lower()
+        meant = any(word in condition for word in ("prim", "licens", "ifn", "tnf", "stim", "interferon"))
+
+        def above(role: str) -> bool:
+            return value.get(role, -np.inf) >= most
+
+        def below(role: str) -> bool:
+            return value.get(role, np.inf) <= -most
+
+        def level(text: str) -> bool:
+            pairs = [part.rsplit(" ", 1) for part in text.split(", ")]
+            pairs = [[one, pair[0]] if len(pair) == 1 else pair for pair in pairs]
+            edges = (most, -most, lean, -lean)
+
+            def right(printed: str, number: float) -> bool:
+                digits = len(printed.partition(".")[2])
+                near = abs(float(printed) - number) <= 0.5 * 10**-digits + 1e-6
+                limits = edges[2:] if kind in {"osteogenic", "trilineage"} else edges[:2]
+                return near and all((float(printed) >= e) == (number >= e) for e in limits)
+
+            return all(right(printed, value[role]) for role, printed in pairs)
+
+        secretory = above("secretome") or above("published")
+        signed = rf"Genes gained in senescence stand above and genes lost below {AVERAGE}"
+        inflamed = rf"Inflammatory genes stand above {AVERAGE}"
+        licensed = rf"Licensed genes stand above {AVERAGE}, as after interferon"
+        stress = "cells that stop to differentiate look the same, and senescence is not claimed"
+        cause = "priming or inflammation can do this, and senescence is not claimed"
+        steroid = "and dexamethasone raises genes of adipocytes: these say nothing"
+
+        def agree() -> bool:
+            return above("gained") and below("lost")
+
+        def only_inflamed() -> bool:
+            return above("inflammatory") and not above("licensed")
+
+        said = {
+            rf"{signed}: it looks more senescent than they do\.": lambda: agree() and not above("early"),
+            rf"{signed}, but osteogenic genes stand above it too: {stress}\.": lambda: agree() and above("early"),
+            rf"Genes gained in senescence stand above {AVERAGE}, genes lost do not stand below: no claim of "
+            r"senescence\.": lambda: above("gained") and not below("lost"),
+            rf"Genes lost in senescence stand below {AVERAGE}, genes gained do not stand above: no claim of "
+            r"senescence\.": lambda: below("lost") and not above("gained"),
+            rf"Only secretory scores stand above {AVERAGE}: {cause}\.": lambda: secretory and not above("gained"),
+            rf"Neither licensed nor inflammatory genes stand above {AVERAGE}\.": lambda: (
+                not above("licensed") and not above("inflammatory")
+            ),
+            rf"Resting genes stand above {AVERAGE}\.": lambda: above("constitutive"),
+            r"Whether all its lots are licensed or none is, only a lot of known state can tell\.": lambda: True,
+            rf"{inflamed} and licensed genes do not: inflammation, not licensing\.": only_inflamed,
+            rf"{inflamed} together with senescence and licensed genes do not: inflammation, not licensing\.": lambda: (
+                only_inflamed() and agree()
+            ),
+            rf"{licensed}, as the sheet's condition says\.": lambda: above("licensed") and meant,
+            rf"{licensed}, which the sheet's condition does not explain\.": lambda: above("licensed") and not meant,
+            rf"No lineage stands above {AVERAGE}\.": lambda: max(known.values()) < lean,
+            rf"No other lineage stands above {AVERAGE}\.": lambda: gluco and ranked[0] < lean,
+            rf"The highest lineage stands above {AVERAGE}, and a second is too near it to name one\.": lambda: (
+                ranked[0] >= lean and ranked[0] - ranked[1] < 1
+            ),
+            rf"The response to glucocorticoids stands above {AVERAGE}, {steroid}\.": lambda: gluco,
+        }
+
+        def stands(negated: str | None, direction: str) -> bool:
+            side = value[one] >= most if direction == "above" else value[one] <= -most
+            return side != bool(negated)
+
+        def quiet() -> bool:  # in senescence and osteogenic scores alike
+            if kind == "osteogenic":
+                return value["osteogenic"] < lean
+            return not above("gained") and not below("lost") and not secretory
+
+        return [
+            (rf"Against {AVERAGE}, z: ((?:\S+ )?{Z}(?:, \S+ {Z})*)\.", level),
+            (r"There is no second lot in this study to compare with\.", lambda: table["lot_id"].nunique() < 2),
+            (r"It could not be scored.*", lambda: a["verdict"] == "NOT ASSESSABLE"),
+            *said.items(),
+            *(
+                [(rf"It (?:stands|(does not stand)) (above|below) {AVERAGE}\.", stands)]
+                if one
+                else [(rf"It does not stand above {AVERAGE}\.", quiet)]
+            ),
+            (
+                rf"It stands above {AVERAGE}: (late|early) osteogenic genes\.",
+                lambda role: value["osteogenic"] == value[role] >= lean,
+            ),
+            (
+                rf"It leans (\w+) against {AVERAGE}\.",
+                lambda lineage: told[lineage] == ranked[0] >= lean,
+            ),
+            (
+                r"Scored were (.+?) cells, because the lot has too few MSC\.",
+                lambda which: str(own["cells"].iloc[0]) == which != "MSC",
+            ),
+        ]
+
+    # ---- the lot
+
+    def check_verdict(self) -> list[str]:
+        """Check the lot's verdict and its sentence against its attributes."""
+        by = {verdict: [] for verdict in ("FAIL", "NOT ASSESSABLE", "WARN", "PASS", "DESCRIBED")}
+        warned = []
+        for a in self.record["attributes"]:
+            if a["weight"] == "decides":
+                by[a["verdict"]].append(a)
+            elif a["weight"] == "warns" and a["verdict"] in {"WARN", "FAIL"}:
+                warned.append(a)
+        worst = next(verdict for verdict in ("FAIL", "NOT ASSESSABLE", "WARN", "PASS") if by[verdict])
+        expected = "WARN" if worst == "PASS" and warned else worst
+        verdict, text = self.record["verdict"], self.record["verdict_reason"]
+        faults = [] if verdict == expected else [f"verdict {verdict}, by its attributes {expected}"]
+        if verdict != "PASS":
+            parts = [f"{a['title']}: {a['reason']}" for a in (warned if worst == "PASS" else by[worst])]
+            return faults if text == " ".join(parts) else [*faults, f"its reason is not that of what decides: {text!r}"]
+        unknown = [
+            a["title"] for a in self.record["attributes"] if a["weight"] == "warns" and a["verdict"] == "NOT ASSESSABLE"
+        ]
+        tail = f"Not assessed: {', '.join(unknown)}." if unknown else "of the data's quality warns."
+        return faults if text.endswith(tail) else [*faults, f"it does not say what was not assessed: {text!r}"]
+
+
+def lot_sentences(plain: Mapping[str, pd.Series]) -> list[tuple[str, str]]:
+    """Sentences of the gate's reasons for lots, by code; a named reason once for each name that the table holds."""
+    codes = {str(row["reason"]) for row in plain.values()} | {str(reason) for reason in Reason if not reason.named}
+    made = []
+    for code in sorted(codes - {"", "nan"}):
+        reason, name = parse(code)
+        made.append((code, reason.lot.format(name=name.replace("|", " or "))))
+    return made
