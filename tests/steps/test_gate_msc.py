@@ -42,6 +42,8 @@ def test_stage_file_and_table_hold_the_contract(mixed):
         "high",
         "verdict",
         "n_cells",
+        "n_judged",
+        "decided_by",
         "detected_fraction",
         "reason",
     ]
