@@ -62,7 +62,7 @@ def _simulation(folder: Path, parts: list[str]) -> None:
         f"{table['seed'].nunique()} data sets a point: mean (lowest-highest). *Distinct*: 20 % of the MSC lack CD73 "
         "and differ in 50 other genes too. ECE: expected calibration error of the probabilities of ten markers.",
         _markdown(_spread(shown, keys, values).rename(columns={"depth": "UMI", "rho": "ambient"})),
-        "The baselines on the same cells, all points of a depth together (without the subsets that are alike):",
+        "The baselines on the same cells, all points of a depth together (without the hidden subsets):",
         _markdown(_methods(table[table["subset"].isin(GRID)], ["depth"]).rename(columns={"depth": "UMI"})),
     ]
     parts += [
@@ -79,7 +79,7 @@ def _verdicts(table: pd.DataFrame) -> pd.DataFrame:
     for (depth, subset, criterion), part in table[~table["subset"].isin(GRID)].groupby(
         ["depth", "subset", "criterion"]
     ):
-        if subset.startswith("alike") and criterion != subset.removeprefix("alike "):
+        if subset.startswith("hidden") and criterion != subset.removeprefix("hidden "):
             continue
         hidden = part["max_hidden_fraction"]
         said = (part["verdict"] + (" (" + part["reason"].fillna("") + ")").replace(" ()", "")).value_counts()

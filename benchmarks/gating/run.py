@@ -29,7 +29,7 @@ GENES = {
     "CD79a|CD19": ["CD79A", "CD19"],
     "HLA-DR": ["HLA-DRA"],
 }
-PURE = ("pure", "alike CD73", "alike CD90")  # without contaminants
+PURE = ("pure", "hidden CD73", "hidden CD90")  # without contaminants
 DEPTHS = (2000, 5000, 10_000, 20_000)
 
 
@@ -56,7 +56,7 @@ def sources():
 
 
 def simulation_points(seeds: range, *, quick: bool) -> list[dict]:
-    """Depth x ambient x negative subset; at one ambient fraction, pure cultures and subsets that are alike."""
+    """Depth x ambient x negative subset; at one ambient fraction, pure cultures and hidden subsets."""
     return [
         {"depth": depth, "rho": rho, "subset": subset, "seed": seed}
         for depth, rho, subset, seed in itertools.product(
@@ -82,7 +82,7 @@ def simulation(depth: int, rho: float, subset: str, seed: int) -> dict:
         rho=rho,
         contaminants={} if subset in PURE else None,
         negative_fraction=0.0 if subset in ("none", "pure") else 0.2,
-        negative_gene="THY1" if subset == "alike CD90" else "NT5E",
+        negative_gene="THY1" if subset == "hidden CD90" else "NT5E",
         distinct=subset == "distinct",
     )
     calls, result = all_methods(cells, gate())

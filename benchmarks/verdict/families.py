@@ -657,7 +657,7 @@ FAMILIES = (
     Family(
         "fibroblasts",
         OPEN,
-        "cultured foreskin fibroblasts: RNA of ISCT markers cannot tell them",
+        "cultured foreskin fibroblasts: RNA of ISCT markers does not distinguish them",
         _stroma("fibroblast:26", (0.2, 1.0)),
         4,
         1,

@@ -84,7 +84,7 @@ def test_a_factor_that_changes_with_the_batch_is_confounded():
     table = lots(UNPAIRED, batch=["a", "a", "a", "b", "b", "b"])
     design = designs.build_design(table, QUESTION, covariates=["batch"])
     assert not design.testable
-    assert design.note.startswith("condition cannot be told apart from batch: they change together")
+    assert design.note.startswith("condition is confounded with batch: they change together")
     assert linear_model.fit_linear(np.arange(6.0)[:, None], design)["estimate"].iloc[0] == pytest.approx(3)
 
 

@@ -131,7 +131,7 @@ def test_growth_splits_constant_from_growing_counts_and_leaves_other_cells_out()
     assert split.used[300:].mean() > 0.99
 
 
-def test_a_small_cell_holds_more_of_what_all_droplets_hold_alike():
+def test_a_small_cell_holds_more_of_what_all_droplets_hold_equally():
     found, totals, _ = lane(0.1)
     none = np.zeros(len(totals)), np.zeros((len(totals), 1))
     rho, ambient, added = found.at("center", *none, totals)

@@ -109,7 +109,7 @@ def test_h5seurat_is_checked(tmp_path):
         group.attrs["dims"] = COUNTS.shape[::-1]
         group["data"], group["indptr"] = matrix.data, matrix.indptr
         group["indices"] = np.where(np.arange(matrix.nnz) == 3, 10**6, matrix.indices)
-    with pytest.raises(UserError, match="values stand at positions 0 to 1,000,000, but there are"):
+    with pytest.raises(UserError, match="values are at positions 0 to 1,000,000, but there are"):
         read(path)
 
 

@@ -372,7 +372,7 @@ def test_the_lineages_are_compared(settings):
         "MSC_ADIPOGENIC_CORE": 0.0,
         "MSC_CHONDROGENIC_CORE": 1.0,
     }
-    assert "leans osteogenic" in score_rules.judge_trilineage(scored(z), settings).reason
+    assert "has osteogenic bias" in score_rules.judge_trilineage(scored(z), settings).reason
     late = score_rules.judge_osteogenic(scored(z), settings)
     assert (late.verdict, late.value) == (WARN, 4.5)
     assert "late osteogenic genes" in late.reason

@@ -11,7 +11,7 @@ from gate_cases import SHARED_DATA, run_gate, write_case
 from mscape.gating import panels
 
 pytestmark = pytest.mark.real
-N_FILLER = 300  # genes that stand for the rest of the transcriptome
+N_FILLER = 300  # genes that represent the rest of the transcriptome
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A file that is another than before has another identity, whatever its date and size; one that is not has the same."""
+"""A file that is another than before has another identity, at any date and size; one that is not has the same."""
 
 import os
 import shutil

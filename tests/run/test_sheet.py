@@ -65,7 +65,7 @@ def test_all_faults_of_rows_and_names_are_listed(tmp_path):
     said = str(caught.value)
     assert "has 6 faults" in said
     assert "column 'age/years': a name may not hold '/' or be '.'; rename it, e.g. 'age_years'" in said
-    assert "column 'X' stands in the header more than once" in said
+    assert "column 'X' is in the header more than once" in said
     assert "line 3 has 2 fields, the header 6: separate them with tabs, also empty ones" in said
     assert "line 4 has 7 fields, the header 6: no column for 'more'" in said
     assert "line 5" not in said

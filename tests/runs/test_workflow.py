@@ -38,7 +38,8 @@ def snakemake(root, folder, *arguments, config=None):
     return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder, check=False)
 
 
-# Doublets of two alike cells cannot be told, and those of unlike cells are few in a nearly pure culture: docs/input.md.
+# Doublets of two cells of one kind cannot be identified, and those of different kinds are few in a nearly pure
+# culture: docs/input.md.
 KNOWN_SHORTFALLS = {"doublet_auprc_heterotypic"}
 # Reported beside the set that names the state (MSC_SENESCENCE_ARREST__SIGNED): 0.8998 of 0.90, by 32 senescent cells.
 NOT_DECIDING = {"senescent: SENMAYO"}

@@ -84,7 +84,7 @@ def droplets(path):
 
 
 def sexed(path, gene):
-    """A sample with transcripts that tell the sex."""
+    """A sample with transcripts that show the sex."""
     names = GENES.union(["XIST", "RPS4Y1", "DDX3Y"], sort=False)
     sample(path, genes=names.drop([name for name in ("XIST", "RPS4Y1", "DDX3Y") if name != gene]), n_cells=60)
     return path
@@ -279,13 +279,13 @@ def test_samples_that_share_a_file_are_told_apart_by_their_cells(tmp_path):
         (["AAACATACAACCAC", "AAACATTGAGCTAC"], {}, "10x", "likely"),
         (["ACGTACGTACGT"], {}, "Drop-seq", "likely"),
         (["ACGTACGTA-ACGTACGT", "ACGTACGTACG-ACGTACGT"], {}, "inDrop", "likely"),
-        (["ACGTACGTACGTACG", "ACGTACGTAC"], {}, "", "not told"),
+        (["ACGTACGTACGTACG", "ACGTACGTAC"], {}, "", "not known"),
         (["A1", "A10", "B03"], {}, "plate", "possible"),
         (["SRR1234567", "SRR1234568"], {}, "plate", "possible"),
         (["cell1", "cell2"], {"reads": True}, "plate", "likely"),
-        (["p1b1.bcHQAL"], {}, "", "not told"),
+        (["p1b1.bcHQAL"], {}, "", "not known"),
         (["ACGTACGTACGTACGT"], {"stated": "Single Cell 3' v3"}, "10x", "stated"),
-        ([], {}, "", "not told"),
+        ([], {}, "", "not known"),
     ],
 )
 def test_barcodes_tell_the_chemistry(names, given, family, sure):

@@ -153,9 +153,11 @@ def test_progress_is_told_on_the_terminal(server, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(transfer, "PIECE", 100)
     monkeypatch.setattr(transfer, "TOLD_FROM", 200)
     run(server, tmp_path, "good.csv.gz")
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("mscape download: good.csv.gz:")]
-    assert 2 <= len(told) <= 10
-    assert "% of 0 MB" in told[0]
+    printed = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("mscape download: good.csv.gz:")
+    ]
+    assert 2 <= len(printed) <= 10
+    assert "% of 0 MB" in printed[0]
 
 
 def test_a_part_from_another_place_in_the_file_is_not_appended(server, tmp_path):

@@ -251,7 +251,7 @@ def test_another_species_has_no_scores_but_a_reason(tmp_path):
 
 def test_reference_cells_fall_back_from_msc_to_all():
     call = pd.Series(["pass"] * 3 + ["fail"] + ["indeterminate"] * 2 + ["pass", "fail"] + ["indeterminate", "fail"])
-    lots = pd.Series(["A"] * 4 + ["B"] * 4 + ["C"] * 2)  # a single cell of C that does not fail stands for nothing
+    lots = pd.Series(["A"] * 4 + ["B"] * 4 + ["C"] * 2)  # a single cell of C that does not fail represents nothing
     cells = reference_cells.choose_reference(call, lots, min_cells=3)
     assert list(cells["cells"].groupby(lots).first()) == ["MSC", "not failing", "all"]
     assert list(cells["reference"]) == [True] * 3 + [False] + [True] * 3 + [False] + [True] * 2

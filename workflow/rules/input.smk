@@ -49,7 +49,7 @@ rule check_inputs:
 
 
 rule load_counts:
-    """Read the counts of one sample, whatever their format, and refuse what are not raw counts."""
+    """Read the counts of one sample from any format, and refuse what are not raw counts."""
     input:
         path=STUDY.counts_source,
         genes=resource("genes.tsv"),

@@ -74,9 +74,9 @@ def main(input, output, params):
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
         table, sizes = check_study(params.samples, known, panel, scratch=Path(scratch))
     write_table("check", table, report)
-    told, faults = "", []
+    estimated, faults = "", []
     if sizes := sizes | params.simulated:
-        forecast, told, faults = estimate(
+        forecast, estimated, faults = estimate(
             sizes,
             resources.read(input.demand),
             cores=params.cores,
@@ -86,7 +86,7 @@ def main(input, output, params):
         write_table("forecast", forecast, params.forecast)
     n_errors, n_warnings = (int((table["level"] == level).sum()) for level in ("error", "warning"))
     summary = f"{len(params.samples)} samples: {n_errors} errors, {n_warnings} warnings; all in {report}"
-    said = "\n".join(part for part in (describe(table), told) if part)
+    said = "\n".join(part for part in (describe(table), estimated) if part)
     if n_errors or faults:
         msg = "\n".join([summary, said, *(f"  error: {fault}" for fault in faults)])
         raise UserError(msg)

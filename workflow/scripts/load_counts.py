@@ -1,4 +1,4 @@
-"""Read one sample's counts, whatever their format, into one shape: raw integers, unique symbols, known ids."""
+"""Read one sample's counts from any format: raw integers, unique symbols, known ids."""
 
 import logging
 from pathlib import Path

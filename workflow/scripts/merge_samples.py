@@ -24,7 +24,7 @@ def main(input, output, params):
     if not table["pass"].sum():
         msg = (
             f"none of the {table['loaded'].sum()} cells of {params.dataset} passes quality control:\n"
-            f"{table.to_string(index=False)}\nWiden the limits in the config's qc section, or look at the input."
+            f"{table.to_string(index=False)}\nWiden the limits in the config's qc section, or check the input."
         )
         raise UserError(msg)
     var, measured = merge_var({sample: counts.read_var(path) for sample, path in paths.items()})

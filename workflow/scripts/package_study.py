@@ -72,7 +72,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def main(input, output, params):
-    """Describe and pack what the study hands on."""
+    """Describe the deliverables of the study and pack them."""
     root = Path(output.zip).parent
     files, document = ro_crate.describe_study(
         root,

@@ -21,13 +21,13 @@ class UserError(Exception):
 def explain_files(error: BaseException | None) -> str:
     """Say in one sentence that a disk is full or a file may not be touched; "" for any other error.
 
-    HDF5 hands on the system's error number in the text of its own error only, often as the cause of another one.
+    HDF5 gives the system's error number in the text of its own error only, often as the cause of another one.
     """
     while error is not None:
         number, file = getattr(error, "errno", None), getattr(error, "filename", None)
-        told = re.search(r"filename = '(?P<file>[^']*)'.*?errno = (?P<number>\d+)", str(error), re.DOTALL)
-        if told:
-            number, file = int(told["number"]), told["file"]
+        system = re.search(r"filename = '(?P<file>[^']*)'.*?errno = (?P<number>\d+)", str(error), re.DOTALL)
+        if system:
+            number, file = int(system["number"]), system["file"]
         if number in _FULL:
             where = file or "the results"
             return f"{where} could not be written: {_FULL[number]}. Make room there, then run again: it goes on here."

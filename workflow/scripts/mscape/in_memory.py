@@ -16,7 +16,7 @@ from mscape.io.formats import features
 
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol")
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "feature_id")
-CHECKED = 100_000  # values that are looked at to tell counts from other numbers
+CHECKED = 100_000  # values that are examined to distinguish counts from other numbers
 
 
 def counts_of(
@@ -53,7 +53,7 @@ def counts_of(
     Raises
     ------
     mscape.errors.UserError
-        If no matrix holds counts: which were looked at.
+        If no matrix holds counts: which were examined.
     """
     matrix, var = _matrix(adata, layer)
     known = read_reference(GENES)

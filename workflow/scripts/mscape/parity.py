@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ["function", "measure", "value", "limit", "rule", "passed", "meaning"]
 SEED_RUNS = 3  # runs with one seed, which must agree
 LEADING = 10  # components whose space is compared
-BLOCKS = 3  # in which the values are handed over, as a file would be
+BLOCKS = 3  # in which the values are passed, as a file would be
 AT_LEAST, AT_MOST = "at least", "at most"
 
 

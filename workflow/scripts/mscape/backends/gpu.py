@@ -185,7 +185,7 @@ def harmony(rsc: ModuleType, rep: np.ndarray, batch: pd.Series, *, seed: int = 0
 def leiden(
     rsc: ModuleType, graph: igraph.Graph, *, resolution: float, engine: str = "igraph", seed: int = 0
 ) -> np.ndarray:
-    """Communities by cuGraph, whatever the engine of the CPU.
+    """Communities by cuGraph, for each engine of the CPU.
 
     Raises
     ------

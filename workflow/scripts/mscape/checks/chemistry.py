@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LOOKED_AT = 2000  # barcodes
-USUAL = 0.9  # share of the barcodes that must be alike
+USUAL = 0.9  # share of the barcodes that must have one form
 PLATES = 5000  # cells above which names of wells are no evidence of plates
 _BASES = re.compile(r"(?<![A-Za-z])[ACGTN]{6,}(?![A-Za-z])")
 _WELL = re.compile(r"(^|[._-])[A-P]0?\d{1,2}([._-]|$)")
@@ -44,18 +44,18 @@ class Chemistry:
     Parameters
     ----------
     name
-        In words; "" if it is not told.
+        In words; "" if it is not known.
     family
-        Protocols that are told apart: ``10x Drop-seq inDrop Rhapsody split-pool plate``, or "".
+        Protocols that are distinguished: ``10x Drop-seq inDrop Rhapsody split-pool plate``, or "".
     sure
-        ``stated`` (by the file), ``likely``, ``possible`` or ``not told``.
+        ``stated`` (by the file), ``likely``, ``possible`` or ``not known``.
     why
         The evidence.
     """
 
     name: str = ""
     family: str = ""
-    sure: str = "not told"
+    sure: str = "not known"
     why: str
 
 
@@ -63,7 +63,7 @@ def guess_chemistry(barcodes: Sequence[str] | np.ndarray, *, stated: str = "", r
     """Guess the protocol.
 
     Versions 2, 3 and GEM-X of 10x all have barcodes of 16 bases, and differ by lists of barcodes that are not
-    shipped here: they are told apart only where the file states its chemistry.
+    shipped here: they are distinguished only where the file states its chemistry.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def guess_chemistry(barcodes: Sequence[str] | np.ndarray, *, stated: str = "", r
     why = f"barcodes of {shape[0]} bases"
     if shape[0] == 16:
         numbered = sum(bool(re.search(r"-\d+$", name)) for name in names) >= USUAL * len(names)
-        kind = "10x v2 or later, which of them is not told" + ("" if numbered else ", or inDrop v3")
+        kind = "10x v2 or later (the version does not show)" + ("" if numbered else ", or inDrop v3")
         sure, why = ("likely", why + " and a number") if numbered else ("possible", why)
         return Chemistry(name=kind, family="10x" if numbered else "", sure=sure, why=why)
     if shape[0] in _LENGTHS:

@@ -40,7 +40,8 @@ def same_cells(samples: dict[str, Facts]) -> list[tuple[str, Finding]]:
                     Finding(
                         check="same cells",
                         level="error" if same else "warning",
-                        found=f"{len(common):,} of {smaller:,} barcodes are also in {first}, {equal:.0%} counted alike",
+                        found=f"{len(common):,} of {smaller:,} barcodes are also in {first}, "
+                        f"{equal:.0%} with equal counts",
                         expected="other cells in each sample",
                         next_step="the same file seems to be given twice: correct the path or member of one row"
                         if same

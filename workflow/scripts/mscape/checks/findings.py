@@ -1,4 +1,4 @@
-"""Say what is wrong or remarkable with a sample that was looked at, with the next step."""
+"""Report problems found in a sample, with suggested next steps."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                 level="warning",
                 found="no gene named MT-...",
                 expected="13 mitochondrial genes",
-                next_step="damaged cells cannot be told by them; nothing to do if the authors left them out",
+                next_step="damaged cells cannot be identified by them; nothing to do if the authors left them out",
             )
         )
     if len(facts.genes) < FEW_GENES:

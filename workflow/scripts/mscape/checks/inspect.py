@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mscape.io.formats.count_table import CountTable
 
-MAX_VALUES = 3_000_000  # counts looked at in one sample
+MAX_VALUES = 3_000_000  # counts examined in one sample
 FIRST_CELLS = 2_000  # and
 FIRST_VALUES = 2_000_000  # counts by which it is judged whether they are counts, and features genes
 _TITLE = re.compile(r"^[A-Z][a-z0-9]+[A-Za-z0-9-]*$|^mt-")  # how mouse and rat symbols are spelled
@@ -47,25 +47,25 @@ class Facts:
     ids
         Kind of gene names: symbols, Ensembl ids, mixed, numbers.
     species, sure_species
-        Guess, or "unknown"; sure where Ensembl ids tell it, since mammals share the spelling of symbols.
+        Guess, or "unknown"; sure where Ensembl ids identify it, since mammals share the spelling of symbols.
     orthologs
         Number of genes that bear the name of a human ortholog; -1 where no table is given.
     barcodes
         As given.
     totals
-        Counts of the cells looked at, in the order of ``barcodes``.
+        Counts of the cells examined, in the order of ``barcodes``.
     detected
         Genes seen in each of these cells.
     share_of_ones
         Share of the non-zero counts that are 1: most of them where molecules (UMI) are counted.
     of_gene
-        Counts of each gene in the cells looked at, in the order of ``genes``.
+        Counts of each gene in the cells examined, in the order of ``genes``.
     chemistry
         How the sample seems to have been made.
     excluded, repeated, notes
         Features left out by kind, barcodes that occur again, remarks of the reader.
     excluded_share
-        Share of all counts that the features left out hold, by kind, in the cells looked at.
+        Share of all counts that the features left out hold, by kind, in the cells examined.
     no_counts
         Why the whole numbers seem to be no counts, or "".
     unknown
@@ -142,7 +142,7 @@ def unpack(packed: Mapping, *, genes: pd.Index, barcodes: np.ndarray) -> Facts:
 
 
 class Watched:
-    """A sample that is read once: its genes are settled by its first cells, its blocks passed on and looked at.
+    """A sample that is read once: its genes are settled by its first cells, its blocks passed on and examined.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Watched:
     known, organism, genome, orthologs, parts
         See ``features.settle``.
     max_values
-        Counts after which no more is looked at; blocks are handed on to the end.
+        Counts after which no more is examined; all blocks are passed on.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class Watched:
         self._of_kind = np.zeros(len(self._kinds) + 1)
 
     def blocks(self) -> Iterator[sp.csr_matrix]:
-        """Hand on all blocks of cells x genes, and look at the first of them."""
+        """Pass on all blocks of cells x genes, and examine the first of them."""
         if self._head is None:
             return
         block, self._head = self._head, None
@@ -221,7 +221,7 @@ class Watched:
         Parameters
         ----------
         totals
-            Counts of all cells, if they are known; those of the cells looked at if not given.
+            Counts of all cells, if they are known; those of the cells examined if not given.
         """
         table, genes = self.table, self.genes
         seen = np.concatenate(self._totals) if self._totals else np.array([], dtype=np.int64)
@@ -381,7 +381,7 @@ def kind_of_names(names: pd.Series, ids: pd.Series) -> str:
 def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tuple[str, bool]:
     """Guess the species from Ensembl prefixes, which are sure, else from the spelling of symbols, which is not.
 
-    Symbols of horse and human are spelled alike, and so are those of mouse and rat.
+    Symbols of horse and human have the same spelling, and so do those of mouse and rat.
     """
     text = pd.concat([ids.astype(str), names.astype(str)], ignore_index=True)
     prefix = text.str.extract(r"^(?:\S+?_+)?(ENS[A-Z]*G)\d{6,}")[0].dropna()

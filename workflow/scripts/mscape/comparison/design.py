@@ -71,7 +71,7 @@ class Design:
 
     @property
     def estimable(self) -> bool:
-        """Whether the contrast can be told apart from the other columns of the model at all."""
+        """Whether the contrast is estimable: not confounded with the other columns of the model."""
         others = self.matrix.drop(columns=self.coefficient).to_numpy()
         return not _in_span(self.matrix[self.coefficient].to_numpy(), others)
 
@@ -121,7 +121,7 @@ def build_design(
         The question.
     covariates
         Columns of ``lots`` to adjust for where that is possible, in order of importance. A covariate that cannot be
-        told apart from the contrast makes the contrast confounded: it is reported without p-values.
+        separated from the contrast makes the contrast confounded: it is reported without p-values.
     min_donors
         Donors per arm below which no p-value is given.
     min_cells
@@ -183,7 +183,7 @@ def build_design(
         adjusted.append(name)
     if refused:
         refusals.append(
-            f"{contrast.factor} cannot be told apart from {' and '.join(refused)}: they change together in these lots, "
+            f"{contrast.factor} is confounded with {' and '.join(refused)}: they change together in these lots, "
             "so the difference may come from either. No p-value."
         )
     matrix = base.assign(**{contrast.factor: target})

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 TREND_KNOTS = 4  # of the natural spline of log variance along mean log expression, the outer two at the ends
 SMALLEST_VARIANCE = 1e-5  # of the median variance; a gene that does not vary at all has no logarithm
 RATIO_ERRORS = 3.0  # standard errors by which genes' variance ratios must spread beyond chance to count as their own
-MIN_ARM_DF = 2.0  # residual degrees of freedom of an arm, below which its variance cannot be told from the other's
+MIN_ARM_DF = (
+    2.0  # residual degrees of freedom of an arm, below which its variance is not distinguishable from the other's
+)
 
 
 def moderated_t(

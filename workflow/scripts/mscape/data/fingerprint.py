@@ -42,5 +42,5 @@ class MatrixDigest:
             yield block
 
     def hexdigest(self) -> str:
-        """Digest of all blocks that were handed on, 64 hexadecimal digits."""
+        """Digest of all blocks that were passed on, 64 hexadecimal digits."""
         return hashlib.sha256(b"".join(part.digest() for part in self._parts)).hexdigest()

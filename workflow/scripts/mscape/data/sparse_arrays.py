@@ -75,7 +75,7 @@ def check_indices(indices: Any, *, size: int, path: str | Path) -> np.ndarray:
         raise _damaged(path, f"positions of values are {positions.dtype} of shape {positions.shape}")
     if positions.size and (positions.min() < 0 or positions.max() >= size):
         low, high = int(positions.min()), int(positions.max())
-        raise _damaged(path, f"values stand at positions {low:,} to {high:,}, but there are {size:,}")
+        raise _damaged(path, f"values are at positions {low:,} to {high:,}, but there are {size:,}")
     return positions.astype(np.int32 if size < 2**31 else np.int64, copy=False)
 
 

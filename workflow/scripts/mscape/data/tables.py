@@ -90,7 +90,7 @@ CHECKED = (
     Column("dataset", "str", "The dataset."),
     Column("sample", "str", "The sample, or the samples of a pair."),
     Column("level", "str", "`error`, `warning` or `note`."),
-    Column("check", "str", "What was looked at."),
+    Column("check", "str", "What was examined."),
     Column("found", "str", "What was found."),
     Column("expected", "str", "What was expected."),
     Column("next_step", "str", "What to do about it."),
@@ -114,7 +114,7 @@ INPUT = (
             Column("named_by", "str", "What the genes are named by."),
             Column("rewritten", "str", "Names that were rewritten, or `nothing`."),
             Column("left_out", "str", "Features that were left out, and remarks, or `nothing`."),
-            Column("species", "str", "Species that the genes tell."),
+            Column("species", "str", "Species by the gene names."),
         ),
     ),
     Table(
@@ -167,7 +167,9 @@ GATING = (
             Column("gene_rate_cpm", "str", "Rate of each gene over the lot, counts per million."),
             Column("min_detectable_fraction", "float", "Smallest fraction of positive cells that could be seen."),
             Column("resolved_fraction", "float", "Fraction of cells that are on one side of the threshold."),
-            Column("ambient_fraction", "float", "Fraction of counts taken for ambient RNA, mean over the cells."),
+            Column(
+                "ambient_fraction", "float", "Estimated fraction of counts that are ambient RNA, mean over the cells."
+            ),
             Column("median_counts", "float", "Median counts of a cell of the lot."),
             Column(
                 "max_hidden_fraction",
@@ -356,7 +358,7 @@ SCORING = (
             Column("z_cells_low", "float", "Lower end of its 95 % interval."),
             Column("z_cells_high", "float", "Upper end of it."),
             Column("z_cells_adjusted", "float", "z_cells if all lots had the same confounders."),
-            Column("cells", "str", "Which cells stand for the lot: `MSC`, `not failing` or `all`."),
+            Column("cells", "str", "Which cells represent the lot: `MSC`, `not failing` or `all`."),
         ),
     ),
     Table(
@@ -382,7 +384,7 @@ SCORING = (
         (
             LOT,
             N_CELLS,
-            Column("cells", "str", "Which cells stand for the lot: `MSC`, `not failing` or `all`."),
+            Column("cells", "str", "Which cells represent the lot: `MSC`, `not failing` or `all`."),
             Column("fraction_cycling", "float", "Fraction of cycling cells, corrected for the errors of the call."),
             Column("fraction_cycling_low", "float", "Lower end of its interval."),
             Column("fraction_cycling_high", "float", "Upper end of it."),

@@ -80,8 +80,8 @@ def ilisi(rep: np.ndarray, batch: np.ndarray, *, seed: int = 0) -> float:
     Returns
     -------
     Median over cells, scaled as scIB does (Luecken 2022, doi:10.1038/s41592-021-01336-8): 0 = one batch in every
-    neighbourhood, 1 = all batches alike. Batches of unequal size cannot reach 1; `mixing` allows for that. NaN with one
-    batch.
+    neighbourhood, 1 = all batches in equal shares. Batches of unequal size cannot reach 1; `mixing` allows for
+    that. NaN with one batch.
     """
     from harmonypy import compute_lisi
 

@@ -265,7 +265,7 @@ def embed_dataset(
         threads=threads,
     )
     if scope == "all":
-        record["reason"] = "the gate looks at cells as they are: batches are not integrated in this scope"
+        record["reason"] = "the gate uses uncorrected components: batches are not integrated in this scope"
     record |= {"batch_key": batch_key or "", "batch_reason": batch_reason, "integration_reason": record["reason"]}
     record |= {"scope": scope, "cells": which, "reason": reason, "n_hvg": int(chosen.sum()), "seed": seed} | numbers
     record |= {

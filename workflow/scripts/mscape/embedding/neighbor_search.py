@@ -14,7 +14,7 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Find the nearest other cells of each cell.
 
-    Up to ``max_exact_cells`` all distances are looked at. Above, cells are searched through a hierarchical graph (HNSW,
+    Up to ``max_exact_cells`` all distances are computed. Above, cells are searched through a hierarchical graph (HNSW,
     Malkov 2020, doi:10.1109/TPAMI.2018.2889473). Its build takes the cells in their order on one thread, so that
     neither search depends on threads or chance.
 

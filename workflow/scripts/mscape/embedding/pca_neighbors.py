@@ -60,7 +60,7 @@ def principal_components(
     if n_comps < 2:
         msg = (
             f"An embedding needs at least 3 cells and 3 variable genes; found {n} cells and {n_genes} genes. Add "
-            "cells, or look at accounting.tsv for where they were lost."
+            "cells, or see accounting.tsv for where they were lost."
         )
         raise UserError(msg)
     find = active.active().pca or principal_axes

@@ -35,7 +35,7 @@ def lacks_basis(assay: pd.Series) -> np.ndarray:
 
 
 def open_cells(calls: pd.DataFrame, without: np.ndarray) -> pd.DataFrame:
-    """Leave the cells open that fail for nothing but a missing marker, where the thresholds have no basis.
+    """Leave the cells open that fail only by a missing marker, where the thresholds have no basis.
 
     Parameters
     ----------

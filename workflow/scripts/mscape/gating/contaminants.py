@@ -27,7 +27,7 @@ def contaminant_table(lots: pd.Series, calls: pd.DataFrame) -> pd.DataFrame:
     -------
     ``COLUMNS``. Cells that fail by their markers only are named "stromal" or "unresolved". Cells that pass as MSC and
     look like another stromal kind are counted with their call. A population that no panel names and that lacks the
-    stroma's matrix is one row "unexplained", whose call is "unexplained" too, whatever its markers say. Other
+    stroma's matrix is one row "unexplained", whose call is "unexplained" too, regardless of its markers. Other
     indeterminate cells are not counted.
     """
     size = lots.value_counts()

@@ -37,7 +37,7 @@ MIN_GENES = 10
 COMPARABLE = 4.0  # factor within which the rate of a gene is comparable to a marker's
 MIN_CLUSTER = 50  # cells from which a cluster has a rate of its own
 MIN_SPREAD = 0.05  # least standard deviation of log rates between clusters
-PRIOR_HIDDEN = 0.04  # share of clusters that hold a hidden subset, before its counts are looked at
+PRIOR_HIDDEN = 0.04  # share of clusters that hold a hidden subset, before its counts are examined
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ReferenceGenes:
         return float(np.log(middle)), max(0.3, float(np.log(middle / low) / 1.2816))
 
     def between_clusters(self, rate: float) -> float:
-        """Give the standard deviation of the log rate between clusters; 0.5 where fewer than ten genes tell it."""
+        """Give the standard deviation of the log rate between clusters; 0.5 where fewer than ten genes show it."""
         values = self.spread[self.comparable(rate)]
         values = values[~np.isnan(values)]
         if len(values) < MIN_GENES:

@@ -153,6 +153,6 @@ def verdict_of(kind: str, low: float, high: float, limit: float) -> str:
 
 
 def min_detectable_fraction(n_cells: int, median_counts: float, tau: float, *, min_cells: int = 3) -> float:
-    """Smallest share of cells, alike and apart from the rest, whose own pool could tell the rate from the threshold."""
+    """Smallest share of equal cells in a pool of their own whose rate could be distinguished from the threshold."""
     needed = max(min_cells, np.ceil(MIN_EXPECTED / (tau * max(median_counts, 1))))
     return float(min(1.0, needed / max(n_cells, 1)))

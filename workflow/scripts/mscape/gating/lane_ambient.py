@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 UNKNOWN = {"unknown", "", "nan", "none"}
 MAX_FRACTION = {True: 0.3, False: 0.1}  # of a lot's counts, from the other lots of a stated lane, and of a possible one
-MAX_SOURCES = 6  # other lots that are looked at for one lot: those with the highest rates of the gate's features
+MAX_SOURCES = 6  # other lots that are examined for one lot: those with the highest rates of the gate's features
 MAX_GENES = 1200  # columns that are read beside the gate's own
 FEWEST_GENES, FEW_GENES, MOST_GENES = 12, 40, 150  # of a pair of lots; many where many are equally exclusive
 MIN_SOURCE_COUNTS = 30
 N_EDGE = 8  # genes by which the upper bound is made
-MIN_CELLS = 50  # from which growth with the cell's size is looked at
+MIN_CELLS = 50  # from which growth with the cell's size is examined
 SUM_DISPERSION = 0.04  # of the summed exclusive genes of typical cells
 EVIDENT = 3.0  # standard errors
 PROFILE_ERROR = 0.1  # relative error of the ambient rate of a feature: the suspension is not the mean cell
 MAX_SHARP = 0.2  # ratio above which it is likelier that two lots are of one kind
 MATERIAL = 0.05  # of a threshold: a narrower range of ambient RNA changes no side
-SAME = 0.5  # sources that have half of each other's exclusive RNA are not told apart
+SAME = 0.5  # sources that have half of each other's exclusive RNA are not separated
 COLUMNS = [
     "lot_id",
     "lane",
@@ -195,8 +195,8 @@ def exclusive_genes(of_unit: np.ndarray, of_source: np.ndarray, n_unit: float, n
     bound[of_source < MIN_SOURCE_COUNTS] = np.inf
     order = np.argsort(bound, kind="stable")[:k]
     order = order[np.isfinite(bound[order])]
-    alike = bound[order] <= 2 * bound[order[min(FEWEST_GENES, len(order)) - 1]] if len(order) else np.array([], bool)
-    return order[alike | (np.arange(len(order)) < FEW_GENES)]
+    similar = bound[order] <= 2 * bound[order[min(FEWEST_GENES, len(order)) - 1]] if len(order) else np.array([], bool)
+    return order[similar | (np.arange(len(order)) < FEW_GENES)]
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def estimate(
     totals
         Total counts, shape (n_cells,).
     tracers
-        Counts of genes that may tell lots apart, without the panel's markers, CSC, shape (n_cells, n_genes).
+        Counts of genes that may distinguish lots, without the panel's markers, CSC, shape (n_cells, n_genes).
         Without them any fraction up to ``MAX_FRACTION`` is possible.
     features
         What the gate judges by.
@@ -363,13 +363,20 @@ def _indicator(code: np.ndarray, n_units: int) -> sp.csr_matrix:
 
 
 def _fit_unit(u, cells, n, *, sources, counts, gene_sums, size, most) -> list[dict]:
-    """Fit the fractions of a unit's sources, those that are not told apart together."""
+    """Fit the fractions of a unit's sources, those that cannot be separated together."""
     k = MOST_GENES
     genes = [exclusive_genes(gene_sums[u], gene_sums[s], size[u], size[s], k) for s in sources]
     kept = [i for i, g in enumerate(genes) if len(g)]
     untold = [s for i, s in enumerate(sources) if i not in kept]
     sources, genes = [sources[i] for i in kept], [genes[i] for i in kept]
-    bounds = {"low": 0.0, "estimate": 0.0, "high": most, "constant": np.nan, "n_genes": 0, "basis": "no gene tells it"}
+    bounds = {
+        "low": 0.0,
+        "estimate": 0.0,
+        "high": most,
+        "constant": np.nan,
+        "n_genes": 0,
+        "basis": "no informative gene",
+    }
     open_ = [{**bounds, "members": [s], "spread": PROFILE_ERROR} for s in untold]
     if not sources:
         return open_
@@ -431,14 +438,14 @@ def _spread_at_one_ratio(seen: np.ndarray, expected: np.ndarray, of_source: np.n
     Relative standard deviation of the ratios, at least 0.03; NaN where they are not one.
     """
     middle = float(np.median(seen / expected))
-    told = expected * middle >= 8
-    if told.sum() < FEWEST_GENES or middle > MAX_SHARP:
+    informative = expected * middle >= 8
+    if informative.sum() < FEWEST_GENES or middle > MAX_SHARP:
         return np.nan
-    mean = expected[told] * middle
-    apart = np.log(np.maximum(seen[told], 0.5) / mean)
+    mean = expected[informative] * middle
+    apart = np.log(np.maximum(seen[informative], 0.5) / mean)
     if np.mean(np.abs(apart) < np.log(1.6)) < 0.85:
         return np.nan
-    square = (1.4826 * float(np.median(np.abs(apart)))) ** 2 - float(np.median(1 / mean + 1 / of_source[told]))
+    square = (1.4826 * float(np.median(np.abs(apart)))) ** 2 - float(np.median(1 / mean + 1 / of_source[informative]))
     return float(np.clip(np.sqrt(max(square, 0.0)), 0.03, 0.3))
 
 
@@ -472,7 +479,7 @@ def _share_out(fits: list[dict], rate: np.ndarray, most: float) -> list[dict]:
 
 
 def _unknown(x: np.ndarray, n: np.ndarray, rates: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """Rate of each feature that is the same number of counts in every typical cell, whatever its source.
+    """Rate of each feature that is the same number of counts in every typical cell, regardless of its source.
 
     Shape (n_features,); 0 where that is not evident, or where the part that grows with the cell is above the threshold.
     """
@@ -489,7 +496,7 @@ def _unknown(x: np.ndarray, n: np.ndarray, rates: np.ndarray, tau: np.ndarray) -
 
 
 def genes_to_read(cells: AnnData, markers: Iterable[str], lineages: Iterable[Lineage]) -> pd.Index:
-    """Choose the genes by which the lots of a lane are told apart, beside those that the gate reads anyway.
+    """Choose the genes by which the lots of a lane differ, beside those that the gate reads anyway.
 
     Parameters
     ----------

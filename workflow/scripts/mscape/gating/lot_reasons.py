@@ -23,7 +23,7 @@ def follow_cells(
     """Give a criterion that fails the majority reason of its cells.
 
     HLA-DR without a lineage that carries it is induced (licensing, some marrow cultures). It is informative: the
-    criterion is then inconclusive, whatever the share.
+    criterion is then inconclusive, regardless of the share.
 
     Parameters
     ----------

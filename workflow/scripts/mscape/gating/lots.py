@@ -195,7 +195,7 @@ class CriterionFacts:
     wrong
         Share of cells that are resolved on the wrong side of the threshold.
     deep_fraction
-        Share of cells whose pools have counts enough to tell the threshold from zero.
+        Share of cells whose pools have counts enough to distinguish the threshold from zero.
     found
         Was a hidden subset found by the test?
     max_hidden
@@ -291,8 +291,8 @@ class LotShares:
 def _merge(blocks: list[np.ndarray], strata: np.ndarray, at_least: float) -> np.ndarray:
     """Join neighboring blocks of a stratum until each has a number of cells; the number of each block's first one.
 
-    As many cells as a marker's pools have tell its rate from the threshold. A subset of fewer cells is limited by the
-    counts of single cells.
+    As many cells as a marker's pools have distinguish its rate from the threshold. A subset of fewer cells is limited
+    by the counts of single cells.
     """
     size = np.array([len(block) for block in blocks], float)
     out = np.empty(len(blocks), int)

@@ -22,7 +22,7 @@ SECOND_SHARE = 0.25  # of a lineage's threshold, which its genes must reach with
 
 @dataclass(frozen=True)
 class Lineage:
-    """A panel of genes that tells a lineage; see ``lineages`` in ``resources/markers.yaml``.
+    """A panel of genes that identifies a lineage; see ``lineages`` in ``resources/markers.yaml``.
 
     Genes of ``ambient_prone`` (haemoglobins, immunoglobulins) are frequent in ambient RNA and count as one gene.
     """

@@ -1,4 +1,4 @@
-"""Pool each cell with its nearest neighbours until the counts can tell the rate of a marker from its threshold."""
+"""Pool each cell with its nearest neighbours until the counts distinguish the rate of a marker from its threshold."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Pools:
         Pooled count of a lineage without the gene that is strongest in the pool, each gene of a cell bounded as above;
         0 for a marker.
     carrier_fraction
-        Estimated share of the pool's cells that carry the marker (1 where it cannot be told); lineages only.
+        Estimated share of the pool's cells that carry the marker (1 where it cannot be estimated); lineages only.
     local_count
         Pooled raw count of the cell and its four nearest neighbours, ``local_exposure`` (n_cells,) their total.
     isolation
         Distance to the eighth neighbour over the median of that distance among these neighbours, shape (n_cells,);
-        1 for a cell in the midst of its like.
+        1 for a cell whose neighbours are as close as theirs.
     """
 
     count: np.ndarray
@@ -252,7 +252,7 @@ def _pool_rows(cells, index, *, totals, features, capped, plain, genes, need, mi
 
 
 def _more_for_ambient(thresholds: np.ndarray, features: Features) -> np.ndarray:
-    """Factor of the wanted exposure by which a rate is still told from its threshold on top of much ambient RNA.
+    """Factor of the wanted exposure that still separates a rate from its threshold on top of much ambient RNA.
 
     The variance of a count grows with the ambient RNA, the difference that is looked for does not. Steps, so that
     features share their pools; positive markers, whose rates lie above their thresholds, stay as they are.

@@ -18,7 +18,7 @@ class Reason(StrEnum):
     cell
         Meaning for one cell.
     lot
-        Meaning for a lot; ``{name}`` stands for what follows the code.
+        Meaning for a lot; ``{name}`` is replaced by what follows the code.
     next_step
         What to do about it.
     named
@@ -51,8 +51,8 @@ class Reason(StrEnum):
     )
     LINEAGE = (
         "LINEAGE",
-        "genes of this lineage are present, which is no MSC whatever its ISCT markers say; of a mural cell, adipocyte, "
-        "osteoblast or chondrocyte that passes, a remark",
+        "genes of this lineage are present: the cell is no MSC, regardless of its ISCT markers; of a mural cell, "
+        "adipocyte, osteoblast or chondrocyte that passes, a remark",
         "Too many cells carry the genes of another lineage ({name}).",
         "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
     )
@@ -82,8 +82,8 @@ class Reason(StrEnum):
     )
     LOW_EXPOSURE = (
         "LOW_EXPOSURE",
-        "too few counts, pooled over all comparable neighbors, to tell the rate from its threshold",
-        "The cells are too shallow, or comparable cells too few, to tell a missing marker from one missed by chance.",
+        "too few counts, pooled over all comparable neighbors, to distinguish the rate from its threshold",
+        "The cells are too shallow, or similar cells too few, to distinguish absence of a marker from chance.",
         "Sequence deeper or load more cells.",
     )
     AMBIGUOUS = (
@@ -113,7 +113,7 @@ class Reason(StrEnum):
     )
     HIDDEN_MIXTURE = (
         "HIDDEN_MIXTURE",
-        "part of the cluster lacks this marker, and the cell's own counts do not tell its side",
+        "part of the cluster lacks this marker, and the cell's own counts do not decide its side",
         "The marker's counts vary more than one population would: a subset may lack it.",
         "Measure the marker by flow cytometry, which sees single cells.",
     )

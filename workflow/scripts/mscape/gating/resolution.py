@@ -50,7 +50,7 @@ class GeneLimit:
 
     @property
     def mean_expected(self) -> float:
-        """Posterior mean of the share over all cells that were looked at."""
+        """Posterior mean of the share over all cells that were examined."""
         return float(self.expected[self.clusters].mean()) if len(self.clusters) else 0.0
 
 
@@ -64,7 +64,7 @@ def limit_lot(
     cells
         Rows of the lot that no lineage fails.
     evidence, p, groups
-        Of all cells. Of a positive marker the cells with ``p`` of one half or more are looked at, of a negative one the
+        Of all cells. Of a positive marker the cells with ``p`` of one half or more are examined, of a negative one the
         others, by group.
     reference
         Counts of other genes, CSR, shape (n_all_cells, n_genes). Without them next to nothing is assumed of a marker's

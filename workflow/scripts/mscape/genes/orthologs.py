@@ -18,7 +18,7 @@ COLUMNS = ("gene", "human")
 def read_orthologs(path: Path) -> dict[str, str]:
     """Read the pairs of one gene with one.
 
-    A gene with several human counterparts, or several genes with one, cannot stand for it: a set that asks for the
+    A gene with several human counterparts, or several genes with one, does not represent it: a set that asks for the
     human gene would get another gene's counts, or a sum of several. They are left out.
 
     Parameters

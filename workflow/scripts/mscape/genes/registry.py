@@ -151,7 +151,7 @@ def _read_gmt(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
         if not genes:
             faults.append(f"{path.name}, line {number}: expected id, description and genes, separated by tabs.")
         elif key in own:
-            faults.append(f"{path.name}, line {number}: the id {key} stands twice.")
+            faults.append(f"{path.name}, line {number}: the id {key} occurs twice.")
         else:
             own[key] = {"name": key, **USER_DEFAULTS, "source": path.name, "genes": genes}
     checked, more = _checked(own, path)

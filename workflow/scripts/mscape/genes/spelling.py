@@ -115,7 +115,7 @@ def looks_like_gene(name: str, *, organism: str = "human") -> bool:
 def gene_share(names: Sequence[str]) -> float:
     """Share of names that are genes of any mammal: Ensembl ids, or known symbols in any case, also with a prefix.
 
-    Of long lists, names spread over the list are looked at.
+    Of long lists, names spread over the list are examined.
     """
     names = [str(name) for name in names[:: max(1, len(names) // LOOKED_AT)]]
     if not names:
@@ -242,7 +242,7 @@ def _split_joined(name: pd.Series, id: pd.Series, rewrites: list[str]) -> tuple[
 
 
 def _pieces(text: str) -> list[str]:
-    """Split what stands beside an id at marks that no symbol holds."""
+    """Split the text beside an id at marks that no symbol holds."""
     pieces = [piece.strip(_SEPARATORS + "()[],;") for piece in re.split(r"[|:;,()\[\]\s]+", text)]
     return [piece for piece in pieces if piece]
 
@@ -330,7 +330,7 @@ def _orf_case(name: pd.Series, rewrites: list[str]) -> pd.Series:
 
 
 def _from_dates(name: pd.Series, rewrites: list[str], *, organism: str) -> tuple[pd.Series, list[str]]:
-    """Give genes that a spreadsheet turned into dates their name back, where a date stands for one gene only."""
+    """Give genes that a spreadsheet turned into dates their name back, where a date is the name of one gene only."""
     matched = name.str.extract(_EXCEL)
     month = matched["month"].fillna(matched["month2"])
     numeric = list(name[name.str.match(_EXCEL_NUMERIC)])

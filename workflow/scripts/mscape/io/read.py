@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def read_counts(
     path: str | Path, *, organism: str = "human", genome: str = "", member: str = "", cells: str = ""
 ) -> AnnData:
-    """Read the counts of a sample, whatever their format; see :func:`mscape.api.read`."""
+    """Read the counts of a sample from any format; see :func:`mscape.api.read`."""
     from anndata import AnnData
 
     path = Path(path)

@@ -227,7 +227,7 @@ def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
     limit = f"at most {percent(settings['max_ambient'])}"
     known = [value for value in evidence.ambient if not math.isnan(value)]
     if not known:
-        reason = "It could not be estimated: empty droplets or genes that tell lineages apart are needed."
+        reason = "It could not be estimated: empty droplets or genes specific to lineages are needed."
         return Assessment(
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["ambient_missing"], n=0
         )
@@ -253,7 +253,7 @@ def judge_hidden(evidence: LotEvidence, settings: dict) -> Assessment:
     rows = evidence.hidden
     tested = rows[rows["finding"] != "not_assessable"] if len(rows) else rows
     if len(tested) == 0:
-        reason = "The markers' counts are too low to tell: a subset without a marker would not be seen."
+        reason = "The markers' counts are too low to decide: a subset without a marker would not be seen."
         return Assessment(
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=Reason.HIDDEN_MIXTURE.next_step, n=0
         )
@@ -383,7 +383,7 @@ QUALITY_ATTRIBUTES = (
         weight=DECIDES,
         definition=(
             "Fraction of cells that carry the genes of another lineage (blood, endothelium, epithelium, ...), Wilson "
-            "interval. Fibroblasts and MSC share their markers and are not told apart."
+            "interval. Fibroblasts and MSC share their markers and are not distinguished."
         ),
         judge=judge_purity,
     ),
@@ -445,8 +445,8 @@ QUALITY_ATTRIBUTES = (
         unit="fraction of a cluster",
         weight=WARNS,
         definition=(
-            "Test of each high-rate marker in each cluster for cells that lack it among cells alike in all else; such "
-            "a subset is invisible to pooled calls. The value is the largest share found."
+            "Test of each high-rate marker in each cluster for cells that lack it and are equal otherwise; "
+            "such a subset is invisible to pooled calls. The value is the largest share found."
         ),
         judge=judge_hidden,
     ),

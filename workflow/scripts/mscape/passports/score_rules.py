@@ -38,7 +38,7 @@ def interval_of(evidence: LotEvidence, signature: str) -> tuple[float, float]:
 
 
 def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Whether genes gained and genes lost in senescence agree that the lot stands out from the others of its study."""
+    """Whether genes gained and genes lost in senescence agree that the lot differs from the others of its study."""
     threshold = settings["score_threshold"]
     limit = f"genes gained below z = {threshold:g} or genes lost above z = {-threshold:g}"
     z = lot_scores(evidence)
@@ -75,17 +75,17 @@ def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
 
 
 def judge_constitutive(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Whether the resting immunoregulatory genes stand below the other lots."""
+    """Whether the resting immunoregulatory genes are lower than in the other lots."""
     return _judge_one(evidence, settings, consensus.IMMUNE["constitutive"], "constitutive", sign=-1)
 
 
 def judge_stress(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Whether the genes of dissociation stress stand above the other lots."""
+    """Whether the genes of dissociation stress are higher than in the other lots."""
     return _judge_one(evidence, settings, STRESS, "stress", sign=1)
 
 
 def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Tell licensing by interferon from inflammation as of senescent cells."""
+    """Distinguish licensing by interferon from inflammation as of senescent cells."""
     limit = f"licensed and inflammatory genes below z = {settings['score_threshold']:g}"
     z = lot_scores(evidence)
     profile = consensus.immune_profile(z.to_dict(), threshold=settings["score_threshold"])
@@ -119,8 +119,8 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
 
 
 def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Whether early or late osteogenic genes stand above the other lots."""
-    threshold = max(settings["score_threshold"], consensus.LEANS)
+    """Whether early or late osteogenic genes are higher than in the other lots."""
+    threshold = max(settings["score_threshold"], consensus.BIAS_Z)
     limit = f"below z = {threshold:g}"
     names = consensus.LINEAGES["osteogenic"]
     z = lot_scores(evidence).reindex(list(names)).dropna()
@@ -146,8 +146,8 @@ def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
 
 
 def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Whether the lot leans towards bone, fat or cartilage."""
-    threshold = max(settings["score_threshold"], consensus.LEANS)
+    """RNA-level lineage bias of the lot: bone, fat or cartilage."""
+    threshold = max(settings["score_threshold"], consensus.BIAS_Z)
     limit = f"every lineage below z = {threshold:g}"
     z = lot_scores(evidence)
     bias = consensus.lineage_bias(z.to_dict(), threshold=threshold)
@@ -307,8 +307,9 @@ SCORE_ATTRIBUTES = (
         unit=UNIT,
         weight=DESCRIBES,
         definition=(
-            "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, a lean at harvest, "
-            f"not the ability to differentiate; not adipogenic where glucocorticoids explain it. {MEANING}"
+            "Osteogenic, adipogenic and chondrogenic genes; the value is the strongest lineage, an RNA-level bias at "
+            "harvest, which is no evidence of differentiation capacity; not adipogenic where glucocorticoids explain "
+            f"it. {MEANING}"
         ),
         judge=judge_trilineage,
     ),

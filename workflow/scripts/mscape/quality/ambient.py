@@ -3,7 +3,7 @@
 Soup estimates need empty droplets, which a filtered matrix lacks. What remains is SoupX's other idea (Young
 and Behjati 2020, doi:10.1093/gigascience/giaa151): a T cell makes no collagen, so collagen counts in T cells
 are ambient, and their number relative to the collagen of the whole sample is the ambient share. This needs
-two lineages in one sample; a pure culture does not tell its ambient share.
+two lineages in one sample; the ambient share of a pure culture cannot be estimated.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def estimate_ambient(panels: dict[str, np.ndarray], groups: dict[str, str], tota
     shares, weights, used = [], [], []
     for name in present:
         others = [own for other, own in present.items() if groups[other] != groups[name]]
-        kin = [own for other, own in present.items() if groups[other] == groups[name]]
-        free = np.logical_or.reduce(others) & ~np.logical_or.reduce(kin) if others else np.zeros(len(totals), bool)
+        related = [own for other, own in present.items() if groups[other] == groups[name]]
+        free = np.logical_or.reduce(others) & ~np.logical_or.reduce(related) if others else np.zeros(len(totals), bool)
         expected = float(totals[free].sum() * pooled[name])
         if free.sum() >= MIN_CELLS and expected >= MIN_EXPECTED:
             shares.append(float(panels[name][free].sum()) / expected)

@@ -2,7 +2,7 @@
 
 The idea is Scrublet's (Wolock 2019, doi:10.1016/j.cels.2018.11.005): add sums of random pairs of cells to the
 sample, embed both, and take the share of simulated doublets among a cell's neighbours. What differs makes it
-lean and repeatable: log counts are embedded without ever being made dense, through the genes' covariance;
+small and reproducible: log counts are embedded without ever being made dense, through the genes' covariance;
 neighbours are exact, found by blocks of a matrix product; of the simulated doublets only as many are scored
 as the threshold needs.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mscape.data.counts import Source
 
-MIN_CELLS = 100  # below, a sample has too few neighbours to tell doublets from rare cells
+MIN_CELLS = 100  # below, a sample has too few neighbours to distinguish doublets from rare cells
 PER_THOUSAND = 0.008  # doublets per 1,000 cells recovered, as the manual of droplet kits states
 MAX_RATE = 0.25
 SCORED_SIMULATED = 4000
@@ -210,8 +210,8 @@ def choose_threshold(score: np.ndarray, simulated: np.ndarray, rate: float) -> f
 
     The threshold minimises the share of simulated doublets missed, plus the share of cells called, plus the
     square of the excess of called over expected cells, relative to the expected ones; scDblFinder weighs them
-    alike (Germain 2021, doi:10.12688/f1000research.73600.2). Fewer than expected are no fault: doublets of
-    one kind cannot be told.
+    equally (Germain 2021, doi:10.12688/f1000research.73600.2). Fewer than expected are no fault: doublets of
+    one kind cannot be found.
     """
     candidates = np.unique(np.concatenate([score, simulated]))
     candidates = candidates[:-1] if candidates.size > 1 else candidates
@@ -256,7 +256,7 @@ def _log_odds_simulated(points: np.ndarray, n_cells: int, n_queries: int, sizes:
     """Log odds of simulated doublets (rows from ``n_cells`` on) around each of the first ``n_queries`` rows.
 
     The mean over neighbourhoods of several sizes: small ones see rare kinds of cells, large ones are less noisy, and
-    which of them tells more differs from sample to sample.
+    which of them is more informative differs from sample to sample.
     """
     length = np.einsum("ij,ij->i", points, points)
     largest = int(sizes.max())

@@ -37,9 +37,9 @@ def find_low_quality(
 ) -> list[LowQualityGroup]:
     """Group cells by k-means and pick the groups that are low in RNA and high in mitochondrial counts.
 
-    A limit looks at one cell, which may be small or rich in mitochondria for good reasons. A whole group of alike cells
-    that is both, beside other cells of the sample, is a sign of damage. It is told and not cut: small cells of another
-    lineage can look like it, and only a person who knows the sample can say.
+    A limit looks at one cell, which may be small or rich in mitochondria for good reasons. A whole cluster of similar
+    cells that is both, beside other cells of the sample, is a sign of damage. It is flagged and kept: small cells of
+    another lineage can look like it, and only a person who knows the sample can say.
 
     Parameters
     ----------

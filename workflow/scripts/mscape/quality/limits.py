@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 REASONS = ("pass", "low_counts", "low_genes", "high_counts", "high_mt", "doublet")
 FEW = 20  # cells below which a median and its spread say little
 EMPTY = 0.2  # of the counts of the fullest barcodes: what lies lower is no whole cell beside them
-SHALLOW = 1500  # median counts from which most barcodes hold cells whatever the fullest hold
+SHALLOW = 1500  # median counts from which most barcodes hold cells, however full the fullest are
 
 
 def set_limits(cells: pd.DataFrame, settings: dict) -> dict[str, float]:
@@ -98,7 +98,7 @@ def describe(cells: pd.DataFrame, qc: pd.Categorical, limits: dict[str, float]) 
         notes.append(say_empty(empty, len(cells)))
     passing = float((qc == "pass").mean())
     if passing < 0.5:
-        notes.append(f"only {passing:.0%} of {len(cells):,} cells pass: look at the limits and at the input")
+        notes.append(f"only {passing:.0%} of {len(cells):,} cells pass: check the limits and the input")
     return notes
 
 

@@ -29,14 +29,14 @@ class Section:
     title
         Heading, and entry of the navigation.
     order
-        Place on the page: sections stand by rising order.
+        Place on the page: sections are sorted by rising order.
     build
         Makes what the template shows, of the dataset and the options of the report; None leaves the section out. Under
         the key ``terms`` it may give definitions for question marks, under ``missing`` the reason why there is nothing.
     tables
         Stage tables that it shows (keys of ``mscape.data.tables.TABLES``).
     needs
-        Those of them without which there is nothing to show: the reason stands in the section's place.
+        Those of them without which there is nothing to show: the reason is shown in the section's place.
     term
         Definition behind the question mark of the heading, a key of the glossary.
     """

@@ -230,7 +230,7 @@ def _sheet_faults(sheet: pd.DataFrame, schema: dict[str, Any]) -> list[str]:
         row = {key: value for key, value in row.items() if value != ""}
         faults += [f"line {number}: {fault}" for fault in list_faults(row, schema)]
     twice = sheet["sample_id"][sheet["sample_id"].duplicated()].unique()
-    return faults + [f"sample_id {name!r} stands in more than one row; it must be unique" for name in twice]
+    return faults + [f"sample_id {name!r} is in more than one row; it must be unique" for name in twice]
 
 
 def _place(text: str, folder: Path) -> str:

@@ -27,7 +27,7 @@ def identify_input(path: Path) -> str:
     """Compute the identity of a file or folder.
 
     Up to ``WHOLE`` bytes it follows from names and content alone. Of more, it follows from the names, sizes and dates
-    of all files and from pieces of the largest ones, which takes some milliseconds whatever their size.
+    of all files and from pieces of the largest ones, which takes some milliseconds for any size.
 
     Parameters
     ----------

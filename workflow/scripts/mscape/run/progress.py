@@ -25,7 +25,7 @@ KILLED = (
     "it was killed from outside, mostly because memory ran out. Set memory_gb in the config to what the machine can "
     "give, or free memory, then run again: it goes on here."
 )
-FIRST_ESTIMATE = 0.1  # share of the expected work that must be done before a time left is told
+FIRST_ESTIMATE = 0.1  # share of the expected work that must be done before the time left is printed
 SPOKEN = {LogEvent.RUN_INFO, LogEvent.RESOURCES_INFO, LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED}
 SPOKEN |= {LogEvent.JOB_ERROR, LogEvent.SHELLCMD, LogEvent.PROGRESS, LogEvent.GROUP_INFO, LogEvent.GROUP_ERROR}
 
@@ -61,7 +61,7 @@ class Progress(logging.Handler):
         self.stream = stream or sys.stderr
         self.logs, self.expected = logs, typical
         self.jobs: dict[int, tuple[str, str, float]] = {}  # rule, name, start
-        self.told: set[int] = set()  # jobs of a group whose error is said
+        self.reported: set[int] = set()  # jobs of a group whose error is printed
         self.begun: float | None = None
         self.done = self.total = 0
         self.work = self.all_work = 0.0
@@ -101,8 +101,8 @@ class Progress(logging.Handler):
             self.done += 1
             self.work += self._seconds(rule)
             self._line("done", f"{name} in {clock_text(self.clock() - start)}{self._left()}")
-        elif event == LogEvent.JOB_ERROR and record.jobid in self.told:
-            self.told.discard(record.jobid)
+        elif event == LogEvent.JOB_ERROR and record.jobid in self.reported:
+            self.reported.discard(record.jobid)
         elif event == LogEvent.JOB_ERROR:
             # a job here has said its fault at this terminal itself, one on another machine has not
             self._fail(record.rule_name, record.jobid, record.log, say=bool(record.aux))
@@ -110,7 +110,7 @@ class Progress(logging.Handler):
             faulty = [job for job in record.job_error_info if any(map(read_fault, job["log"]))]
             for job in faulty or record.job_error_info:
                 self._fail(job["rule_name"], job["jobid"], [*job["log"], *record.aux_logs], say=True)
-            self.told = {job["jobid"] for job in record.job_error_info}
+            self.reported = {job["jobid"] for job in record.job_error_info}
 
     def _fail(self, rule: str, job: int, logs: list[str], *, say: bool) -> None:
         _, name, _ = self.jobs.pop(job, (rule, rule, 0.0))

@@ -110,7 +110,7 @@ def column_faults(header: list[str]) -> list[str]:
             faults.append(f"column {name!r} is the name of a result, which it would replace; rename it, e.g. {other!r}")
     lower = [name.lower() for name in header]
     twice = sorted({name for name in header if lower.count(name.lower()) > 1 and name})
-    return faults + [f"column {name!r} stands in the header more than once" for name in twice]
+    return faults + [f"column {name!r} is in the header more than once" for name in twice]
 
 
 def is_reserved(name: str) -> bool:

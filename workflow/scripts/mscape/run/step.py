@@ -140,7 +140,7 @@ def _stop(rule: str, message: str, log: Path, output: list[str]) -> NoReturn:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    logging.raiseExceptions = False  # a full disk takes no log either, which the terminal need not be told at length
+    logging.raiseExceptions = False  # a full disk takes no log either, which needs no traceback on the terminal
     logger.error("%s\n%s", message, traceback.format_exc())
     shown = shorten(f"mscape {rule}: {message}", whole=rule not in LISTING)
     sys.stderr.write(f"\n{shown}\n  (details: {log})\n")

@@ -14,17 +14,17 @@ logger = logging.getLogger(__name__)
 
 # State -> (least z, signatures). One signature that stands out is enough; senescence and cycling have their own rules.
 PROGRAMMES = {
-    "senescent-like": (consensus.STANDS_OUT, (consensus.SIGNED,)),
+    "senescent-like": (consensus.HIGH_Z, (consensus.SIGNED,)),
     "interferon-licensed": (
-        consensus.STANDS_OUT,
+        consensus.HIGH_Z,
         (consensus.IMMUNE["licensed"], "HALLMARK_INTERFERON_GAMMA_RESPONSE", "HALLMARK_INTERFERON_ALPHA_RESPONSE"),
     ),
-    "inflammatory": (consensus.STANDS_OUT, (consensus.IMMUNE["inflammatory"], "HALLMARK_TNFA_SIGNALING_VIA_NFKB")),
-    "immunoregulatory": (consensus.STANDS_OUT, (consensus.IMMUNE["constitutive"],)),
-    "wound-repair": (consensus.STANDS_OUT, ("MSC_WOUND_REPAIR",)),
-    "stressed by dissociation": (consensus.STANDS_OUT, ("MSC_DISSOCIATION_STRESS",)),
-    "hypoxic": (consensus.STANDS_OUT, ("HALLMARK_HYPOXIA",)),
-    **{f"{lineage}-leaning": (consensus.LEANS, names) for lineage, names in consensus.LINEAGES.items()},
+    "inflammatory": (consensus.HIGH_Z, (consensus.IMMUNE["inflammatory"], "HALLMARK_TNFA_SIGNALING_VIA_NFKB")),
+    "immunoregulatory": (consensus.HIGH_Z, (consensus.IMMUNE["constitutive"],)),
+    "wound-repair": (consensus.HIGH_Z, ("MSC_WOUND_REPAIR",)),
+    "stressed by dissociation": (consensus.HIGH_Z, ("MSC_DISSOCIATION_STRESS",)),
+    "hypoxic": (consensus.HIGH_Z, ("HALLMARK_HYPOXIA",)),
+    **{f"{lineage}-leaning": (consensus.BIAS_Z, names) for lineage, names in consensus.LINEAGES.items()},
 }
 IMPLIED = {  # what goes with a state and is no rival of it
     "interferon-licensed": ("inflammatory",),
@@ -57,7 +57,7 @@ COLUMNS = [
 
 
 def judge_states(scores: pd.DataFrame) -> pd.DataFrame:
-    """Say how each state stands in one cluster against the resting population.
+    """Compare each state of one cluster with the resting population.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def judge_states(scores: pd.DataFrame) -> pd.DataFrame:
     -------
     One row a state that can be assessed, by falling z: ``state signature z low high lowest highest pvalue share n_lots
     least``. The signature is the highest of the state's. Senescence is left out unless genes gained stand out, genes
-    lost stand out downwards and osteogenic genes do not; adipogenic where the glucocorticoid response stands out.
+    lost are low and osteogenic genes do not; adipogenic where the glucocorticoid response stands out.
     """
     z = scores["z"].to_dict()
     barred = set()
     if consensus.senescence_agreement(z)["senescence"] != "agree":
         barred.add("senescent-like")
-    if z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.STANDS_OUT:
+    if z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.HIGH_Z:
         barred.add("adipogenic-leaning")
     rows = []
     for state, (least, names) in PROGRAMMES.items():

@@ -22,7 +22,7 @@ PROGRAMMES = ["cluster", "n_lots", "n_cells", "senescence", "senescence_scorers"
 
 
 def departures(bulk: AnnData, reference: str, *, min_cells: int = 20) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
-    """Compare each cluster of a lot with the resting population of that lot, so that lots do not stand for clusters.
+    """Compare each cluster of a lot with the resting population of that lot, so that lots are no clusters.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def score_clusters(
     Parameters
     ----------
     bulk
-        Raw sums; ``var["measured"]`` tells which genes every sample's feature table has, ``var["gene_id"]`` their ids.
+        Raw sums; ``var["measured"]`` flags genes in every sample's feature table, ``var["gene_id"]`` their ids.
     markers
         The registry.
     reference

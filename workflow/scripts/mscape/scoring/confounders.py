@@ -75,7 +75,7 @@ def remove_depth(values: np.ndarray, depth: np.ndarray, lots: np.ndarray, *, rob
     lots
         Lot of each cell, as codes.
     robust
-        Take out the running median along depth instead of a fitted straight and curved trend: for scores that are alike
+        Take out the running median along depth instead of a fitted straight and curved trend: for scores that are equal
         in most cells, where only the controls follow depth, and high in a few, which would steer a fit.
 
     Returns

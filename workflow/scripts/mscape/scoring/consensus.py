@@ -42,8 +42,8 @@ LINEAGES = {
 
 # Thresholds of z of a lot. Its unit is the spread of random gene sets, which knows nothing of genes that move together
 # or of donors: primed cord MSC reach 3.6 for the adipogenic core, osteogenic cultures 5 to 12 for the osteogenic one.
-STANDS_OUT = 3.0
-LEANS = 4.0
+HIGH_Z = 3.0
+BIAS_Z = 4.0
 
 
 def call_phase(p_s: np.ndarray, p_g2m: np.ndarray, *, alpha: float = 0.05) -> pd.Categorical:
@@ -66,11 +66,11 @@ def call_phase(p_s: np.ndarray, p_g2m: np.ndarray, *, alpha: float = 0.05) -> pd
     return pd.Categorical.from_codes(codes, categories=list(PHASES))
 
 
-def senescence_agreement(z: Mapping[str, float], *, threshold: float = STANDS_OUT) -> dict:
+def senescence_agreement(z: Mapping[str, float], *, threshold: float = HIGH_Z) -> dict:
     """Say what the senescence scorers of a lot show against the other lots of its study.
 
-    Senescence is told by a signed pair: genes that senescent fibroblasts gain stand out, and genes that they lose stand
-    out downwards. Cells that stop to differentiate do the same, so osteogenic genes that stand out forbid the word.
+    Senescence is called by a signed pair: genes that senescent fibroblasts gain are high, and genes that they lose are
+    low. Cells that stop to differentiate do the same, so osteogenic genes that stand out forbid the word.
     A secretory score never decides: priming raises it.
 
     Parameters
@@ -100,7 +100,7 @@ def senescence_agreement(z: Mapping[str, float], *, threshold: float = STANDS_OU
     return {"senescence": label, "senescence_scorers": ";".join(high), "senescence_assessed": len(known)}
 
 
-def immune_profile(z: Mapping[str, float], *, threshold: float = STANDS_OUT) -> str:
+def immune_profile(z: Mapping[str, float], *, threshold: float = HIGH_Z) -> str:
     """Name a lot's immunoregulatory state, so that an inflamed senescent lot does not look licensed.
 
     TNF raises the inflammatory genes too, so the interferon-driven effectors decide: ``licensed`` if they stand out;
@@ -124,8 +124,8 @@ def immune_profile(z: Mapping[str, float], *, threshold: float = STANDS_OUT) -> 
     return "constitutive" if value["constitutive"] >= threshold else "resting"
 
 
-def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: float = 1.0) -> str:
-    """Name the lineage to which a lot or cluster leans.
+def lineage_bias(z: Mapping[str, float], *, threshold: float = BIAS_Z, margin: float = 1.0) -> str:
+    """Name the lineage bias of a lot or cluster.
 
     Where the glucocorticoid response stands out the adipogenic lineage is not named: dexamethasone, which osteogenic
     medium holds, raises genes of adipocytes without fat.
@@ -151,7 +151,7 @@ def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: fl
             best[lineage] = max(values)
     if len(best) < 2:
         return "not assessable"
-    if z.get(GLUCOCORTICOID, -np.inf) >= STANDS_OUT:
+    if z.get(GLUCOCORTICOID, -np.inf) >= HIGH_Z:
         best.pop("adipogenic", None)
     first, *others = sorted(best, key=lambda lineage: best[lineage], reverse=True)
     if best[first] < threshold:
@@ -159,7 +159,7 @@ def lineage_bias(z: Mapping[str, float], *, threshold: float = LEANS, margin: fl
     return first if not others or best[first] - best[others[0]] >= margin else "mixed"
 
 
-def describe_lots(z: pd.DataFrame, *, threshold: float = STANDS_OUT) -> pd.DataFrame:
+def describe_lots(z: pd.DataFrame, *, threshold: float = HIGH_Z) -> pd.DataFrame:
     """Apply the lot rules to each lot.
 
     Parameters

@@ -52,7 +52,7 @@ def rank_genes(statistic: pd.Series) -> pd.Series:
     Parameters
     ----------
     statistic
-        Indexed by gene; missing and infinite values are dropped; a gene that stands twice keeps its stronger value.
+        Indexed by gene; missing and infinite values are dropped; a gene that occurs twice keeps its stronger value.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def run_prerank(
 
 
 def list_hits(ranked: pd.Series, table: pd.DataFrame, results: dict) -> pd.DataFrame:
-    """List where the genes of some sets stand in a ranked list, for running-sum plots.
+    """List the positions of the genes of some sets in a ranked list, for running-sum plots.
 
     Parameters
     ----------

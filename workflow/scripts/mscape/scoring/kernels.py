@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def over_rows(kernel: Callable, matrix: tuple[np.ndarray, np.ndarray, np.ndarray], *rest) -> None:
-    """Run a compiled loop on parts of the cells side by side; each cell is summed by one thread, whatever their number.
+    """Run a compiled loop on parts of the cells in parallel; each cell is summed by one thread, for any number of them.
 
     Threads of Python and not of numba, whose parallel loops take five times as long to compile.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mscape.scoring.control_genes import Background
 
 
-MAX_COUNT = 1_000_000  # of a gene in a cell, up to which ranks are told apart
+MAX_COUNT = 1_000_000  # of a gene in a cell, up to which ranks are resolved
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int =
     """Score a block of cells by the ranks of the genes within each cell, as UCell does.
 
     The Mann-Whitney statistic of Andreatta & Carmona 2021 (doi:10.1016/j.csbj.2021.06.043): genes are ranked by
-    decreasing counts (above a million alike), ties get their mean rank, ranks beyond ``max_rank`` count as
+    decreasing counts (equal ranks above a million), ties get their mean rank, ranks beyond ``max_rank`` count as
     ``max_rank + 1``. Needs no other cell and no seed. 1 = the set's genes are the highest of the cell, 0 = none is
     among the first ``max_rank``.
 
@@ -189,7 +189,7 @@ def rank_block(block: sp.csr_matrix, sets: Sequence[GeneSet], *, max_rank: int =
     sets
         The sets; a signed pair is the difference of both scores.
     max_rank
-        Genes of a cell that are told apart.
+        Genes of a cell that have ranks of their own.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def make_bins(background: Background, detection: np.ndarray) -> Bins:
     Returns
     -------
     Bins of about ``GENES_PER_BIN`` genes, at most ``MAX_MEAN_BINS`` by mean. Where many genes share one detection a
-    bin can be empty: its neighbour then stands for it.
+    bin can be empty: its neighbour then replaces it.
     """
     seen = detection[background.pool]
     n_bins = int(np.clip(seen.size // (GENES_PER_BIN * DETECTION_BINS), 1, MAX_MEAN_BINS))
@@ -187,7 +187,7 @@ def score_lots(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare each lot's mean score with random sets in the same lot.
 
-    The z of a lot tells how far the signature departs, in this lot, from the average of the lots, in units of random
+    The z of a lot says how far the signature departs, in this lot, from the average of the lots, in units of random
     gene sets of the same expression. It is no test between donors.
 
     Parameters

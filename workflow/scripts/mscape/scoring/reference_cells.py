@@ -19,7 +19,7 @@ FRAMES = ("matched", "rank", "scanpy", "z", "p")
 
 
 def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 50) -> pd.DataFrame:
-    """Choose the cells that stand for each lot: its MSC, else those that do not fail, else all, if these are too few.
+    """Choose the cells that represent each lot: its MSC, else those that do not fail, else all, if these are too few.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def choose_reference(isct_call: pd.Series, lots: pd.Series, *, min_cells: int = 
 
     Returns
     -------
-    Per cell: ``reference`` (bool) and ``cells`` (what stands for its lot: ``MSC``, ``not failing``, ``all``).
+    Per cell: ``reference`` (bool) and ``cells`` (which represent its lot: ``MSC``, ``not failing``, ``all``).
     """
     call, lot = isct_call.astype(str), lots.astype(str)
     enough = (call == "pass").groupby(lot).transform("sum") >= min_cells

@@ -85,7 +85,7 @@ def score_cells(
     null_rows
         Cells whose counts are kept for the null distributions, ascending.
     max_rank
-        Genes of a cell that the rank score tells apart.
+        Genes of a cell that have ranks of their own in the rank score.
     seed
         Seed of scanpy's control genes.
 
@@ -254,7 +254,7 @@ def score_dataset(
     sets, reference
         Columns to score and the background.
     genes
-        Result of :func:`measure_genes`; its last group holds the cells that stand for no lot.
+        Result of :func:`measure_genes`; its last group holds the cells that represent no lot.
     stats
         Mean and detection of each gene over the lots that z is relative to, with their bins.
     obs

@@ -83,7 +83,7 @@ def summarise_lots(
     -------
     lot_id, signature, n_cells, mean, median, low, high (95 % interval of the mean over this lot's cells), z, z_low,
     z_high (the same interval in the unit of z), pvalue (of z, against random gene sets), z_cells (mean of the cells'
-    z), z_cells_low, z_cells_high, z_cells_adjusted (its interval is as wide), cells (what stands for the lot).
+    z), z_cells_low, z_cells_high, z_cells_adjusted (its interval is as wide), cells (which represent the lot).
     """
     columns = list(lots_found["z"].columns)
     adjusted = adjusted.reindex(columns=columns)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("mscape")
 
 PIECE = 1 << 20
-TOLD_FROM = 50 * PIECE  # smaller steps of a download are not told
+PROGRESS_FROM = 50 * PIECE  # smaller steps of a download are not printed
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}  # a server says that later may go better
 _GONE = {401: "needs a login", 403: "is not open to everyone", 404: "does not exist", 410: "was taken away"}
 
@@ -213,14 +213,14 @@ def _read_note(note: Path) -> dict:
 
 
 def _pieces(answer, url: str, have: int, total: int | None) -> Iterator[bytes]:
-    """Read an answer piece by piece; tell each tenth of it in the log and on the terminal."""
-    step = max((total or 0) // 10, TOLD_FROM)
-    told, begun, start = have, time.monotonic(), have
+    """Read an answer piece by piece; log and print the progress every 10 %."""
+    step = max((total or 0) // 10, PROGRESS_FROM)
+    printed, begun, start = have, time.monotonic(), have
     while piece := answer.read1(PIECE) if hasattr(answer, "read1") else answer.read(PIECE):
         yield piece
         have += len(piece)
-        if have - told >= step:
-            told = have
+        if have - printed >= step:
+            printed = have
             share = f"{have / total:.0%} of {total / 1e6:,.0f} MB" if total else f"{have / 1e6:,.0f} MB"
             speed = (have - start) / 1e6 / max(time.monotonic() - begun, 1e-3)
             logger.info("%s: %s, %.1f MB/s", shown(url), share, speed)

@@ -72,7 +72,7 @@ def open_counts(
         Which parts of each gene's molecules to sum, where the file holds only parts: ``all``, or names with ``+``
         between them, such as ``spliced+ambiguous``.
     known
-        Gene table with column ``symbol``, to tell genes from cells in text tables.
+        Gene table with column ``symbol``, to distinguish genes from cells in text tables.
     scratch
         Where to unpack archives; the system's place for temporary files if not given.
 

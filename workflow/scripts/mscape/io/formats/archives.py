@@ -134,7 +134,7 @@ def _place(name: str, folder: Path, path: Path) -> Path:
 
 
 def _copy(source: BinaryIO, sink: BinaryIO, size: int, path: Path) -> None:
-    """Copy as many bytes as the archive's index announces and no more, whatever the compressed stream holds."""
+    """Copy as many bytes as the archive's index announces and no more, even if the compressed stream is longer."""
     left = size
     while left:
         piece = source.read(min(left, 1 << 20))

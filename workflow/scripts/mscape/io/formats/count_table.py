@@ -1,4 +1,4 @@
-"""What every reader hands over: names, notes, and the counts as blocks of cells."""
+"""Result of every reader: names, notes, and the counts as blocks of cells."""
 
 from __future__ import annotations
 

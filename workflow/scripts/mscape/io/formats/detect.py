@@ -1,4 +1,4 @@
-"""Recognise what a file is by its first bytes, and open it whatever its compression."""
+"""Recognise the format of a file by its first bytes, and open it compressed or not."""
 
 from __future__ import annotations
 

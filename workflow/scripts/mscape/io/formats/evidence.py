@@ -16,7 +16,7 @@ from mscape.genes.spelling import is_known, looks_like_gene
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-FEW_CELLS = 20  # below, numbers do not tell counts from other whole numbers
+FEW_CELLS = 20  # below, counts are not distinguishable from other whole numbers
 MEAN = 0.5  # of a gene, from which its variance is compared with its mean
 FEW_GENES = 10  # such genes
 SUB_POISSON = 0.75  # variance / mean: 1 or more for counts of molecules or reads
@@ -110,7 +110,7 @@ def why_no_counts(block: sp.csr_matrix) -> str:
         return ""
     filled = totals > 0
     rich = np.flatnonzero(seen >= 50)
-    # two molecules of one gene in a cell, were all genes alike; genes are not, so there are more
+    # two molecules of one gene in a cell, if all genes had one rate; they do not, so there are more
     pairs = float((totals[rich] ** 2).sum()) / max(block.shape[1], 1) / 2
     if block.data.max(initial=0) <= 1:
         many = len(rich) >= FEW_CELLS and pairs > FEW_CELLS
@@ -154,7 +154,7 @@ def features_no_genes(names: np.ndarray, kinds: np.ndarray, block: sp.csr_matrix
     Parameters
     ----------
     names
-        Of the features, shape (n_features,); names that are known are genes whatever their counts.
+        Of the features, shape (n_features,); names that are known are genes, regardless of their counts.
     kinds
         Kind of each feature that is left out already, "" for the others.
     block

@@ -138,7 +138,7 @@ def settle(
     organism
         Ids and symbols are looked up in ``known`` for ``human`` only.
     genome
-        Genome to keep, where the file holds several; also a species, where ids or spelling tell two of them.
+        Genome to keep, where the file holds several; also a species, where ids or spelling show two of them.
     orthologs
         Human symbol by symbol or Ensembl id of another species' gene (see
         ``mscape.genes.orthologs``). A gene that is in it bears the human name; the others get ``OWN`` before
@@ -221,7 +221,7 @@ def settle(
     summed = list(var.index[counts > 1])
     if summed:
         shown = ", ".join(summed[:5]) + (", ..." if len(summed) > 5 else "")
-        notes.append(f"{len(summed):,} genes stand in several rows of the file, which were summed: {shown}")
+        notes.append(f"{len(summed):,} genes have several rows in the file, which were summed: {shown}")
     return Genes(
         var=var,
         column=column,
@@ -239,7 +239,7 @@ def settle(
 def _other_types(table: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
     """Find rows whose type says that they are no genes; words that are no kinds of features, as biotypes, say nothing.
 
-    A word unknown here leaves rows out only where 10x's "Gene Expression" stands beside it and its rows do not bear
+    A word unknown here leaves rows out only where 10x's "Gene Expression" occurs too and its rows do not bear
     names of genes.
     """
     types = table["type"].str.strip()
@@ -334,7 +334,7 @@ def choose_parts(there: list[str], parts: str, *, default: tuple[str, ...] | Non
 
 
 def _choose_genome(table: pd.DataFrame, kinds: np.ndarray, genome: str, leave_out) -> None:
-    """Keep one genome's rows; ids and spelling tell two species apart where no genome is named."""
+    """Keep one genome's rows; ids and spelling separate two species where no genome is named."""
     kept = kinds == ""
     named = table["genome"].where(kept, "")
     if len(set(named) - {""}) < 2:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PROBE = 1_000_000  # values looked at to tell counts from log or scaled values
+PROBE = 1_000_000  # values examined to distinguish counts from log or scaled values
 SAMPLE_CELLS = 500  # whose values are compared with how counts vary
 _ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "Accession", "id")
 _NAME_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_short_name", "symbol", "Symbol")
@@ -60,7 +60,7 @@ class Candidate:
     doubt
         Why its whole numbers seem to be no counts, or "".
     sums
-        Number and sum of the values looked at, by which a copy of another matrix is recognised.
+        Number and sum of the values examined, by which a copy of another matrix is recognised.
     """
 
     place: str

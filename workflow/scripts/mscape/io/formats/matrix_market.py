@@ -53,7 +53,9 @@ def read_matrix(path: Path, *, cells_in_rows: bool, block_lines: int = BLOCK_LIN
         genes = np.empty(n_values, np.uint16 if n_genes <= 2**16 else np.uint32)
         counts = np.empty(n_values, np.uint16)
         per_cell = np.zeros(n_cells + 1, np.int64)
-        cells: list[np.ndarray] = []  # filled from the first line that is out of order: until there, per_cell tells
+        cells: list[
+            np.ndarray
+        ] = []  # filled from the first line that is out of order: until there, per_cell gives the cells
         last, done = 0, 0
         for block in _read_blocks(file, path, block_lines):
             row, col, value = block

@@ -339,7 +339,7 @@ def _no_names(matrix: Path, shape: tuple[int, int], files: list[NameFile]) -> Us
             if number == wanted + 1 and not file.header:
                 msg = (
                     f"{has} has {number:,} lines, and the first ({file.rows[0][0]!r}) is no header: with a line too "
-                    "many names would stand at their neighbours' counts. Take the added line out."
+                    "many names would be at their neighbours' counts. Take the added line out."
                 )
                 return UserError(msg)
             if number == wanted - 1 and file.header:

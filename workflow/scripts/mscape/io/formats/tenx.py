@@ -1,4 +1,4 @@
-"""Read 10x Genomics output and its kin: folders of three files (Cell Ranger, STARsolo, kallisto, GEO) and h5 files."""
+"""Read the folders and h5 files of 10x Genomics and of tools that write the same (STARsolo, kallisto, GEO)."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def find_layout(path: Path, known: pd.DataFrame | None = None) -> Layout:
         header = ["", *header]
     if len(header) != width:
         msg = (
-            f"{path}: the header has {len(header)} fields, the rows {width}: names would stand at their neighbours' "
+            f"{path}: the header has {len(header)} fields, the rows {width}: names would be at their neighbours' "
             "counts. Give each column one name."
         )
         raise UserError(msg)
@@ -444,7 +444,7 @@ def _to_numbers(values: pd.DataFrame, path: Path, layout: Layout) -> np.ndarray:
         column = values[wrong[0]].astype(str)
         text = column[pd.to_numeric(column, errors="coerce").isna()].iloc[0]
         msg = (
-            f"{path}: {text!r} stands in column {layout.header[wrong[0]]!r}, where counts were expected. Leave out "
+            f"{path}: {text!r} is in column {layout.header[wrong[0]]!r}, where counts were expected. Leave out "
             "columns and rows that hold no counts."
         )
         raise UserError(msg)
@@ -501,14 +501,14 @@ def _without_sums(barcodes: np.ndarray, matrix: sp.csr_matrix) -> tuple[np.ndarr
 
 
 def _from_long(path: Path, layout: Layout, chunks: list[pd.DataFrame], warnings: list[str]) -> CountTable:
-    """Put a table with one count a row together; cells and genes stand in the order in which they first occur."""
+    """Put a table with one count a row together; cells and genes are in the order in which they first occur."""
     table = pd.concat(chunks, ignore_index=True)
     values = as_counts(_to_numbers(table[layout.values], path, layout).ravel(), path)
     cells, barcodes = pd.factorize(table[layout.id])
     genes, names = pd.factorize(table[layout.name])
     again = int(pd.Series(cells.astype(np.int64) * len(names) + genes).duplicated().sum())
     if again:
-        warnings = [*warnings, f"{again:,} pairs of gene and cell stand in more than one row and were summed"]
+        warnings = [*warnings, f"{again:,} pairs of gene and cell are in more than one row and were summed"]
     matrix = sp.coo_matrix((values.astype(np.int64), (cells, genes)), shape=(len(barcodes), len(names))).tocsr()
     matrix.data = as_counts(matrix.data, path)
     other = [name for i, name in enumerate(layout.header) if i not in {layout.name, layout.id, *layout.values}]

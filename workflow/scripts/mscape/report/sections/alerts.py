@@ -85,7 +85,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
     yield from _of_inputs(dataset)
     remarks = [(sample, str(note)) for sample, part in dataset.qc.items() for note in _notes(part)]
     if remarks:
-        action = "Read what was found in each sample, and look at its quality."
+        action = "Read what was found in each sample, and check its quality."
         yield Alert("WARN", "Remarks of quality control", remarks[0][1], action, remarks, target="quality")
     broken = accounting_faults(dataset)
     if broken:

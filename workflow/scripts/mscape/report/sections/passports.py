@@ -145,7 +145,7 @@ def _scores(part: pd.DataFrame, signatures: pd.DataFrame | None, name: str):
 
 
 def _name(signature: str) -> str:
-    """Name a signature without its collection: the chart has little room, and what differs stands at the end."""
+    """Name a signature without its collection: the chart has little room, and what differs is at the end."""
     name = signature_name(signature)
     return name.partition(" ")[2] if name.startswith(COLLECTIONS) else name
 

@@ -1,4 +1,4 @@
-"""Quality section of the report: where the cells went, and what the libraries look like."""
+"""Quality section of the report: where the cells went, and the quality of the libraries."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ AXES = (  # title, words in the axis name, glossary term
 Z_EDGES = (1.0, 2.0, 4.0, 8.0)  # z at which the colour deepens; lots differ by orders of magnitude
 VARIANT = "__"  # between the id of a signature and that of its variant
 CURATED = " (C)"  # behind the names of sets that are curated here
-CALLED = consensus.STANDS_OUT  # a list counts as raised above this z
+CALLED = consensus.HIGH_Z  # a list counts as raised above this z
 MAX_ROWS = 500
 NUMBERS = (
     ("lot_id", "Lot", "text", "lot"),
@@ -120,8 +120,8 @@ def cluster_heat(dataset: Dataset) -> Table | None:
         rows.append(line)
     note = (
         "z of the sub-population's departure from its lots' average, lot by lot, in units of random gene sets; the "
-        "95 % interval is over lots (with one lot there is no interval, because nothing repeats). A lean is RNA at "
-        "harvest, not the ability to differentiate."
+        "95 % interval is over lots (with one lot there is no interval, because nothing repeats). Lineage bias is of "
+        "RNA at harvest; it is no evidence of differentiation capacity."
     )
     caption = "Programmes of the sub-populations"
     return Table("cluster-programmes", caption, columns, rows, note=note, classes="heat", term="score_z")
@@ -190,7 +190,7 @@ def _numbers(summary: pd.DataFrame) -> Table:
 
 
 def _stand_ins(summary: pd.DataFrame) -> list[str]:
-    """Lots whose scores are not of MSC only, with what stands for them."""
+    """Lots whose scores are not of MSC only, with the cells that represent them."""
     if "cells" not in summary:
         return []
     kinds = summary.drop_duplicates("lot_id").set_index("lot_id")["cells"]
