@@ -29,7 +29,7 @@ from mscape.comparison.contrasts import Contrast  # noqa: E402
 from mscape.comparison.design import Design  # noqa: E402
 from mscape.stats import adjust_pvalues  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "comparison.md"
+DOCUMENT = ROOT / "docs" / "benchmarks" / "comparison.md"
 MARK = "<!-- benchmarks/comparison/run.py -->"
 N_GENES, CELLS, RAISED, FOLD = 800, 150, 0.1, 2.0
 LEVEL = 0.05
@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--donors", type=int, nargs="+", default=[3, 5])
-    parser.add_argument("--write", action="store_true", help="write the table into docs/comparison.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks/comparison.md")
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
     start, results = time.perf_counter(), []

@@ -3,8 +3,8 @@
 A gene that cultured stroma expresses by itself does not belong into a panel that fails a cell. The rate of each panel
 gene is looked up in published profiles: cultured MSC of ten kinds and two single-cell studies, other cultured stroma
 (osteogenic cells, fibroblasts over their passages, smooth muscle, stellate cells) and fibroblasts dissociated from
-tissue, which carry ambient RNA of other cells. With ``--docs`` the table becomes docs/lineage_panels.md. Ends with an
-error if a gene of a panel that fails is above a third of the panel's threshold in cultured stroma.
+tissue, which carry ambient RNA of other cells. With ``--docs`` the table becomes docs/benchmarks/lineage_panels.md.
+Ends with an error if a gene of a panel that fails is above a third of the panel's threshold in cultured stroma.
 """
 
 from __future__ import annotations
@@ -140,12 +140,14 @@ def document(table: pd.DataFrame, found: dict) -> str:
 def main() -> None:
     """Screen, print what breaks the rule, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--docs", action="store_true", help="write docs/lineage_panels.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks/lineage_panels.md")
     options = parser.parse_args()
     folder = Path(os.environ.get("MSCAPE_SHARED_DATA", REPO.parent / "shared" / "data"))
     table = screen(folder)
     if options.docs:
-        (REPO / "docs" / "lineage_panels.md").write_text(document(table, references(folder)), encoding="utf-8")
+        (REPO / "docs" / "benchmarks" / "lineage_panels.md").write_text(
+            document(table, references(folder)), encoding="utf-8"
+        )
     broken = table[table["broken"]]
     print(f"{len(table)} genes, {len(broken)} above a third of their panel's threshold in cultured stroma")
     if len(broken):

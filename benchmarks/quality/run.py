@@ -35,7 +35,7 @@ from mscape.quality import doublets  # noqa: E402
 from mscape.run import config  # noqa: E402
 
 REAL = Path(os.environ.get("MSCAPE_SHARED_DATA", ROOT.parent / "shared" / "data"))
-DOCUMENT = ROOT / "docs" / "input.md"
+DOCUMENT = ROOT / "docs" / "benchmarks" / "quality.md"
 SUMMED = (  # real cells, share of doublets made of them, their counts relative to the mean of the two cells
     ("pbmc3k_labelled2638", 0.06, (2.0, 2.0)),
     ("pbmc3k_labelled2638", 0.06, (1.0, 1.0)),

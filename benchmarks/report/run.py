@@ -1,4 +1,4 @@
-"""How large the report is and how fast it opens, for several studies; writes the table of docs/report.md.
+"""How large the report is and how fast it opens, for several studies; writes the table of docs/benchmarks/report.md.
 
 The studies are noise in the form of stage files (tests/support/report_fixture.py), which compresses worst. A page
 is opened five times in headless Chromium with an empty cache; it is interactive when the map is drawn and the
@@ -29,7 +29,7 @@ import report_fixture_cells as fixture  # noqa: E402
 
 import render_report  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "report.md"
+DOCUMENT = ROOT / "docs" / "benchmarks" / "report.md"
 BEGIN, END = "<!-- benchmarks/report/run.py -->", "<!-- end of the table -->"
 CHROMIUM = os.environ.get("MSCAPE_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 STUDIES = (  # cells, lots, clusters
@@ -78,7 +78,7 @@ def open_page(driver, page: Path) -> tuple[float, float]:
 def main() -> None:
     """Render, open, print; write the table where asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/report.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks/report.md")
     parser.add_argument("--cells", type=int, default=250_000, help="largest study")
     given = parser.parse_args()
     fill_up(60, 60)

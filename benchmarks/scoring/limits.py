@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(Path(__file__).parent)]
 
 import cells  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "scoring.md"
+DOCUMENT = ROOT / "docs" / "benchmarks" / "scoring.md"
 MARK = "<!-- benchmarks/scoring/limits.py -->"
 POOLS = ((10, 50), (50, 150), (150, 400), (400, 3000), (100, 3000), (200, 3000))
 N_CELLS, DEPTH, SIZE, FOLD, CONTROLS = 600, 10_000, 30, 2**0.5, 100
@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=16, help="sets for each range of expression")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="write the table into docs/scoring.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks/scoring.md")
     options = parser.parse_args()
     rates = cells.msc_rates()
     cpm = 1e6 * rates[: cells.HELD_OUT]

@@ -26,7 +26,7 @@ import others  # noqa: E402
 
 from mscape.data import counts  # noqa: E402
 
-DOCUMENT = ROOT / "docs" / "scoring.md"
+DOCUMENT = ROOT / "docs" / "benchmarks" / "scoring.md"
 MARK = "<!-- benchmarks/scoring/run.py -->"
 DEPTHS = {"2k": 2_000, "20k": 20_000}
 SIZES = (10, 30, 100, 200)
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=600)
     parser.add_argument("--sets", type=int, default=300, help="random sets for each null calibration")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/scoring.md")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks/scoring.md")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The 'future.infer_string' option is deprecated")  # anndata 0.13
     start = time.perf_counter()

@@ -27,7 +27,7 @@ from mscape.genes.names import read_aliases, read_gene_ids  # noqa: E402
 from mscape.genes.registry import load_markers  # noqa: E402
 from mscape.stats import adjust_pvalues  # noqa: E402
 
-DOCUMENT, MARK = ROOT / "docs" / "scoring.md", "<!-- benchmarks/scoring/trials.py -->"
+DOCUMENT, MARK = ROOT / "docs" / "benchmarks" / "scoring.md", "<!-- benchmarks/scoring/trials.py -->"
 MIN_CPM, LEVEL = 1.0, 0.05
 SENESCENCE, PRIMING, BONE, MESENCHYME, CYCLE, STEROID = (
     "senescence",
@@ -167,7 +167,7 @@ def write_tables(tests: dict[str, pd.DataFrame]) -> str:
 def main() -> None:
     """Test all sets in all contrasts, print the tables, write them into the document if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/scoring.md")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks/scoring.md")
     options = parser.parse_args()
     data = Path(os.environ.get("MSCAPE_SHARED_DATA", ROOT.parent / "shared" / "data"))
     text = write_tables({name: test_genes(*contrast) for name, contrast in load_contrasts(data).items()})

@@ -93,7 +93,7 @@ def held_out_rows(cpm: pd.DataFrame, old: np.ndarray) -> list[tuple[int, int, in
 def main() -> None:
     """Print the table, and write it into the document if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write the table into docs/scoring.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks/scoring.md")
     options = parser.parse_args()
     data = Path(os.environ.get("MSCAPE_SHARED_DATA", ROOT.parent / "shared" / "data"))
     cpm, old, _ = trials.load_contrasts(data)[trials.SENESCENCE]

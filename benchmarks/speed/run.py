@@ -1,4 +1,6 @@
-"""Time the workflow against a plain scanpy script on the same simulated files, in turn, and write docs/speed.md.
+"""Time the workflow against a plain scanpy script on the same simulated files, in turn.
+
+It writes docs/benchmarks/speed.md.
 
 uv run python benchmarks/speed/run.py --cells 50000 100000 --memory-gb 0.8 --alone 10000 250000 --repeats 3
 
@@ -210,7 +212,7 @@ def main() -> None:
     parser.add_argument("--add", action="store_true", help="keep the runs that a size has, and add to them")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--data", type=Path, default=Path("speed"))
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/speed.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks/speed.md")
     options = parser.parse_args()
     for cells in [*options.cells, *options.alone]:
         measure_size(cells, options)

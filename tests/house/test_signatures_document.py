@@ -1,4 +1,4 @@
-"""docs/signatures.md is the registry as a table; `--fix` writes it anew."""
+"""docs/reference/signatures.md is the registry as a table; `--fix` writes it anew."""
 
 from itertools import groupby
 
@@ -47,9 +47,9 @@ def list_axes(markers) -> list[str]:
 
 
 def test_the_table_of_signatures_is_that_of_the_registry(root, request):
-    path = root / "docs" / "signatures.md"
+    path = root / "docs/reference/signatures.md"
     if request.config.getoption("--fix"):
         path.write_text(registry_document(), encoding="utf-8")
     assert path.read_text(encoding="utf-8") == registry_document(), (
-        "docs/signatures.md is stale: pytest tests/house/test_signatures_document.py --fix"
+        "docs/reference/signatures.md is stale: pytest tests/house/test_signatures_document.py --fix"
     )

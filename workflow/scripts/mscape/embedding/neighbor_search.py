@@ -6,7 +6,7 @@ import numpy as np
 
 LINKS = 24  # of a cell in the index
 BUILD_WIDTH = 80  # candidates while the index is built
-SEARCH_WIDTH = 80  # candidates of a query: recall 0.97 and more (docs/speed.md)
+SEARCH_WIDTH = 80  # candidates of a query: recall 0.97 and more (docs/benchmarks/speed.md)
 
 
 def nearest(
