@@ -99,13 +99,13 @@ def test_injected_faults_are_caught_in_the_functions_that_have_them(study, tmp_p
 
 def decided(on_mismatch):
     rows = [
-        parity.judge("pca", "r", 1.0, parity.AT_LEAST, 0.99, ""),
-        parity.judge("umap", "r", 0.5, "at least", 0.9, ""),
+        parity.judge("pca", "r", 1.0, rule=parity.AT_LEAST, limit=0.99, meaning=""),
+        parity.judge("umap", "r", 0.5, rule=parity.AT_LEAST, limit=0.9, meaning=""),
     ]
     return check_parity.decide(pd.DataFrame(rows), on_mismatch)
 
 
-def test_a_mismatch_stops_is_only_told_or_moves_the_function_to_the_cpu():
+def test_a_mismatch_stops_is_only_reported_or_moves_the_function_to_the_cpu():
     with pytest.raises(UserError, match=r"in 1 of 2 measures:\n  umap: r is 0\.5, expected at least 0\.9"):
         decided("stop")
     assert decided("warn") == []

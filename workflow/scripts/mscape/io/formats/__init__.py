@@ -7,7 +7,7 @@ import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mscape.errors import UserError
 from mscape.io.formats import h5ad, tenx, text
@@ -15,7 +15,7 @@ from mscape.io.formats.count_table import choose_cells
 from mscape.io.formats.detect import READABLE, damaged, identify, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -23,25 +23,43 @@ if TYPE_CHECKING:
 
     from mscape.io.formats.count_table import CountTable
 
-READ = {"10x h5 v2", "10x h5 v3", "h5ad", "h5mu", "h5seurat", "loom", "zarr", "mtx", "parquet", "text"}
 _FILTERED = re.compile(r"(?<!un)filtered", re.IGNORECASE)
 _RAW = re.compile(r"(?<![a-z])raw(?![a-z])|unfiltered", re.IGNORECASE)
-FAMILIES = {  # what a sheet may call a format -> what it may turn out to be
-    "10x": ("10x",),
-    "10x_mtx": ("10x folder", "matrix market"),
-    "10x_h5": ("10x h5",),
-    "h5ad": ("h5ad",),
-    "h5mu": ("h5mu",),
-    "h5seurat": ("h5seurat",),
-    "loom": ("loom",),
-    "zarr": ("zarr",),
-    "mtx": ("10x folder", "matrix market"),
-    "csv": ("text",),
-    "tsv": ("text",),
-    "txt": ("text",),
-    "text": ("text",),
-    "parquet": ("parquet",),
-}
+
+
+class Format(NamedTuple):
+    """A format in which counts are published.
+
+    Attributes
+    ----------
+    name
+        First words of ``CountTable.format``.
+    sheet
+        What a sample sheet may call it; a name may cover several formats.
+    kinds
+        What `identify` says of such a file; none where the format is a folder of several files.
+    read
+        Function of path, gene table and parts.
+    """
+
+    name: str
+    sheet: tuple[str, ...]
+    kinds: tuple[str, ...]
+    read: Callable[[Path, pd.DataFrame | None, str], CountTable]
+
+
+FORMATS = (
+    Format("10x folder", ("10x", "10x_mtx", "mtx"), (), lambda path, _, parts: tenx.read_folder([path], parts=parts)),
+    Format("10x h5", ("10x", "10x_h5"), ("10x h5 v2", "10x h5 v3"), lambda path, *_: tenx.read_h5(path)),
+    Format("h5ad", ("h5ad",), ("h5ad",), lambda path, _, parts: h5ad.read_h5ad(path, parts=parts)),
+    Format("h5mu", ("h5mu",), ("h5mu",), lambda path, _, parts: h5ad.read_h5mu(path, parts=parts)),
+    Format("h5seurat", ("h5seurat",), ("h5seurat",), lambda path, *_: h5ad.read_h5seurat(path)),
+    Format("loom", ("loom",), ("loom",), lambda path, _, parts: h5ad.read_loom(path, parts=parts)),
+    Format("zarr", ("zarr",), ("zarr",), lambda path, _, parts: h5ad.read_zarr(path, parts=parts)),
+    Format("matrix market", ("10x_mtx", "mtx"), ("mtx",), lambda path, _, parts: tenx.read_folder([path], parts=parts)),
+    Format("text", ("csv", "tsv", "txt", "text"), ("text",), lambda path, known, _: text.read_text(path, known)),
+    Format("parquet", ("parquet",), ("parquet",), lambda path, known, _: text.read_parquet(path, known)),
+)
 
 
 @contextmanager
@@ -62,7 +80,7 @@ def open_counts(
     path
         A file, a folder, or an archive.
     format
-        ``auto``, or the expected format (a key of ``FAMILIES``): a file that turns out to be another one is
+        ``auto``, or the expected format (a name of ``FORMATS``): a file that turns out to be another one is
         refused.
     member
         Which of several matrices of a folder or archive: a glob or a part of the path.
@@ -150,25 +168,14 @@ def _guarded(table: CountTable, path: Path) -> CountTable:
 
 
 def _read_file(path: Path, kind: str, known: pd.DataFrame | None, parts: str) -> CountTable:
-    if kind.startswith("10x h5"):
-        return tenx.read_h5(path)
-    if kind == "h5ad":
-        return h5ad.read_h5ad(path, parts=parts)
-    if kind == "h5mu":
-        return h5ad.read_h5mu(path, parts=parts)
-    if kind == "h5seurat":
-        return h5ad.read_h5seurat(path)
-    if kind == "loom":
-        return h5ad.read_loom(path, parts=parts)
-    if kind == "zarr":
-        return h5ad.read_zarr(path, parts=parts)
-    if kind == "mtx":
-        return tenx.read_folder([path], parts=parts)
-    if kind == "parquet":
-        return text.read_parquet(path, known)
-    if kind == "text":
-        return text.read_text(path, known)
+    for one in FORMATS:
+        if kind in one.kinds:
+            return one.read(path, known, parts)
     raise refuse(path, kind)
+
+
+def _readable() -> set[str]:
+    return {kind for one in FORMATS for kind in one.kinds}
 
 
 def _only_store(folder: Path) -> Path | None:
@@ -194,7 +201,7 @@ def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, parts: s
     if member:
         chosen = tenx.choose_member(list(candidates), folder, member)
         candidates = {path: kind for path, kind in candidates.items() if path in chosen}
-    readable = _prefer_filtered([path for path, kind in candidates.items() if kind in READ - {"text"}], folder)
+    readable = _prefer_filtered([path for path, kind in candidates.items() if kind in _readable() - {"text"}], folder)
     readable = readable or [path for path, kind in candidates.items() if kind == "text"]
     names = " ".join(path.name.lower() for path in candidates)
     if "barcodes" in names or "features" in names:
@@ -205,7 +212,7 @@ def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, parts: s
         raise _several(readable, folder, shown)
     if readable:
         return _read_file(readable[0], candidates[readable[0]], known, parts)
-    refused = [path for path, kind in candidates.items() if kind not in READ | {"unknown"}]
+    refused = [path for path, kind in candidates.items() if kind not in _readable() | {"unknown"}]
     if refused:
         raise refuse(refused[0], candidates[refused[0]])
     found = ", ".join(path.name for path in list(_files(folder))[:6]) or "nothing"
@@ -258,9 +265,11 @@ def _settle(table: CountTable, format: str, cells: str, path: Path) -> CountTabl
 
 
 def _expect(table: CountTable, format: str, path: Path) -> None:
-    if format not in FAMILIES:
-        msg = f"format {format!r} is not known. Expected auto, {', '.join(FAMILIES)}."
+    expected = tuple(one.name for one in FORMATS if format in one.sheet)
+    if not expected:
+        names = dict.fromkeys(name for one in FORMATS for name in one.sheet)
+        msg = f"format {format!r} is not known. Expected auto, {', '.join(names)}."
         raise UserError(msg)
-    if not table.format.startswith(FAMILIES[format]):
+    if not table.format.startswith(expected):
         msg = f"{path}: the sheet says {format}, but it is {table.format}. Write auto, or give the other file."
         raise UserError(msg)
