@@ -1,5 +1,6 @@
 """The definitions of the stage tables are whole, and rules, scripts and tables speak of the same files."""
 
+import ast
 import re
 
 import pytest
@@ -27,6 +28,23 @@ def test_each_table_is_written_by_its_step_through_the_one_writer(root, table):
     script = (root / f"workflow/scripts/{table.step}.py").read_text()
     assert "write_table(" in script
     assert re.search(rf'["({{, ]"?{table.name}"', script), f"{table.step} does not name {table.name}"
+
+
+def copies_of_columns(code):
+    """Lists of names in some code that are all columns of a table: its line, and the table."""
+    lists = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.List | ast.Tuple)]
+    names = [(node.lineno, {one.value for one in node.elts if isinstance(one, ast.Constant)}) for node in lists]
+    return [(line, table.name) for line, found in names for table in TABLES.values() if found == set(table.names)]
+
+
+def test_columns_have_one_home(root):
+    home = root / "workflow/scripts/mscape/data/tables.py"
+    files = [file for file in (root / "workflow/scripts").rglob("*.py") if file != home]
+    assert not [(file.name, *copy) for file in files for copy in copies_of_columns(file.read_text())]
+
+
+def test_a_second_list_of_columns_would_be_found():
+    assert copies_of_columns("x = 1\nCOLUMNS = ['cluster_a', 'cluster_b', 'connectivity', 'path']") == [(2, "paga")]
 
 
 def test_tables_of_every_dataset_are_the_stage_tables():

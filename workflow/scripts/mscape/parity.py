@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.clustering import leiden_stability
+from mscape.data.tables import TABLES
 from mscape.embedding import batch_mixing, neighbor_search, pca_neighbors
 from mscape.errors import UserError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mscape.backends.contract import Backend
 
-COLUMNS = ["function", "measure", "value", "limit", "rule", "passed", "meaning"]
+COLUMNS = TABLES["parity"].names
 SEED_RUNS = 3  # runs with one seed, which must agree
 LEADING = 10  # components whose space is compared
 BLOCKS = 3  # in which the values are passed, as a file would be

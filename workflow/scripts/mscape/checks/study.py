@@ -11,6 +11,7 @@ import pandas as pd
 from mscape.checks import inspect
 from mscape.checks.duplicates import same_cells
 from mscape.checks.findings import Finding, judge
+from mscape.data.tables import TABLES
 from mscape.errors import UserError
 from mscape.genes.orthologs import read_orthologs
 from mscape.io import formats
@@ -19,11 +20,10 @@ from mscape.io.download.urls import is_remote
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ["dataset", "sample", "level", "check", "found", "expected", "next_step"]
+COLUMNS = TABLES["check"].names
 LEVELS = ["error", "warning", "note"]
 PANEL = "isct2006"
-READING = ["sample_id", "file", "format", "maker", "matrix", "why", "cells", "genes", "counts", "named_by"]
-READING += ["rewritten", "left_out", "species"]
+READING = TABLES["inputs"].names
 FEW_SHARED, HARDLY_SHARED = 0.8, 0.3  # share of the genes of the smaller of two samples that the other has too
 LONGEST = 5  # rules that the forecast names on the terminal
 

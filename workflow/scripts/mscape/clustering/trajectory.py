@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from mscape.backends import cpu
+from mscape.data.tables import TABLES
 from mscape.embedding import landmarks
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 MIN_CONNECTIVITY = 0.05  # of PAGA: fewer edges than 5 % of what chance would give is no path
-COLUMNS = ["cluster_a", "cluster_b", "connectivity", "path"]
+COLUMNS = TABLES["paga"].names
 
 
 def connect_clusters(adata: AnnData, clusters: pd.Series) -> pd.DataFrame:

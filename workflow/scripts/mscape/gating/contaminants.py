@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mscape.data.tables import TABLES
 from mscape.stats import wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["lot_id", "identity", "n_cells", "fraction", "low", "high", "call"]
+COLUMNS = TABLES["contaminants"].names
 UNEXPLAINED = "unexplained"
 
 

@@ -11,13 +11,14 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
+from mscape.data.tables import TABLES
 from mscape.gating.panels import POSITIVE
 from mscape.gating.posterior import log_negative_binomial, log_poisson
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence
 
-COLUMNS = ["lot_id", "cluster", "gene", "n_cells", "mean_count", "hidden_fraction", "lr", "pvalue", "finding", "reason"]
+COLUMNS = TABLES["hidden_mixture"].names
 MAX_CELLS = 1500
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mscape.data.tables import TABLES
 from mscape.gating.deconvolution import draw_above, log_likelihood
 from mscape.gating.hidden_subset_bound import add_curves, lower_bound, upper_bound
 from mscape.gating.intervals import bootstrap_fraction, min_detectable_fraction, share_interval, verdict_of
@@ -25,30 +26,7 @@ if TYPE_CHECKING:
     from mscape.gating.panels import Panel
     from mscape.gating.resolution import GeneLimit
 
-CRITERIA_COLUMNS = [
-    "lot_id",
-    "criterion",
-    "kind",
-    "estimate",
-    "low",
-    "high",
-    "verdict",
-    "n_cells",
-    "n_judged",
-    "decided_by",
-    "detected_fraction",
-    "reason",
-    "genes",
-    "threshold_cpm",
-    "gene_rate_cpm",
-    "min_detectable_fraction",
-    "resolved_fraction",
-    "ambient_fraction",
-    "median_counts",
-    "max_hidden_fraction",
-    "n_cells_needed",
-    "median_counts_needed",
-]
+CRITERIA_COLUMNS = TABLES["gate"].names
 
 
 class Called(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mscape.data.tables import TABLES
 from mscape.scoring import consensus
 
 logger = logging.getLogger(__name__)
@@ -38,22 +39,7 @@ MAX_PVALUE = 0.01  # against random gene sets
 MIN_SHARE = 0.5  # of the cluster's cells that must be in the state, or of the lineage
 MIN_PASSING = 0.02  # of its cells that must pass the gate: cells of a line may all be left open
 CONFIDENCE = ("high", "moderate", "low")
-COLUMNS = [
-    "cluster",
-    "name",
-    "confidence",
-    "signature",
-    "z",
-    "low",
-    "high",
-    "pvalue",
-    "share",
-    "n_lots",
-    "runner_up",
-    "runner_up_z",
-    "margin",
-    "reason",
-]
+COLUMNS = TABLES["cluster_names"].names
 
 
 def judge_states(scores: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mscape.data.tables import TABLES
 from mscape.genes.names import GeneIndex
 from mscape.scoring import consensus, control_genes, gene_sets, methods, null_sets
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from mscape.genes.registry import Markers
 
-SCORES = ["cluster", "signature", "n_lots", "n_cells", "z", "low", "high", "lowest", "highest", "pvalue"]
-PROGRAMMES = ["cluster", "n_lots", "n_cells", "senescence", "senescence_scorers", "immune_profile", "lineage_bias"]
+SCORES = TABLES["cluster_scores"].names
+PROGRAMMES = TABLES["cluster_states"].names
 
 
 def departures(bulk: AnnData, reference: str, *, min_cells: int = 20) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:

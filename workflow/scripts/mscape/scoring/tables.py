@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from mscape.data import sampling
+from mscape.data.tables import TABLES
 from mscape.genes.registry import SCORED
 from mscape.scoring import confounders as confounding
 from mscape.scoring import consensus
@@ -258,5 +259,4 @@ def tabulate_genes(
                 }
             )
         )
-    empty = ["lot_id", "signature", "gene", "n_cells", "count", "cpm", "low", "high", "detected_fraction"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=empty)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLES["signature_genes"].names)

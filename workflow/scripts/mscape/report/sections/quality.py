@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mscape.data.tables import TABLES
 from mscape.report.charts import svg
 from mscape.report.charts.upset import upset
 from mscape.report.numbers import finite, number
@@ -123,7 +124,7 @@ def _limits(stage: dict, column: str) -> list[float]:
 
 
 def _accounting(table) -> Table:
-    reasons = [c for c in table if c not in ("sample_id", "lot_id", "loaded", "pass")]
+    reasons = [c for c in table if c not in TABLES["accounting"].names]
     columns = [
         ("sample_id", "Sample", "text", "sample_id"),
         ("lot_id", "Lot", "text", "lot"),
