@@ -9,6 +9,7 @@ import numpy as np
 
 from mscape.checks.chemistry import name_family
 from mscape.checks.inspect import looks_like_reads, looks_unfiltered
+from mscape.genes.species import species
 from mscape.quality.sex import check_sex, sum_sex_genes
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def judge(facts: Facts, row: Mapping[str, str], *, organism: str, panel: Collect
     found += judge_reading(facts)
     found += _judge_counts(facts)
     found += _judge_chemistry(facts, str(row.get("assay", "")))
-    found += _judge_sex(facts, str(row.get("sex", ""))) if organism == "human" else []
+    found += _judge_sex(facts, str(row.get("sex", ""))) if species(organism).isct else []
     found += [Finding(check="reading", level="note", found=note) for note in facts.notes]
     return found
 
@@ -146,8 +147,8 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
         )
     wrong = facts.species != "unknown" and (
         facts.species != organism
-        if organism in {"human", "mouse"}
-        else facts.sure_species and facts.species in {"human", "mouse"}
+        if species(organism).has_markers
+        else facts.sure_species and species(facts.species).has_markers
     )
     if wrong:
         found.append(
@@ -156,10 +157,10 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                 level="error",
                 found=f"genes of {facts.species}",
                 expected=f"genes of {organism}, as the config says",
-                next_step=f"set organism: {facts.species if facts.species in {'human', 'mouse'} else 'other'}",
+                next_step=f"set organism: {facts.species if species(facts.species).has_markers else 'other'}",
             )
         )
-    elif panel and (organism == "human" or facts.orthologs >= 0):
+    elif panel and (species(organism).isct or facts.orthologs >= 0):
         missing = sorted(set(panel) - set(facts.genes))
         if missing:
             found.append(
@@ -169,7 +170,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                     found=f"not in the feature table: {', '.join(missing)}",
                     expected="every gene of the gate, with or without counts",
                     next_step="give the unfiltered feature table; criteria on these genes will not be assessable"
-                    if organism == "human"
+                    if species(organism).isct
                     else "nothing if they have no ortholog: the gate says nothing of them; else complete the table",
                 )
             )

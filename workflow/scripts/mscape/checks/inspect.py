@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from mscape.checks.chemistry import Chemistry, guess_chemistry
+from mscape.genes.species import BY_PREFIX
 from mscape.genes.spelling import ENSEMBL, is_known, looks_like_gene
 from mscape.io.formats import features as naming
 from mscape.io.formats.evidence import features_no_genes, rival_cell, why_no_counts
-from mscape.io.formats.features import SPECIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -386,7 +386,7 @@ def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tupl
     text = pd.concat([ids.astype(str), names.astype(str)], ignore_index=True)
     prefix = text.str.extract(r"^(?:\S+?_+)?(ENS[A-Z]*G)\d{6,}")[0].dropna()
     if len(prefix) > 100 or len(prefix) > 0.2 * len(names):
-        return SPECIES.get(prefix.value_counts().index[0], "another species"), True
+        return BY_PREFIX.get(prefix.value_counts().index[0], "another species"), True
     symbols = names.astype(str).str.replace(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?)_+", "", regex=True)
     human = set(known["symbol"].to_numpy(dtype=object))
     spelled = [str(name) for name in symbols]

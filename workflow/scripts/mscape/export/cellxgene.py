@@ -10,13 +10,13 @@ import pandas as pd
 from anndata import AnnData
 
 from mscape.data.reference_table import read_reference
+from mscape.genes.species import species
 
 logger = logging.getLogger(__name__)
 
 SCHEMA = "7.1.0"
 UNKNOWN = ("", "unknown", "nan", "None")
 TYPES = {"expanded": "primary cell culture", "fresh": "tissue"}  # tissue_type by the dataset's culture
-PREFIX = {"human": "ENSG", "mouse": "ENSMUSG"}
 RESERVED = (  # columns that the schema fills in by itself from the terms
     *("assay", "cell_type", "development_stage", "disease", "donor_id", "organism", "self_reported_ethnicity"),
     *("sex", "tissue", "tissue_type", "suspension_type", "is_primary_data", "observation_joinid"),
@@ -38,7 +38,8 @@ def read_gene_ids(path: str | Path, organism: str) -> set[str]:
     """Gene ids that the schema knows for an organism."""
     table = read_reference(path)
     numbers = table.loc[table["organism"] == organism, "step"].astype(int).cumsum()
-    return {f"{PREFIX[organism]}{number:011d}" for number in numbers}
+    prefix = species(organism).ensembl
+    return {f"{prefix}{number:011d}" for number in numbers}
 
 
 def describe_cells(obs: pd.DataFrame, terms: dict, *, organism: str, culture: str) -> tuple[pd.DataFrame, list[str]]:
@@ -102,7 +103,7 @@ def describe_cells(obs: pd.DataFrame, terms: dict, *, organism: str, culture: st
     wanted = "give the sheet a column suspension_type."
     need("suspension_type", given("suspension_type"), ("cell", "nucleus"), wanted)
     result["sex_ontology_term_id"] = look_up("sex_ontology_term_id", "sex", "sex", "unknown")
-    ethnicity = "unknown" if organism == "human" else "na"
+    ethnicity = "unknown" if species(organism).isct else "na"
     result["self_reported_ethnicity_ontology_term_id"] = given("self_reported_ethnicity_ontology_term_id").replace(
         "", ethnicity
     )

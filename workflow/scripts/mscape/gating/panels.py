@@ -12,6 +12,7 @@ import yaml
 
 from mscape.data import yaml_file
 from mscape.errors import UserError
+from mscape.genes.species import species
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -177,11 +178,10 @@ def choose_panel(panels: Mapping[str, dict], panel: str, *, organism: str, cultu
             )
             raise UserError(msg)
         return panel
-    if organism == "mouse":
-        return "mouse_stroma"
     tissues = [str(tissue).lower() for tissue in tissues]
     fresh_fat = culture == "fresh" and tissues and all("adipos" in t or "fat" in t or "svf" in t for t in tissues)
-    return "adipose_svf" if fresh_fat else "isct2006"
+    default = species(organism).panel
+    return "adipose_svf" if fresh_fat and default == "isct2006" else default
 
 
 def make_panel(panel_id: str, entry: Mapping) -> Panel:
@@ -236,7 +236,7 @@ def make_panel(panel_id: str, entry: Mapping) -> Panel:
 
 def make_lineages(entries: Mapping[str, Mapping], *, organism: str) -> list[Lineage]:
     """Turn raw entries into lineages, with the mouse genes where the organism is mouse."""
-    key = "mouse" if organism == "mouse" else "genes"
+    key = species(organism).marker_key or species("human").marker_key
     return [
         Lineage(
             id=lineage_id,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape.genes.names import read_gene_ids, read_orthologs
+from mscape.genes.species import species
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,8 +38,6 @@ _ABUNDANT = re.compile(  # non-coding genes that hold a per cent and more of the
     r"|MT-(R|T)\w+|RNA\d+S\w*|LARS2)$",
     re.IGNORECASE,
 )
-_HUMAN_FORM = re.compile(r"^[A-Z][A-Z0-9]*(orf\d+\w*)?([-.@_,]+[A-Z0-9]+(orf\d+\w*)?)*$")
-_MOUSE_FORM = re.compile(r"^([A-Z][A-Za-z0-9]*|[0-9]+[A-Z]\w*Rik|mt|n|a|p)([-.@][A-Za-z0-9]+)*$")
 _EXCEL = re.compile(
     r"^(?:(?P<day>\d{1,2})[-/. ](?P<month>Mar|Sept?|Dec)|(?P<month2>Mar|Sept?|Dec)[-/. ](?P<day2>\d{1,2}))$",
     re.IGNORECASE,
@@ -108,8 +107,8 @@ def looks_like_gene(name: str, *, organism: str = "human") -> bool:
     """Say whether a name is known or has the form of a gene's name."""
     if is_known(name) or _CLONES.match(name):
         return True
-    form = _MOUSE_FORM if organism == "mouse" else _HUMAN_FORM
-    return bool(form.match(name)) if organism in {"human", "mouse"} else True
+    form = species(organism).form
+    return form is None or bool(form.match(name))
 
 
 def gene_share(names: Sequence[str]) -> float:
@@ -186,7 +185,7 @@ def take_apart(name: pd.Series, id: pd.Series, genome: pd.Series, *, organism: s
             rewrites += joined
     id = pd.Series([_bare_id(one) or _bare_id(other) for one, other in zip(id, name, strict=True)], index=id.index)
     dates: list[str] = []
-    if organism in {"human", "mouse"}:
+    if species(organism).has_markers:
         name = _letters_back(name, rewrites)
         name, dates = _from_dates(name, rewrites, organism=organism)
     if organism == "human":
@@ -348,7 +347,7 @@ def _from_dates(name: pd.Series, rewrites: list[str], *, organism: str) -> tuple
         if unsure or name[row] in twice or not 1 <= day[row] <= 15:
             lost.append(name[row])
             continue
-        name[row] = gene if organism == "human" else gene.capitalize()
+        name[row] = species(organism).spell(gene)
         made += 1
     if made:
         rewrites.append(f"{made:,} dates of a spreadsheet were turned back into genes (2-Sep is SEPTIN2)")

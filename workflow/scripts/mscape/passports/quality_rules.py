@@ -9,6 +9,7 @@ import pandas as pd
 from mscape import numbers
 from mscape.gating.reasons import Reason
 from mscape.numbers import decimal, percent
+from mscape.genes.species import species
 from mscape.passports.rules import (
     DECIDES,
     DESCRIBED,
@@ -38,7 +39,7 @@ def judge_purity(evidence: LotEvidence, settings: dict) -> Assessment:
     if n == 0:
         reason = "The lot has no cells that pass quality control."
         return Assessment(verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["lost"], n=0)
-    if evidence.organism not in {"human", "mouse"}:
+    if not species(evidence.organism).has_markers:
         return Assessment(
             verdict=NOT_ASSESSABLE,
             reason=Reason.SPECIES_NOT_COVERED.lot,

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.special
 
 from mscape.data import counts, yaml_file
+from mscape.genes.species import species
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ def measure_ambient(
     source: Source, totals: np.ndarray, passed: np.ndarray, *, organism: str = "human", markers: str | Path
 ) -> Ambient:
     """Estimate the ambient share from the lineage panels of the marker file."""
-    if organism != "human":
+    if not species(organism).isct:
         return Ambient(fraction=np.nan, source="not assessable: lineage panels are for human cells")
     all_lineages = yaml_file.read(markers)["lineages"]
     there = set(counts.read_var(source).index)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mscape.data import counts
 from mscape.genes.registry import REGISTRY
+from mscape.genes.species import species
 from mscape.quality.ambient import measure_ambient
 from mscape.quality.doublets import score_doublets
 from mscape.quality.dying_cells import find_low_quality
@@ -88,7 +89,7 @@ def qc_sample(
                 f"{np.median(share):.0f} %): dying cells? They are kept, and flagged as low_quality_group"
             )
     soup = measure_ambient(source, cells["total_counts"].to_numpy(), passed, organism=organism, markers=markers)
-    sex = check_sex(sum_sex_genes(of_gene, genes), stated_sex) if organism == "human" else {}
+    sex = check_sex(sum_sex_genes(of_gene, genes), stated_sex) if species(organism).isct else {}
     if sex.get("agrees") == "no":
         notes.append(
             f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, "

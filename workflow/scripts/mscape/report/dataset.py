@@ -17,6 +17,7 @@ from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.data.tables import TABLES
 from mscape.errors import UserError
+from mscape.genes.species import species
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +98,7 @@ class Dataset:
     @property
     def judged(self) -> bool:
         """Whether the ISCT criteria apply: to human cells only. Passports that do not say are taken as human."""
-        return self.passports.get("organism", "human") == "human"
+        return species(self.passports.get("organism", "human")).isct
 
     @staticmethod
     def missing_table(name: str) -> str:

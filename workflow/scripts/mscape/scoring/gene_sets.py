@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.genes.registry import SCORED, panel_genes
+from mscape.genes.species import species
 from mscape.scoring.methods import GeneSet
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _refuse(use: str, n: int, size: int, *, min_genes: int, min_coverage: float,
     """Say in one phrase why a set is not scored, or nothing."""
     if use not in SCORED:
         return "reported gene by gene, never averaged"
-    if organism not in ("human", "mouse"):
+    if not species(organism).has_markers:
         return f"no signatures for organism {organism!r}"
     if size < min_genes:
         return f"the set has {size} genes, fewer than {min_genes}"

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.errors import UserError
+from mscape.genes.species import BY_PREFIX
 from mscape.genes.spelling import ENSEMBL, gene_share, id_share, is_symbol, take_apart
 from mscape.io.formats.count_table import sum_twins
 from mscape.io.formats.evidence import kind_by_name
@@ -29,17 +30,6 @@ _OTHER_WORDS = re.compile(
 _SPIKE = re.compile(r"^(gSpikein[_-])?(ERCC-\d{5}|SIRV\d\S*)$")
 _PROBE = re.compile(r"^(?P<id>ENS[A-Z]*G\d{6,})\|(?P<name>[^|]+)\|[0-9a-f]{7}$")
 _TRANSCRIPT = re.compile(r"^(ENS[A-Z]*T\d{6,}|[NX][MR]_\d{5,})(\.\d+)?")
-SPECIES = {
-    "ENSG": "human",
-    "ENSMUSG": "mouse",
-    "ENSRNOG": "rat",
-    "ENSECAG": "horse",
-    "ENSSSCG": "pig",
-    "ENSCAFG": "dog",
-    "ENSBTAG": "cow",
-    "ENSMMUG": "macaque",
-    "ENSOCUG": "rabbit",
-}
 MANY_IDS = 50  # of a second species, or a twentieth of the features
 PARTS = {  # suffix of a feature's name -> what part of a gene's molecules it holds
     "U": "unspliced",
@@ -363,7 +353,7 @@ def _choose_genome(table: pd.DataFrame, kinds: np.ndarray, genome: str, leave_ou
 def _species_of_each(table: pd.DataFrame, kept: np.ndarray) -> pd.Series | None:
     """Species of each feature where there are two: by the prefix of ids, or by capitals of symbols; else None."""
     prefix = table["id"].where(kept, "").str.extract(r"^(ENS[A-Z]*G)\d")[0].fillna("")
-    species = prefix.map(SPECIES).fillna(prefix)
+    species = prefix.map(BY_PREFIX).fillna(prefix)
     sizes = species[species != ""].value_counts()
     if len(sizes) > 1 and sizes.iloc[1] >= min(MANY_IDS, 0.05 * kept.sum()):
         return species
