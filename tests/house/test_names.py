@@ -25,6 +25,22 @@ NO_PAGE = {  # room -> where it is described, and why it has no page of its own
 }
 
 
+FOUND_AT_FIRST_GUESS = {  # thing -> name that a stranger looks for, the one file or room of it, what is defined there
+    "HLA-DR rule": ("hla_dr", "gating/hla_dr.py", "find_induced verdict_without_lineage"),
+    "doublet threshold": ("doublets", "quality/doublets.py", "choose_threshold"),
+    "RO-Crate": ("ro_crate", "export/ro_crate.py", "describe_study"),
+    "report alerts": ("alerts", "report/sections/alerts.py", "find_alerts"),
+    "memory model": ("resources", "run/resources.py", "RuleResources"),
+    "MAD limits of QC": ("limits", "quality/limits.py", "set_limits find_faults"),
+    "UMAP": ("umap", "embedding/umap.py", "compute_umap layout"),
+    "minimum donors for a p-value": ("design", "comparison/design.py", "build_design"),
+    "signature: add one": ("registry", "genes/registry.py", "load_markers"),
+    "file format: add one": ("formats", "io/formats/__init__.py", "FORMATS Format"),
+    "passport attribute: add one": ("quality_rules", "passports/quality_rules.py", "QUALITY_ATTRIBUTES"),
+    "report section: add one": ("section", "report/section.py", "Section find_sections"),
+    "backend: add one": ("backends", "backends/__init__.py", "Backend FUNCTIONS"),
+    "species: add one": ("species", "genes/species.py", "KNOWN Species"),
+}
 HAVE_OLD_WORDS = {
     "test_names.py",  # the sentences below
     "test_config.py",  # old keys of the config are refused with the new one
@@ -53,6 +69,50 @@ def test_the_docstring_of_a_package_is_all_that_it_holds(root):
         body = ast.parse(file.read_text()).body
         assert len(body) == 1, file
         assert isinstance(body[0], ast.Expr), file
+
+
+def defined(file):
+    """Names that a module defines at its top."""
+    names = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    return names
+
+
+def places(root, word):
+    """Modules and rooms of a name, in the whole package."""
+    home = root / "workflow/scripts/mscape"
+    return sorted(
+        str(path.relative_to(home)) for path in [*home.rglob(f"{word}.py"), *home.rglob(f"{word}/__init__.py")]
+    )
+
+
+@pytest.mark.parametrize("thing", FOUND_AT_FIRST_GUESS)
+def test_a_stranger_finds_it_at_the_first_guess(root, thing):
+    """One file or room has the name, and it alone defines what was looked for."""
+    word, place, names = FOUND_AT_FIRST_GUESS[thing]
+    assert places(root, word) == [place]
+    home = root / "workflow/scripts/mscape"
+    here = {home / place} if defined(home / place) else set((home / place).parent.glob("*.py"))
+    assert set(names.split()) <= set().union(*map(defined, here))
+    for file in set(home.rglob("*.py")) - here:
+        assert not set(names.split()) & defined(file), file
+
+
+def test_a_thing_in_another_place_would_be_noticed(root):
+    assert places(root, "nowhere") == []
+    assert len(places(root, "options")) > 1  # a guess that leads to many files is none
+    assert "judge_lot" not in defined(root / "workflow/scripts/mscape/gating/gate.py")
+
+
+def test_report_sections_and_templates_have_the_same_names(root):
+    sections = {file.stem for file in (root / "workflow/scripts/mscape/report/sections").glob("*.py")}
+    templates = {file.name.removesuffix(".html.j2") for file in (root / "workflow/report/sections").glob("*.j2")}
+    assert templates <= sections
 
 
 def test_no_rule_file_is_longer_than_150_lines(root):

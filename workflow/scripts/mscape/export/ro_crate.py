@@ -26,7 +26,7 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-FORMATS = {
+MEDIA_TYPES = {
     ".html": "text/html",
     ".json": "application/json",
     ".tsv": "text/tab-separated-values",
@@ -160,7 +160,7 @@ def describe_file(root: Path, path: Path) -> dict:
         "@id": quote(name),
         "@type": "File",
         "name": name,
-        "encodingFormat": FORMATS.get(path.suffix, "text/plain"),
+        "encodingFormat": MEDIA_TYPES.get(path.suffix, "text/plain"),
         "contentSize": str(path.stat().st_size),
         "sha256": digest,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mscape.gating import hla_dr
 from mscape.gating.lineages import MIN_EXPECTED, Lineages
 from mscape.gating.panels import POSITIVE
 from mscape.gating.posterior import marker_probabilities
@@ -181,9 +182,7 @@ def _call(evidence: Evidence, p: np.ndarray, min_probability: float) -> pd.DataF
 
     unexplained = lineage.unexplained()
     unsupported = present & ~supported
-    induced = np.zeros(n_cells, bool)
-    if "HLA-DR" in panel.negative:
-        induced = unsupported[:, list(panel.negative).index("HLA-DR")] & lineage.has("INTERFERON_RESPONSE")
+    induced = hla_dr.find_induced(unsupported, list(panel.negative), lineage.has(hla_dr.RESPONSE))
     hidden = np.zeros(n_cells, bool)
     if evidence.p_expressing is not None:
         hidden = ((evidence.p_expressing < min_probability) & (p < min_probability)).any(axis=1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mscape.gating import hla_dr
 from mscape.gating.reasons import Reason
 
 if TYPE_CHECKING:
@@ -13,17 +14,14 @@ if TYPE_CHECKING:
 
     from mscape.gating.panels import Features
 
-INFORMATIVE = "HLA-DR"  # by release practice reported and not decisive: doi:10.1186/s12967-018-1659-4, PMC6567533
-OWN = (Reason.HLADR_INDUCED, Reason.LINEAGE_UNSUPPORTED)  # the stroma's own RNA, by no lineage that carries the marker
-
 
 def follow_cells(
     row: dict, cells: np.ndarray, p: np.ndarray, calls: pd.DataFrame, features: Features, *, min_probability: float
 ) -> dict:
     """Give a criterion that fails the majority reason of its cells.
 
-    HLA-DR without a lineage that carries it is induced (licensing, some marrow cultures). It is informative: the
-    criterion is then inconclusive, regardless of the share.
+    Of HLA-DR without a lineage that carries it the criterion is inconclusive, regardless of the share
+    (:mod:`mscape.gating.hla_dr`).
 
     Parameters
     ----------
@@ -45,11 +43,11 @@ def follow_cells(
     broken = (values <= 1 - min_probability).any(axis=1) if positive else (values >= min_probability).any(axis=1)
     common = calls["reason"].astype(str).iloc[cells[broken]].mode()
     if common.empty:
-        return row if row["criterion"] != INFORMATIVE else row | {"verdict": "inconclusive", "reason": Reason.AMBIGUOUS}
+        verdict = hla_dr.verdict_without_lineage(row["criterion"])
+        return row if verdict == "fails" else row | {"verdict": verdict, "reason": Reason.AMBIGUOUS}
     code = common.iloc[0]
     if positive and not code.startswith(Reason.MISSING):
         return row | {"reason": code}
-    if not positive and code in OWN:
-        verdict = "inconclusive" if row["criterion"] == INFORMATIVE else "fails"
-        return row | {"verdict": verdict, "reason": code}
+    if not positive and code in hla_dr.OWN:
+        return row | {"verdict": hla_dr.verdict_without_lineage(row["criterion"]), "reason": code}
     return row

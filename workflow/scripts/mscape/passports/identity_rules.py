@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from mscape import numbers
-from mscape.gating import lot_reasons, reasons
+from mscape.gating import hla_dr, reasons
 from mscape.gating.reasons import Reason
 from mscape.numbers import percent
 from mscape.passports.rules import (
@@ -195,7 +195,7 @@ def _say_side(row: pd.Series, limit: float, verdict: str) -> str:
     if not beyond:
         return f"the limit of {percent(limit)} lies inside the interval"
     words = f"the whole interval lies {side} the limit of {percent(limit)}"
-    if verdict == WARN and _text(row.get("reason")) in lot_reasons.OWN:
+    if verdict == WARN and _text(row.get("reason")) in hla_dr.OWN:
         return f"{words}, which is informative, not decisive"
     if verdict == WARN:
         return f"{words}, but too few cells are called so one by one to fail it"

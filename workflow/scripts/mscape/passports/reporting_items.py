@@ -7,6 +7,7 @@ import logging
 import pandas as pd
 
 from mscape import numbers
+from mscape.gating import hla_dr
 from mscape.passports import rules as passport
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ def report_items(cells: pd.DataFrame, attributes: list[dict], *, culture: str) -
         if theme == "culture" and culture != "unknown":
             items.append((theme, "culture", culture, "config"))
     for a in attributes:
-        theme = {"criterion_HLA-DR": "immune compatibility", "purity": "purity"}.get(a["name"], "marker expression")
+        theme = {f"criterion_{hla_dr.CRITERION}": "immune compatibility", "purity": "purity"}.get(
+            a["name"], "marker expression"
+        )
         if a["group"] == "identity" and a["value"] is not None and a["name"] != "hidden_mixture":
             share = numbers.share(a["value"], a["low"], a["high"], apart=a["limits"])
             of_which = "callable cells" if a["name"] == "phenotype" else "cells"
