@@ -92,7 +92,7 @@ def is_over(run: dict[str, Any]) -> bool:
 
 
 def start_of(process: int) -> str:
-    """When a process was started, in the system's ticks; "" where that cannot be told."""
+    """When a process was started, in the system's ticks; "" where that is not known."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):

@@ -64,7 +64,7 @@ def limit_minutes(runtime: object) -> float | None:
 
 
 def first_ancestor() -> int:
-    """Process id of the Snakemake that began the run; 0 where that cannot be told."""
+    """Process id of the Snakemake that began the run; 0 where that is not known."""
     found, process = 0, os.getppid()
     with contextlib.suppress(OSError, ValueError, IndexError):
         while process > 1:

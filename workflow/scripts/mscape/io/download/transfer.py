@@ -195,7 +195,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _is_private(host: str) -> bool:
-    """Say whether a name stands for an address of this machine or of a private network."""
+    """Say whether a name is an address of this machine or of a private network."""
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):

@@ -97,7 +97,7 @@ def name_of(url: str) -> str:
     """File name at the end of an address, without what could lead out of a folder."""
     name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rsplit("/", 1)[-1])
     name = re.sub(r"[^\w.+@=-]", "_", name).lstrip(".")
-    return name[-LONGEST_NAME:] or "download"  # the end tells what the file is
+    return name[-LONGEST_NAME:] or "download"  # the suffix is at the end
 
 
 def place_of(url: str) -> Path:
