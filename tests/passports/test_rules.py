@@ -341,7 +341,7 @@ def test_three_primed_lots_without_controls_are_not_said_to_show_no_sign(setting
         found = score_rules.judge_licensing(scored(IMMUNE | {"MSC_IMMUNOREG_LICENSED": z, INFLAMED: 0.0}), settings)
         assert "sign" not in found.reason
         assert "above the average of the lots of this study" in found.reason
-        assert "only a lot of known state can tell" in found.reason
+        assert "can be decided only by a lot of known state" in found.reason
 
 
 def test_an_untreated_control_beside_primed_lots_has_not_stopped(settings):
@@ -372,7 +372,7 @@ def test_the_lineages_are_compared(settings):
         "MSC_ADIPOGENIC_CORE": 0.0,
         "MSC_CHONDROGENIC_CORE": 1.0,
     }
-    assert "has osteogenic bias" in score_rules.judge_trilineage(scored(z), settings).reason
+    assert "lineage bias is osteogenic" in score_rules.judge_trilineage(scored(z), settings).reason
     late = score_rules.judge_osteogenic(scored(z), settings)
     assert (late.verdict, late.value) == (WARN, 4.5)
     assert "late osteogenic genes" in late.reason

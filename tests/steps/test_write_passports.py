@@ -112,7 +112,7 @@ def test_licensing_is_told_from_rest(document):
         "DESCRIBED",
         "DESCRIBED",
     )  # the sheet says that the lot was primed
-    assert "Licensed genes stand above the average of the lots of this study" in primed["reason"]
+    assert "Licensed genes are above the average of the lots of this study" in primed["reason"]
     assert primed["value"] == pytest.approx(5)
 
 

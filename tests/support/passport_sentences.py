@@ -479,7 +479,7 @@ class Lot:
 
         return [
             (
-                r"The markers' counts are too low to tell: a subset without a marker would not be seen\.",
+                r"The markers' counts are too low to decide: a subset without a marker would not be seen\.",
                 lambda: tested.empty and a["verdict"] == "NOT ASSESSABLE",
             ),
             (
@@ -552,12 +552,12 @@ class Lot:
         own, value = self.rows("signature_scores"), dict(self.z)
         value |= {"osteogenic": max((value[r] for r in ("early", "late") if r in value), default=np.nan)}
         most = self.set["score_threshold"]
-        lean = max(most, 4.0)
+        least = max(most, 4.0)
         one = {"immune_constitutive": "constitutive", "stress": "stress"}.get(kind)
         known = {r: value[r] for r in ("osteogenic", "adipogenic", "chondrogenic") if r in value}
         gluco = value.get("glucocorticoid", -np.inf) >= 3
-        told = {r: v for r, v in known.items() if not (gluco and r == "adipogenic")}
-        ranked = sorted(told.values(), reverse=True)
+        named = {r: v for r, v in known.items() if not (gluco and r == "adipogenic")}
+        ranked = sorted(named.values(), reverse=True)
         condition = " ".join(self.cells.get("condition", pd.Series(dtype=str)).astype(str).unique()).lower()
         meant = any(word in condition for word in ("prim", "licens", "ifn", "tnf", "stim", "interferon"))
 
@@ -570,7 +570,7 @@ class Lot:
         def level(text: str) -> bool:
             pairs = [part.rsplit(" ", 1) for part in text.split(", ")]
             pairs = [[one, pair[0]] if len(pair) == 1 else pair for pair in pairs]
-            edges = (most, -most, lean, -lean)
+            edges = (most, -most, least, -least)
 
             def right(printed: str, number: float) -> bool:
                 digits = len(printed.partition(".")[2])
@@ -581,9 +581,9 @@ class Lot:
             return all(right(printed, value[role]) for role, printed in pairs)
 
         secretory = above("secretome") or above("published")
-        signed = rf"Genes gained in senescence stand above and genes lost below {AVERAGE}"
-        inflamed = rf"Inflammatory genes stand above {AVERAGE}"
-        licensed = rf"Licensed genes stand above {AVERAGE}, as after interferon"
+        signed = rf"Genes gained in senescence are above and genes lost below {AVERAGE}"
+        inflamed = rf"Inflammatory genes are above {AVERAGE}"
+        licensed = rf"Licensed genes are above {AVERAGE}, as after interferon"
         stress = "cells that stop to differentiate look the same, and senescence is not claimed"
         cause = "priming or inflammation can do this, and senescence is not claimed"
         steroid = "and dexamethasone raises genes of adipocytes: these say nothing"
@@ -596,38 +596,38 @@ class Lot:
 
         said = {
             rf"{signed}: it looks more senescent than they do\.": lambda: agree() and not above("early"),
-            rf"{signed}, but osteogenic genes stand above it too: {stress}\.": lambda: agree() and above("early"),
-            rf"Genes gained in senescence stand above {AVERAGE}, genes lost do not stand below: no claim of "
+            rf"{signed}, but osteogenic genes are above it too: {stress}\.": lambda: agree() and above("early"),
+            rf"Genes gained in senescence are above {AVERAGE}, genes lost are not below: no claim of "
             r"senescence\.": lambda: above("gained") and not below("lost"),
-            rf"Genes lost in senescence stand below {AVERAGE}, genes gained do not stand above: no claim of "
+            rf"Genes lost in senescence are below {AVERAGE}, genes gained are not above: no claim of "
             r"senescence\.": lambda: below("lost") and not above("gained"),
-            rf"Only secretory scores stand above {AVERAGE}: {cause}\.": lambda: secretory and not above("gained"),
-            rf"Neither licensed nor inflammatory genes stand above {AVERAGE}\.": lambda: (
+            rf"Only secretory scores are above {AVERAGE}: {cause}\.": lambda: secretory and not above("gained"),
+            rf"Neither licensed nor inflammatory genes are above {AVERAGE}\.": lambda: (
                 not above("licensed") and not above("inflammatory")
             ),
-            rf"Resting genes stand above {AVERAGE}\.": lambda: above("constitutive"),
-            r"Whether all its lots are licensed or none is, only a lot of known state can tell\.": lambda: True,
-            rf"{inflamed} and licensed genes do not: inflammation, not licensing\.": only_inflamed,
-            rf"{inflamed} together with senescence and licensed genes do not: inflammation, not licensing\.": lambda: (
+            rf"Resting genes are above {AVERAGE}\.": lambda: above("constitutive"),
+            r"Whether all its lots are licensed or none is can be decided only by a lot of known state\.": lambda: True,
+            rf"{inflamed} and licensed genes are not: inflammation, not licensing\.": only_inflamed,
+            rf"{inflamed} together with senescence and licensed genes are not: inflammation, not licensing\.": lambda: (
                 only_inflamed() and agree()
             ),
             rf"{licensed}, as the sheet's condition says\.": lambda: above("licensed") and meant,
             rf"{licensed}, which the sheet's condition does not explain\.": lambda: above("licensed") and not meant,
-            rf"No lineage stands above {AVERAGE}\.": lambda: max(known.values()) < lean,
-            rf"No other lineage stands above {AVERAGE}\.": lambda: gluco and ranked[0] < lean,
-            rf"The highest lineage stands above {AVERAGE}, and a second is too near it to name one\.": lambda: (
-                ranked[0] >= lean and ranked[0] - ranked[1] < 1
+            rf"No lineage is above {AVERAGE}\.": lambda: max(known.values()) < least,
+            rf"No other lineage is above {AVERAGE}\.": lambda: gluco and ranked[0] < least,
+            rf"The highest lineage is above {AVERAGE}, and a second is too near it to name one\.": lambda: (
+                ranked[0] >= least and ranked[0] - ranked[1] < 1
             ),
-            rf"The response to glucocorticoids stands above {AVERAGE}, {steroid}\.": lambda: gluco,
+            rf"The response to glucocorticoids is above {AVERAGE}, {steroid}\.": lambda: gluco,
         }
 
         def stands(negated: str | None, direction: str) -> bool:
             side = value[one] >= most if direction == "above" else value[one] <= -most
             return side != bool(negated)
 
-        def quiet() -> bool:  # in senescence and osteogenic scores alike
+        def quiet() -> bool:  # in senescence and in osteogenic scores
             if kind == "osteogenic":
-                return value["osteogenic"] < lean
+                return value["osteogenic"] < least
             return not above("gained") and not below("lost") and not secretory
 
         return [
@@ -636,17 +636,17 @@ class Lot:
             (r"It could not be scored.*", lambda: a["verdict"] == "NOT ASSESSABLE"),
             *said.items(),
             *(
-                [(rf"It (?:stands|(does not stand)) (above|below) {AVERAGE}\.", stands)]
+                [(rf"It is (not )?(above|below) {AVERAGE}\.", stands)]
                 if one
-                else [(rf"It does not stand above {AVERAGE}\.", quiet)]
+                else [(rf"It is not above {AVERAGE}\.", quiet)]
             ),
             (
-                rf"It stands above {AVERAGE}: (late|early) osteogenic genes\.",
-                lambda role: value["osteogenic"] == value[role] >= lean,
+                rf"It is above {AVERAGE}: (late|early) osteogenic genes\.",
+                lambda role: value["osteogenic"] == value[role] >= least,
             ),
             (
-                rf"It leans (\w+) against {AVERAGE}\.",
-                lambda lineage: told[lineage] == ranked[0] >= lean,
+                rf"Its lineage bias is (\w+), against {AVERAGE}\.",
+                lambda lineage: named[lineage] == ranked[0] >= least,
             ),
             (
                 r"Scored were (.+?) cells, because the lot has too few MSC\.",

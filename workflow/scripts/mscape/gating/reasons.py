@@ -88,7 +88,7 @@ class Reason(StrEnum):
     )
     AMBIGUOUS = (
         "AMBIGUOUS",
-        "the rate is too near its threshold to tell the side",
+        "the rate is too near its threshold to decide the side",
         "The counts do not settle on which side of its limit the share of cells lies.",
         "Sequence deeper, or calibrate the thresholds with control samples (gate.calibrate_from).",
     )

@@ -8,8 +8,8 @@ import pandas as pd
 
 from mscape import numbers
 from mscape.gating.reasons import Reason
-from mscape.numbers import decimal, percent
 from mscape.genes.species import species
+from mscape.numbers import decimal, percent
 from mscape.passports.rules import (
     DECIDES,
     DESCRIBED,
@@ -413,9 +413,9 @@ QUALITY_ATTRIBUTES = (
         unit="fraction of cells",
         weight=WARNS,
         definition=(
-            "Cells that look like two unlike cells in one droplet, among the cells that were scored for it, Wilson "
-            "interval; samples under 100 cells are not scored. Two MSC in "
-            "one droplet look alike and are mostly not seen."
+            "Cells that look like two cells of different kinds in one droplet, among the cells that were scored for "
+            "it, Wilson interval; samples under 100 cells are not scored. Two MSC in one droplet look the same and are "
+            "mostly not seen."
         ),
         judge=judge_doublets,
     ),

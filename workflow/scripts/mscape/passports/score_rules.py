@@ -21,7 +21,7 @@ from mscape.scoring import consensus
 STRESS = "MSC_DISSOCIATION_STRESS"
 AVERAGE = "the average of the lots of this study"
 AGAINST = f"Against {AVERAGE}, z"
-NOT_ABOVE = f"It does not stand above {AVERAGE}."
+NOT_ABOVE = f"It is not above {AVERAGE}."
 LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
@@ -47,20 +47,18 @@ def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
         return _missing(evidence, [consensus.GAINED, consensus.LOST, consensus.SIGNED], limit)
     level = _level({role: z[name] for role, name in consensus.SENESCENCE.items() if name in z}, threshold)
     said = {
-        "agree": f"Genes gained in senescence stand above and genes lost below {AVERAGE}: it looks more senescent than "
+        "agree": f"Genes gained in senescence are above and genes lost below {AVERAGE}: it looks more senescent than "
         "they do.",
-        "differentiating": f"Genes gained in senescence stand above and genes lost below {AVERAGE}, but osteogenic "
-        "genes stand above it too: cells that stop to differentiate look the same, and senescence is not claimed.",
-        "gained only": f"Genes gained in senescence stand above {AVERAGE}, genes lost do not stand below: no claim of "
+        "differentiating": f"Genes gained in senescence are above and genes lost below {AVERAGE}, but osteogenic "
+        "genes are above it too: cells that stop to differentiate look the same, and senescence is not claimed.",
+        "gained only": f"Genes gained in senescence are above {AVERAGE}, genes lost are not below: no claim of "
         "senescence.",
-        "secretory only": f"Only secretory scores stand above {AVERAGE}: priming or inflammation can do this, and "
+        "secretory only": f"Only secretory scores are above {AVERAGE}: priming or inflammation can do this, and "
         "senescence is not claimed.",
         "none": NOT_ABOVE,
     }[found["senescence"]]
     if found["senescence"] == "none" and "lost" in found["senescence_scorers"].split(";"):
-        said = (
-            f"Genes lost in senescence stand below {AVERAGE}, genes gained do not stand above: no claim of senescence."
-        )
+        said = f"Genes lost in senescence are below {AVERAGE}, genes gained are not above: no claim of senescence."
     agree = found["senescence"] == "agree"
     return Assessment(
         verdict=WARN if agree else DESCRIBED,
@@ -99,22 +97,22 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
         beside = " together with senescence" if agree == "agree" else ""
-        said = f"Inflammatory genes stand above {AVERAGE}{beside} and licensed genes do not"
+        said = f"Inflammatory genes are above {AVERAGE}{beside} and licensed genes are not"
         reason = f"{text} {said}: inflammation, not licensing."
         return Assessment(verdict=WARN, reason=reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
     if profile == "licensed":
         given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
         meant = any(word in condition for condition in given for word in LICENSED_WORDS)
         tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
-        reason = f"{text} Licensed genes stand above {AVERAGE}, as after interferon, {tail}."
+        reason = f"{text} Licensed genes are above {AVERAGE}, as after interferon, {tail}."
         action = "" if meant else ACTIONS["licensed"]
         return Assessment(
             verdict=DESCRIBED if meant else WARN, reason=reason + _which(evidence), next_action=action, **found
         )
-    said = f"Neither licensed nor inflammatory genes stand above {AVERAGE}."
+    said = f"Neither licensed nor inflammatory genes are above {AVERAGE}."
     if profile == "constitutive":
-        said += f" Resting genes stand above {AVERAGE}."
-    said += " Whether all its lots are licensed or none is, only a lot of known state can tell."
+        said += f" Resting genes are above {AVERAGE}."
+    said += " Whether all its lots are licensed or none is can be decided only by a lot of known state."
     return Assessment(verdict=DESCRIBED, reason=f"{text} {said}{_which(evidence)}", **found)
 
 
@@ -129,7 +127,7 @@ def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
     warn = bool(z.max() >= threshold)
     level = _level({name.rsplit("_", 1)[1].lower(): value for name, value in z.items()}, threshold)
     late = "late" if z.idxmax().endswith("LATE") else "early"
-    said = f"It stands above {AVERAGE}: {late} osteogenic genes." if warn else NOT_ABOVE
+    said = f"It is above {AVERAGE}: {late} osteogenic genes." if warn else NOT_ABOVE
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
     action = ACTIONS["committed"] if warn else ""
     interval = interval_of(evidence, z.idxmax())
@@ -162,14 +160,14 @@ def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
     }
     low, high = interval_of(evidence, known.idxmax())
     level = _level(best, threshold)
-    glucocorticoid = z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.STANDS_OUT
+    glucocorticoid = z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.HIGH_Z
     said = {
-        "none": f"No {'other ' if glucocorticoid else ''}lineage stands above {AVERAGE}.",
-        "mixed": f"The highest lineage stands above {AVERAGE}, and a second is too near it to name one.",
-    }.get(bias, f"It leans {bias} against {AVERAGE}.")
+        "none": f"No {'other ' if glucocorticoid else ''}lineage is above {AVERAGE}.",
+        "mixed": f"The highest lineage is above {AVERAGE}, and a second is too near it to name one.",
+    }.get(bias, f"Its lineage bias is {bias}, against {AVERAGE}.")
     if glucocorticoid:
         said = (
-            f"The response to glucocorticoids stands above {AVERAGE}, and dexamethasone "
+            f"The response to glucocorticoids is above {AVERAGE}, and dexamethasone "
             f"raises genes of adipocytes: these say nothing. {said}"
         )
     reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
@@ -197,7 +195,7 @@ def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: st
     value = float(z[signature])
     warn = sign * value >= threshold
     direction = "above" if sign > 0 else "below"
-    side = f"It {'stands' if warn else 'does not stand'} {direction} {AVERAGE}."
+    side = f"It {'stands' if warn else 'is not'} {direction} {AVERAGE}."
     reason = f"{AGAINST}: {numbers.signed(value, apart=(-threshold, threshold))}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
     verdict = WARN if warn else DESCRIBED
