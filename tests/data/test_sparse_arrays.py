@@ -30,8 +30,8 @@ def test_sound_arrays_are_kept(encoding, dtype):
         ("indptr", 2, 5, "a row ends before it begins"),
         ("indptr", 2, 10**6, "a row ends before it begins"),
         ("indptr", 2, -5, "a row ends before it begins"),
-        ("indices", 1, 3, "values stand at positions 0 to 3, but there are 3"),
-        ("indices", 1, -1, "values stand at positions -1 to 2, but there are 3"),
+        ("indices", 1, 3, "values are at positions 0 to 3, but there are 3"),
+        ("indices", 1, -1, "values are at positions -1 to 2, but there are 3"),
         ("indices", 1, 2**40, "but there are 3"),
     ],
 )

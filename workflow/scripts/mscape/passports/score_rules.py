@@ -195,7 +195,7 @@ def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: st
     value = float(z[signature])
     warn = sign * value >= threshold
     direction = "above" if sign > 0 else "below"
-    side = f"It {'stands' if warn else 'is not'} {direction} {AVERAGE}."
+    side = f"It {'is' if warn else 'is not'} {direction} {AVERAGE}."
     reason = f"{AGAINST}: {numbers.signed(value, apart=(-threshold, threshold))}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
     verdict = WARN if warn else DESCRIBED
