@@ -47,7 +47,7 @@ def test_stage_file_and_table_hold_the_contract(mixed):
         "detected_fraction",
         "reason",
     ]
-    assert list(mixed.table)[:10] == head
+    assert list(mixed.table)[:12] == head
     assert list(mixed.table)[-3:] == ["max_hidden_fraction", "n_cells_needed", "median_counts_needed"]
     assert list(mixed.contaminants) == ["lot_id", "identity", "n_cells", "fraction", "low", "high", "call"]
     assert mixed.uns["panel"] == "isct2006"
