@@ -99,6 +99,29 @@ def test_no_sentence_of_its_passports_is_false(tiny):
     assert not faults, "\n".join(faults)
 
 
+def test_scanpy_works_on_the_file_without_a_copy(tiny, tmp_path):
+    import anndata
+    import matplotlib as mpl
+    import scanpy as sc
+
+    mpl.use("Agg")
+    folder, _ = tiny
+    adata = anndata.read_h5ad(folder / "results/tiny/tiny.h5ad")
+    for method in ("wilcoxon", "t-test"):
+        sc.tl.rank_genes_groups(adata, "isct_call", groups=["pass", "fail"], method=method)
+    assert adata.uns["rank_genes_groups"]["names"]["fail"][0] != adata.uns["rank_genes_groups"]["names"]["pass"][0]
+    sc.pl.dotplot(adata, ["THY1", "PTPRC"], groupby="leiden", show=False)
+    sc.tl.leiden(adata, key_added="mine", flavor="igraph", n_iterations=2)
+    sc.tl.leiden(adata, key_added="of_msc", flavor="igraph", n_iterations=2, neighbors_key="neighbors_msc")
+    sc.tl.paga(adata, groups="mine")
+    sc.tl.umap(adata, maxiter=5)
+    twice = anndata.concat([adata, adata], keys=["a", "b"], index_unique="-")
+    assert twice.n_obs == 2 * adata.n_obs
+    adata.write_h5ad(tmp_path / "again.h5ad")
+    again = anndata.read_h5ad(tmp_path / "again.h5ad")
+    assert again.obs["leiden"].isna().sum() == adata.obs["leiden"].isna().sum() > 0
+
+
 def test_the_study_can_be_sent(root, tiny):
     folder, config = tiny
     run = snakemake(root, folder, "--", "package_study", config=config)

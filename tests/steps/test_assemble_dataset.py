@@ -40,12 +40,15 @@ def test_what_the_steps_say_is_joined(assembled):
     gate, clusters = anndata.read_h5ad(study.gate), anndata.read_h5ad(study.clusters)
     assert (adata.obs["isct_call"].astype(str) == gate.obs["isct_call"].astype(str)).all()
     failed = adata.obs["isct_call"] == "fail"
-    assert (adata.obs.loc[failed, "leiden"] == "").all()
+    assert adata.obs.loc[failed, "leiden"].isna().all()
+    assert list(adata.obs["leiden"].cat.categories) == ["0", "1"]
     assert not adata.obs.loc[failed, "leiden_stable"].any()
     assert (adata.obs.loc[clusters.obs_names, "leiden"].astype(str) == clusters.obs["leiden"].astype(str)).all()
     assert adata.obs["leiden_stable"].dtype == bool
-    names = adata.obs["leiden"].astype(str).map({"0": "cycling", "1": "unnamed", "": ""})
-    assert (adata.obs["leiden_name"].astype(str) == names).all()
+    names = clusters.obs["leiden"].astype(str).map({"0": "cycling", "1": "unnamed"})
+    assert (adata.obs.loc[clusters.obs_names, "leiden_name"].astype(str) == names).all()
+    assert not [name for name in adata.obs if name.startswith("isct_p_")]
+    assert list(adata.obsm["isct_p"].columns) == ["NT5E"]
     assert np.isnan(adata.obsm["X_umap_msc"][failed]).all()
     assert not np.isnan(adata.obsm["X_umap_msc"][~failed]).any()
     assert list(adata.obsm["score_matched"].columns) == ["SET_UP", "SET_NULL"]
@@ -102,9 +105,30 @@ def test_columns_of_some_cells_are_spread_over_all():
         {"name": pd.Categorical(["x"]), "flag": [True], "value": [1], "text": ["t"], "given": [9]}, index=["b"]
     )
     joined = assemble_dataset.join_obs(pd.DataFrame({"given": [1, 2, 3]}, index=cells), part)
-    assert list(joined["name"]) == ["", "x", ""]
+    assert joined["name"].isna().tolist() == [True, False, True]
     assert list(joined["flag"]) == [False, True, False]
     assert joined["value"].tolist()[1] == 1
     assert joined["value"].isna().sum() == 2
     assert list(joined["text"]) == ["", "t", ""]
     assert list(joined["given"]) == [1, 2, 3]
+
+
+def test_both_graphs_are_there_under_the_names_that_scanpy_looks_for(assembled):
+    _, _, adata = assembled
+    failed = (adata.obs["isct_call"] == "fail").to_numpy()
+    assert adata.uns["neighbors_msc"]["connectivities_key"] == "connectivities_msc"
+    assert (adata.obsp["connectivities_msc"].diagonal() == ~failed).all()  # the toy's graph joins a cell to itself
+    assert (adata.obsp["connectivities"].diagonal() == 1).all()
+    for matrix in (adata.X, adata.layers["counts"], *adata.obsp.values()):
+        assert matrix.indices.dtype == matrix.indptr.dtype
+    assert np.isnan(adata.obsm["X_pca_msc"][failed]).all()
+
+
+def test_categories_have_the_colors_of_the_report(assembled):
+    from mscape.report import cell_map
+
+    _, _, adata = assembled
+    for name in ("isct_call", "isct_identity", "leiden", "lot_id", "phase"):
+        drawn = cell_map.category(adata.obs[name], id=name, title="", group="")
+        shade = dict(zip(drawn.levels, drawn.colours, strict=True))
+        assert list(adata.uns[f"{name}_colors"]) == [shade[level] for level in adata.obs[name].cat.categories], name

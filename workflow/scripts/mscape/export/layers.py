@@ -99,7 +99,8 @@ def write_matrices(
                 del file[name]
         layer, log = _create_csr(file, raw, shape), _create_csr(file, "X", shape)
         count = ChunkWriter(layer, "data", size, dtype)
-        column = ChunkWriter(layer, "indices", size, np.int32)
+        index = np.int32 if size <= np.iinfo(np.int32).max else np.int64  # scipy wants one type for both index arrays
+        column = ChunkWriter(layer, "indices", size, index)
         value = ChunkWriter(log, "data", size, np.float32)
         starts, at = [np.zeros(1, dtype=np.int64)], 0
         for _, _, block in counts.blocks(source, block_values=block_values):
@@ -116,7 +117,7 @@ def write_matrices(
             at += block.nnz
         for writer in (count, column, value):
             writer.close()
-        layer.create_dataset("indptr", data=np.concatenate(starts), **GZIP)
+        layer.create_dataset("indptr", data=np.concatenate(starts).astype(index), **GZIP)
         for name in ("indices", "indptr"):
             log[name] = layer[name]
     close_with_checksum(path)
