@@ -502,11 +502,12 @@ class Lot:
             (r"No cell of this lot was clustered\.", lambda: n == 0 and a["verdict"] == "NOT ASSESSABLE"),
             (r"No cell of this lot passes as MSC\.", lambda: not (self.call == "pass").any()),
             (
-                r"One population: no split of the clustered cells is supported by resampling\.",
+                r"One population in this study: no split of its clustered cells is supported by resampling\.",
                 lambda: len(stable) == 1 and n > 0,
             ),
             (
-                rf"{SHARE} of its (\d+) clustered cells lie in sub-populations that come back in resampling:",
+                rf"{SHARE} of its (\d+) clustered cells lie in sub-populations of this study that come back in "
+                r"resampling:",
                 lambda v, lo, hi, m: self.interval(inside, n, v, lo, hi) and int(m) == n,
             ),
             *self.beside(a, good=low >= least, bad=high < least, limit=least, over="below"),

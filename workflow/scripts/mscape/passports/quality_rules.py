@@ -295,7 +295,7 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     if len(evidence.stability) < 2:
         return Assessment(
             verdict=PASS,
-            reason="One population: no split of the clustered cells is supported by resampling.",
+            reason="One population in this study: no split of its clustered cells is supported by resampling.",
             value=1.0,
             threshold=limit,
             n=n,
@@ -308,8 +308,9 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
     large = rows[rows["n_cells"] / n >= LARGE]
     share = numbers.share(inside / n, low, high, apart=(least,))
     reason = (
-        f"{share} of its {n} clustered cells lie in sub-populations that come back in resampling: "
-        f"{_beside(side, least)}; {len(large)} of the sub-populations hold at least {percent(LARGE)} of them."
+        f"{share} of its {n} clustered cells lie in sub-populations of this study that come back in "
+        f"resampling: {_beside(side, least)}; {len(large)} of the sub-populations hold at least {percent(LARGE)} "
+        "of them."
     )
     return Assessment(
         verdict=PASS if side == "within" else WARN,
