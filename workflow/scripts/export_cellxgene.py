@@ -8,8 +8,9 @@ import numpy as np
 
 from mscape.data import counts
 from mscape.errors import UserError
-from mscape.export.cellxgene import PREFIX, SCHEMA, build, describe_cells, keep_genes, read_gene_ids, read_terms
+from mscape.export.cellxgene import SCHEMA, build, describe_cells, keep_genes, read_gene_ids, read_terms
 from mscape.export.layers import GZIP, write_matrices
+from mscape.genes.species import species
 from mscape.run import step
 
 logger = logging.getLogger("mscape")
@@ -17,7 +18,7 @@ logger = logging.getLogger("mscape")
 
 def main(input, output, params):
     """Join cells, terms and matrices into one file, or say what the sheet lacks."""
-    if params.organism not in PREFIX:
+    if not species(params.organism).has_markers:
         msg = (
             f"organism is {params.organism!r}; the CELLxGENE export knows human and mouse. Leave export.cellxgene off "
             "for this dataset."
