@@ -13,6 +13,7 @@ DERIVED = {
     "envs/gpu.yaml": lambda text: documents.gpu_env(),
     "README.md": documents.readme,
     "docs/reference/outputs.md": lambda text: documents.outputs_docs(),
+    "docs/licenses.md": lambda text: documents.licenses_docs(),
     "docs/reference/reasons.md": lambda text: documents.reasons_docs(),
 }
 
@@ -27,6 +28,15 @@ def test_derived_document_is_in_sync(root, request, name):
     if request.config.getoption("--fix"):
         path.write_text(expected, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == expected, f"{name} is stale: pytest tests/house/test_documents.py --fix"
+
+
+def test_every_package_states_a_license_and_no_other_is_under_the_gpl():
+    text = documents.licenses_docs()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert not [row for row in rows if "not stated" in row[2]]
+    strict = {row[0].removeprefix("| ") for row in rows if re.search(r"\bGPL|General Public", row[2])}
+    free_of_it = {"docutils", "enum-tools"}  # one tool under the GPL, which is not installed; LGPL
+    assert strict - free_of_it == set(documents.GPL)
 
 
 def test_pins_satisfy_what_the_project_asks_for(root):

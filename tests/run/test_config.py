@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from mscape.data.schema import load_schema
+from mscape.data.yaml_file import repeated_keys
 from mscape.errors import UserError
 from mscape.run import config
 
@@ -164,7 +165,7 @@ def test_a_key_given_twice_is_named_with_its_line(tmp_path):
     (tmp_path / "study.yaml").write_text(
         "datasets:\n  a:\n    samples: s.tsv\n    samples: t.tsv\ngate: {}\ngate: {}\n"
     )
-    found = config.repeated_keys(tmp_path / "study.yaml")
+    found = repeated_keys(tmp_path / "study.yaml")
     assert found == [
         "line 4: the key 'samples' is given a second time; keep one.",
         "line 6: the key 'gate' is given a second time; keep one.",

@@ -158,3 +158,52 @@ def project(text: str) -> str:
     command = "uv export --no-hashes --no-header --no-annotate --no-emit-project --quiet --frozen"
     exported = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return pin_table(text, exported)
+
+
+LICENSES_HEAD = """# Licenses of the packages that mscape uses
+
+<!-- Generated from the metadata of the installed packages: pytest tests/house/test_documents.py --fix -->
+
+mscape is under the BSD 3-Clause License. Users install the packages below themselves; the repository contains none of
+them. Three of those that a run imports are under the GNU General Public License: {gpl}. For a
+source that users install this means nothing further. A **container, bundle or other copy that holds these packages
+together with mscape** is a work that the GPL covers as a whole: pass it on under the terms of the GPL 3, with the
+source or an offer of it, and not as BSD. igraph and leidenalg cluster, harmonypy integrates batches.
+
+LGPL and MPL apply to their own files: pass on changes of these under the same license.
+
+| package | version | license, as its metadata state it |
+|---|---|---|
+"""
+GPL = ("harmonypy", "igraph", "leidenalg")
+
+
+def license_of(package: str) -> tuple[str, str]:
+    """Version and license of an installed package: the expression, else the classifiers, else its text."""
+    from importlib import metadata
+
+    found = metadata.distribution(package)
+    classes = [one for one in found.metadata.get_all("Classifier", []) if one.startswith("License")]
+    classes = [one.rpartition(" :: ")[2] for one in classes]
+    stated = found.metadata.get("License-Expression") or ", ".join(dict.fromkeys(classes))
+    stated = stated or (found.metadata.get("License") or "").strip().split("\n")[0][:60]
+    files = [file for file in found.files or [] if re.search(r"licen[cs]e", str(file), re.IGNORECASE)]
+    for file in files if not stated else []:
+        text = file.read_text(encoding="utf-8")
+        name = re.search(r"(MIT|BSD|Apache|ISC) [Ll]icense", text)
+        stated = name[0] if name else "MIT License" if "Permission is hereby granted, free of charge" in text else ""
+        if stated:
+            break
+    return found.version, stated or "not stated"
+
+
+def licenses_docs() -> str:
+    """docs/licenses.md: every pinned package that this platform installs."""
+    from packaging.requirements import Requirement
+
+    rows = []
+    for pin in map(Requirement, pins()):
+        if pin.marker is None or pin.marker.evaluate({"sys_platform": "linux"}):
+            version, stated = license_of(pin.name)
+            rows.append(f"| {pin.name} | {version} | {stated} |\n")
+    return LICENSES_HEAD.format(gpl=", ".join(GPL)) + "".join(rows)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.checks.chemistry import Chemistry, guess_chemistry
+from mscape.genes.names import names_of_table
 from mscape.genes.species import BY_PREFIX
 from mscape.genes.spelling import ENSEMBL, is_known, looks_like_gene
 from mscape.io.formats import features as naming
@@ -388,7 +389,7 @@ def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tupl
     if len(prefix) > 100 or len(prefix) > 0.2 * len(names):
         return BY_PREFIX.get(prefix.value_counts().index[0], "another species"), True
     symbols = names.astype(str).str.replace(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?)_+", "", regex=True)
-    human = set(known["symbol"].to_numpy(dtype=object))
+    _, human = names_of_table(known)
     spelled = [str(name) for name in symbols]
     exact = sum(name in human for name in spelled) / max(len(spelled), 1)
     title = sum(name.upper() in human and _TITLE.match(name) is not None for name in spelled) / max(len(spelled), 1)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-import yaml
 
 from mscape.data import yaml_file
 from mscape.errors import UserError
@@ -155,11 +154,10 @@ def read_markers(path: str | Path, extra: Iterable[str | Path] = ()) -> tuple[di
     panels: dict[str, dict] = {}
     lineages: dict[str, dict] = {}
     for file in (path, *extra):
-        try:
-            content = yaml_file.read(Path(file))
-        except (OSError, yaml.YAMLError) as error:
-            msg = f"Panel file {str(file)!r} cannot be read ({error}). Expected YAML with `panels:` or `lineages:`."
-            raise UserError(msg) from None
+        content, faults = (yaml_file.read(Path(file)), []) if file == path else yaml_file.read_given(Path(file))
+        if faults:
+            msg = f"Panel file {str(file)!r}: {' '.join(faults[:5])} Expected YAML with `panels:` or `lineages:`."
+            raise UserError(msg)
         if not isinstance(content, dict) or not ({"panels", "lineages"} & set(content)):
             msg = f"Panel file {str(file)!r} has neither `panels:` nor `lineages:` at the top; see docs/gating.md."
             raise UserError(msg)

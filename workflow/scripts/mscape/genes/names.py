@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,27 @@ if TYPE_CHECKING:
 ALIASES = paths.resource("gene_aliases.tsv")
 GENES = paths.resource("genes.tsv")
 ORTHOLOGS = paths.resource("orthologs_mouse.tsv")
+
+
+_LAST: list[tuple[weakref.ref[pd.DataFrame], tuple[dict[str, str], dict[str, str]]]] = []
+
+
+def names_of_table(known: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """Give symbol by Ensembl id, and Ensembl id by symbol, of a table of genes; made once for a table.
+
+    Parameters
+    ----------
+    known
+        Columns ``gene_id`` and ``symbol``, as ``resources/genes.tsv``; it is not changed later.
+    """
+    for table, names in _LAST:
+        if table() is known:
+            return names
+    pairs = known[["gene_id", "symbol"]].to_numpy(dtype=object)
+    symbol_of = {str(gene_id): str(symbol) for gene_id, symbol in pairs}
+    names = symbol_of, {symbol: gene_id for gene_id, symbol in symbol_of.items()}
+    _LAST[:] = [(weakref.ref(known), names)]
+    return names
 
 
 class GeneIndex:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from mscape import paths
 from mscape.data import yaml_file
 from mscape.data.schema import list_faults
@@ -108,12 +106,10 @@ def _schema() -> dict[str, Any]:
 
 
 def _read_yaml(path: Path) -> tuple[Any, list[str]]:
-    try:
+    if path == REGISTRY:
         return yaml_file.read(path), []
-    except FileNotFoundError:
-        return None, [f"{path}: there is no such file."]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return None, [f"{path.name}: not readable as YAML ({' '.join(str(error).split())})."]
+    content, faults = yaml_file.read_given(path)
+    return content, [f"{path.name}: {fault}" for fault in faults]
 
 
 def _read_signatures(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -142,6 +138,8 @@ def _read_gmt(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}, [f"{path}: there is no such file."]
+    except UnicodeDecodeError as error:
+        return {}, [f"{path.name}: it is no text in UTF-8 ({error}). Save it as text in UTF-8."]
     own, faults = {}, []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ _GENOME = re.compile(
     re.IGNORECASE,
 )
 _SEPARATORS = "-_.:| "
+_LEADING = re.compile(rf"[^{re.escape(_SEPARATORS)}]+[{re.escape(_SEPARATORS)}]")
 _CLONES = re.compile(
     r"^(Metazoa[_-]SRP|Vault|Telomerase-vert|sno[A-Z]\w*|uc[_.-]\d+\S*|hsa-\S+|\d+\.?\d?S_rRNA|7SK|XX[a-z]+-\S+"
     r"|LA16c-\S+|DKFZp\w+|[A-Z]+\d*-\S+)(\.\d+)?$"
@@ -122,8 +124,7 @@ def gene_share(names: Sequence[str]) -> float:
     upper, letters = _upper(), _by_letters()
     found = sum(_is_gene(name, upper, letters) for name in names)
     if found < 0.5 * len(names):
-        table = pd.Series(names)
-        stripped, _, _ = _strip_affixes(table)
+        stripped, _ = _without_affixes(names)
         found = max(found, sum(_is_gene(name, upper, letters) for name in stripped))
     return found / len(names)
 
@@ -258,45 +259,57 @@ def _strip_affixes(names: pd.Series) -> tuple[pd.Series, pd.Series, str]:
     -------
     The names, what was removed from each (without separators), and the change in words ("" if there is none).
     """
-    empty = pd.Series("", index=names.index)
-    before = gene_like_share(names)
+    rest, affix = _without_affixes(list(names))
+    if not any(affix):
+        return names, pd.Series("", index=names.index), ""
+    removed = pd.Series(affix, index=names.index)
+    which = ", ".join(repr(one) for one in removed[removed != ""].value_counts().index)
+    said = f"{which} removed from {int((removed != '').sum()):,} names"
+    return pd.Series(rest, index=names.index), removed.str.strip(_SEPARATORS), said
+
+
+def _without_affixes(names: list[str]) -> tuple[list[str], list[str]]:
+    """Give names without such a prefix or suffix, and what was removed from each."""
+    before = _gene_like(names)
     for backwards in (False, True):
-        turned = names.map(lambda text: text[::-1]) if backwards else names
+        turned = [name[::-1] for name in names] if backwards else names
         affix = _common_affixes(turned)
         if affix is None:
             continue
-        rest = pd.Series([text[len(cut) :] for text, cut in zip(turned, affix, strict=True)], index=names.index)
+        rest = [name[len(cut) :] for name, cut in zip(turned, affix, strict=True)]
         if backwards:
-            rest, affix = rest.map(lambda text: text[::-1]), affix.map(lambda text: text[::-1])
-        after = gene_like_share(rest)
+            rest, affix = [name[::-1] for name in rest], [cut[::-1] for cut in affix]
+        after = _gene_like(rest)
         if after >= 0.2 and after > 2 * before:
-            which = ", ".join(repr(one) for one in affix[affix != ""].value_counts().index)
-            return rest, affix.str.strip(_SEPARATORS), f"{which} removed from {int((affix != '').sum()):,} names"
-    return names, empty, ""
+            return rest, affix
+    return names, [""] * len(names)
 
 
 def gene_like_share(names: pd.Series) -> float:
     """Share of names that are ids or known symbols in any case, as they stand."""
-    if not len(names):
+    return _gene_like(list(names))
+
+
+def _gene_like(names: Sequence[str]) -> float:
+    if not names:
         return 0.0
     upper = _upper()
     return sum(name.upper() in upper or _ID_INSIDE.search(name) is not None for name in names) / len(names)
 
 
-def _common_affixes(names: pd.Series) -> pd.Series | None:
+def _common_affixes(names: list[str]) -> list[str] | None:
     """Find the leading part, up to a separator, that nearly all names share, or one of a few such parts."""
-    first = names.str.extract(rf"^([^{re.escape(_SEPARATORS)}]+[{re.escape(_SEPARATORS)}])")[0].fillna("")
-    counts = first[first != ""].value_counts(normalize=False)
-    leading = counts[counts >= 0.05 * len(names)].head(FEW_FORMS)
-    if leading.sum() < 0.9 * len(names):
+    first = [match[0] if (match := _LEADING.match(name)) else "" for name in names]
+    counts = Counter(part for part in first if part)
+    leading = [part for part, count in counts.most_common(FEW_FORMS) if count >= 0.05 * len(names)]
+    if sum(counts[part] for part in leading) < 0.9 * len(names):
         return None
-    affix = pd.Series("", index=names.index)
-    for start in leading.index:
-        mine = first == start
-        common = os.path.commonprefix(list(names[mine]))  # noqa: RUF071  names, not paths
-        cut = max(common.rfind(mark) for mark in _SEPARATORS) + 1
-        affix[mine] = common[:cut]
-    return affix
+    affix = dict.fromkeys(first, "")
+    for start in leading:
+        mine = [name for name, part in zip(names, first, strict=True) if part == start]
+        common = os.path.commonprefix(mine)  # noqa: RUF071  names, not paths
+        affix[start] = common[: max(common.rfind(mark) for mark in _SEPARATORS) + 1]
+    return [affix[part] for part in first]
 
 
 def _letters_back(name: pd.Series, rewrites: list[str]) -> pd.Series:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import difflib
-import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from mscape.data.schema import fill_defaults, list_faults
+from mscape.data.yaml_file import not_finite
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.run.sheet import read_rows
@@ -57,7 +56,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], *, folder: Path) -> 
     mscape.errors.UserError
         With one line for each fault, unknown keys with the name that was probably meant.
     """
-    _stop_on("the config", _not_finite(config) or list_faults(config, schema) or _ortholog_faults(config))
+    _stop_on("the config", not_finite(config) or list_faults(config, schema) or _ortholog_faults(config))
     resolved: dict[str, Any] = fill_defaults(config, schema, schema)
     for name, dataset in config["datasets"].items():
         target = resolved["datasets"][name]
@@ -146,48 +145,6 @@ def list_missing(sheets: dict[str, pd.DataFrame]) -> list[str]:
         for row in sheet.itertuples()
         if not is_remote(row.path) and not Path(row.path).exists()
     ]
-
-
-def repeated_keys(path: Path) -> list[str]:
-    """Name the keys that a YAML file gives twice in one mapping; of these the last silently replaces the others.
-
-    Parameters
-    ----------
-    path
-        A config file that was read without a fault.
-
-    Returns
-    -------
-    One sentence a key, with its line.
-    """
-    found: list[str] = []
-
-    def walk(node: yaml.Node | None) -> None:
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                name = str(getattr(key, "value", ""))
-                if name in seen:
-                    found.append(f"line {key.start_mark.line + 1}: the key {name!r} is given a second time; keep one.")
-                seen.add(name)
-                walk(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for item in node.value:
-                walk(item)
-
-    walk(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
-    return found
-
-
-def _not_finite(value: object, where: str = "") -> list[str]:
-    """Name the numbers that are none (``.nan``, ``.inf``): a threshold of NaN would let everything pass."""
-    if isinstance(value, dict):
-        return [fault for key, item in value.items() for fault in _not_finite(item, f"{where}.{key}".lstrip("."))]
-    if isinstance(value, list):
-        return [fault for number, item in enumerate(value) for fault in _not_finite(item, f"{where}[{number}]")]
-    if isinstance(value, float) and not math.isfinite(value):
-        return [f"{where}: {value}; expected a finite number."]
-    return []
 
 
 def _stop_on(where: str, faults: list[str]) -> None:

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from mscape import paths
 from mscape.data.schema import load_schema
 from mscape.data.tables import STAGE_TABLES, TABLES
+from mscape.data.yaml_file import program_keys, repeated_keys
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.run import config, resources
@@ -71,7 +72,10 @@ class Study:
         """
         folder = file.parent
         try:
-            if repeated := config.repeated_keys(file):
+            if keys := program_keys(file):
+                msg = f"{file} is a program, not a config: take out {', '.join(keys)}. See SECURITY.md."
+                raise UserError(msg)
+            if repeated := repeated_keys(file):
                 msg = f"{file}: {' '.join(repeated)}"
                 raise UserError(msg)
             resolved = config.resolve(raw, load_schema(paths.schema("config.schema.yaml")), folder=folder)

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from mscape.errors import UserError
+from mscape.genes.names import names_of_table
 from mscape.genes.species import BY_PREFIX
 from mscape.genes.spelling import ENSEMBL, gene_share, id_share, is_symbol, take_apart
 from mscape.io.formats.count_table import sum_twins
@@ -183,16 +184,16 @@ def settle(
 
     every = table["name"].where(table["name"] != "", table["id"]).to_numpy()
     table = table[kept]
-    pairs = known[["gene_id", "symbol"]].to_numpy(dtype=object) if organism == "human" else []
-    symbol_of = {str(gene_id): str(symbol) for gene_id, symbol in pairs}
-    id_of = {symbol: gene_id for gene_id, symbol in symbol_of.items()}
+    symbol_of, id_of = names_of_table(known) if organism == "human" else ({}, {})
     named = ~table["name"].str.match(ENSEMBL)
-    symbols = table["name"].where(named & (table["name"] != ""), table["id"].map(symbol_of))
+    in_table = pd.Series([symbol_of.get(gene_id) for gene_id in table["id"]], index=table.index, dtype=object)
+    symbols = table["name"].where(named & (table["name"] != ""), in_table)
     lost = int(symbols.isna().sum())
     symbols = symbols.where(symbols.notna(), table["id"])
     if lost:
         notes.append(f"{lost:,} Ensembl ids have no symbol in the gene table and keep their id as name")
-    ids = table["id"].where(table["id"] != "", symbols.map(id_of)).fillna("")
+    in_table = pd.Series([id_of.get(symbol, "") for symbol in symbols], index=table.index, dtype=object)
+    ids = table["id"].where(table["id"] != "", in_table).fillna("")
     if orthologs is not None:
         human = symbols.map(orthologs).where(lambda names: names.notna(), ids.map(orthologs))
         notes.append(f"{int(human.notna().sum()):,} of {len(human):,} genes bear the name of their human ortholog")
