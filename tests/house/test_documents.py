@@ -30,6 +30,19 @@ def test_derived_document_is_in_sync(root, request, name):
     assert path.read_text(encoding="utf-8") == expected, f"{name} is stale: pytest tests/house/test_documents.py --fix"
 
 
+def test_the_hashed_requirements_are_those_of_the_pins(root, request):
+    path = root / "envs/cpu.hashed.txt"
+    if request.config.getoption("--fix"):
+        path.write_text(documents.hashed_requirements(), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text
+    entries = re.split(r"\n(?=\w)", "\n".join(line for line in text.splitlines() if not line.startswith("#")).strip())
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", entry) for entry in entries)
+    exact = {pin.split(" ;")[0] for pin in documents.pins()}
+    assert {re.split(r" [;\\]", entry)[0] for entry in entries} <= exact
+    assert len(entries) > 60
+
+
 def test_every_package_states_a_license_and_no_other_is_under_the_gpl():
     text = documents.licenses_docs()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]

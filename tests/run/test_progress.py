@@ -169,6 +169,12 @@ def test_a_step_that_was_killed_is_explained(run):
     assert "\nmscape cluster: it was killed from outside, mostly because memory ran out. Set memory_gb" in (
         run.stream.getvalue()
     )
-    log.write_text(log.read_text() + "2026-11-26 10:00:01,000 ERROR mscape: x has no cells.\n")
+    log.unlink()  # a job may be killed before its step begins: then Snakemake says so
+    start(run, 4, "cluster", dataset="demo")
+    words = "Command 'python x.py' died with <Signals.SIGKILL: 9>."
+    run.listener.handle(logging.LogRecord("snakemake.logging", logging.ERROR, "", 0, words, None, None))
+    run.listener.handle(event(LogEvent.JOB_ERROR, **fields | {"jobid": 4}))
+    assert run.stream.getvalue().count("it was killed from outside") == 2
+    log.write_text("2026-11-26 10:00:01,000 ERROR mscape: x has no cells.\n")
     assert not progress.was_killed([str(log)])
     assert not progress.was_killed([])

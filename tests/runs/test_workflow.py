@@ -174,6 +174,17 @@ def test_every_stage_holds_what_the_contract_says(tiny):
                 contract.check(folder / stage.path.format(dataset="tiny", sample=sample, scope=scope), name)
 
 
+def test_no_damaged_stage_file_gives_another_result(tiny, tmp_path, record_property):
+    from stage_faults import damaged_runs
+
+    folder, _ = tiny
+    said = dict(damaged_runs(TINY, folder / "results/tiny", tmp_path))
+    record_property("damaged stage files", len(said))
+    assert len(said) >= 182
+    silent = [what for what, message in said.items() if not message.endswith("Delete the file and run again.")]
+    assert silent == []
+
+
 def test_a_second_run_does_nothing(root, tiny):
     folder, config = tiny
     run = snakemake(root, folder, config=config)

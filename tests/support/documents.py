@@ -160,6 +160,22 @@ def project(text: str) -> str:
     return pin_table(text, exported)
 
 
+HASHED_HEAD = """\
+# Generated from pyproject.toml by: pytest tests/house/test_documents.py --fix
+# What runs the workflow, each package with the digests of its files; any index serves it, and no other file is taken:
+#   pip install --require-hashes -r envs/cpu.hashed.txt
+"""
+
+
+def hashed_requirements() -> str:
+    """envs/cpu.hashed.txt: the pins of what runs the workflow with digests, without addresses."""
+    command = (
+        "uv export --format requirements-txt --extra workflow --no-dev --no-header --no-annotate --no-emit-project"
+    )
+    words = [*command.split(), "--quiet", "--frozen"]
+    return HASHED_HEAD + subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
 LICENSES_HEAD = """# Licenses of the packages that mscape uses
 
 <!-- Generated from the metadata of the installed packages: pytest tests/house/test_documents.py --fix -->

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
 BEGUN, DONE = " INFO mscape: step begun", " INFO mscape: step done"  # lines of every step's log
+SIGNAL = "died with <Signals.SIGKILL"  # Snakemake's words
 KILLED = (
     "it was killed from outside, mostly because memory ran out. Set memory_gb in the config to what the machine can "
     "give, or free memory, then run again: it goes on here."
@@ -61,6 +62,7 @@ class Progress(logging.Handler):
         self.stream = stream or sys.stderr
         self.logs, self.expected = logs, typical
         self.jobs: dict[int, tuple[str, str, float]] = {}  # rule, name, start
+        self.killed = False  # whether Snakemake just said that a job was killed
         self.reported: set[int] = set()  # jobs of a group whose error is printed
         self.begun: float | None = None
         self.done = self.total = 0
@@ -85,6 +87,8 @@ class Progress(logging.Handler):
     def emit(self, record: Any) -> None:
         """Take a log record of Snakemake, whose attributes depend on its event; what is no event of a job passes by."""
         event = getattr(record, "event", None)
+        if SIGNAL in f"{record.msg} {record.args} {record.__dict__.get('exception', '')}":
+            self.killed = True  # the error of the job itself follows
         if event == LogEvent.RUN_INFO:
             self.expected = self.expected | read_benchmarks(self.logs)  # not before: jobs make this object too
             counts = {rule: n for rule, n in record.stats.items() if rule in self.steps}
@@ -114,7 +118,8 @@ class Progress(logging.Handler):
 
     def _fail(self, rule: str, job: int, logs: list[str], *, say: bool) -> None:
         _, name, _ = self.jobs.pop(job, (rule, rule, 0.0))
-        if self.begun is not None and was_killed(logs):
+        if self.killed or was_killed(logs):
+            self.killed = False
             self.say(f"\nmscape {rule}: {KILLED}\n  (details: {', '.join(logs)})")
         said = "".join(f": {text}" for text in map(read_fault, logs) if text) if say else ""
         self._line("FAILED", f"{name}{said} (details: {', '.join(logs)})")

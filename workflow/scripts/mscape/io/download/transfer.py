@@ -80,7 +80,7 @@ def probe(url: str, *, timeout: float = 20.0) -> int:
     """
     request = _ask(url, method="HEAD")
     try:
-        with _opener().open(request, timeout=timeout) as answer:
+        with _open(request, timeout=timeout) as answer:
             length = answer.headers.get("Content-Length") or ""
             return int(length) if length.isdigit() else -1
     except urllib.error.HTTPError as error:
@@ -134,7 +134,7 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", known["tag"])
     try:
-        with _opener().open(request, timeout=timeout) as answer:
+        with _open(request, timeout=timeout) as answer:
             resumed = have > 0 and answer.status == 206 and _starts_at(answer.headers, have)
             have = have if resumed else 0
             length = answer.headers.get("Content-Length")
@@ -190,8 +190,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, answer, code, message, headers, address)
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_Redirects)  # reads the environment's proxies
+def _open(request: urllib.request.Request, *, timeout: float):
+    urllib.request.install_opener(urllib.request.build_opener(_Redirects))  # which reads the environment's proxies
+    return urllib.request.urlopen(request, timeout=timeout)
 
 
 def _is_private(host: str) -> bool:
