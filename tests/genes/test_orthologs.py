@@ -32,12 +32,19 @@ def test_only_pairs_of_one_with_one_are_read(tmp_path):
     assert orthologs.read_orthologs(path) == {"THY1": "THY1", "ENSECAG00000000001": "THY1"}
 
 
+def test_quotes_and_hashes_are_characters_of_a_name(tmp_path):
+    path = make.write_text(tmp_path / "o.tsv", '# made by hand\ngene\thuman\n"A\tTHY1\nB#2\tENG\nC"\tNT5E\n')
+    assert orthologs.read_orthologs(path) == {'"A': "THY1", "B#2": "ENG", 'C"': "NT5E"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("horse\thuman\nA\tB\n", "column 'gene' is missing; there are horse, human"),
         ("gene\thuman\nA\tB\nC\tB\n", "no gene with exactly one human counterpart"),
         ("", "is not a tab-separated table"),
+        ("gene\thuman\nA\tB\nC\n", "line 3 has more or fewer fields than the header, 2"),
+        ("gene\thuman\nA\tB\tC\n", "line 2 has more or fewer fields than the header, 2"),
     ],
 )
 def test_tables_that_do_not_serve_are_refused(text, message, tmp_path):

@@ -177,3 +177,16 @@ def test_the_keys_of_before_are_refused_with_the_name_of_now(root):
     given = {"datasets": {"a": {"samples": "s.tsv", "gate": {"max_neighbours": 100}}}}
     with pytest.raises(UserError, match="unknown key 'max_neighbours'; did you mean 'max_neighbors'"):
         config.resolve(given, schema, folder=FOLDER)
+
+
+@pytest.mark.parametrize("name", ["A\n", "\nA", "A\n\n", "../A", ""])
+def test_names_of_datasets_are_whole_words(root, name):
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    with pytest.raises(UserError, match="does not match"):
+        config.resolve({"datasets": {name: {"samples": "s.tsv"}}}, schema, folder=FOLDER)
+
+
+def test_numbers_that_nothing_can_hold_are_refused(root):
+    schema = load_schema(root / "workflow/schemas/config.schema.yaml")
+    with pytest.raises(UserError, match="seed: 9223372036854775808; expected a smaller number"):
+        config.resolve({"seed": 2**63, "datasets": {"a": {"samples": "s.tsv"}}}, schema, folder=FOLDER)

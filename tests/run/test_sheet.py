@@ -1,5 +1,7 @@
 """A sample sheet is read by explicit rules: no value is lost, and no column takes the place of a result."""
 
+import random
+
 import pytest
 
 from mscape.data.schema import load_schema
@@ -83,3 +85,46 @@ def test_braces_in_a_path_are_refused_before_work(tmp_path, root, folder, name):
     with pytest.raises(UserError) as caught:
         config.read_sheet(path, schema=load_schema(root / "workflow/schemas/samples.schema.yaml"))
     assert f"line 2: path {str(tmp_path / folder / name)!r} holds braces, which Snakemake fills in" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('S1\ta.h5\t"L1\tD1\nS2\tb.h5\tL2"\tD2\n', "line 2: a quote that opens or ends a field has no counterpart"),
+        ('S1\ta.h5\t"5" plate\tD1\n', "line 2: a quote that opens or ends a field has no counterpart"),
+        ("S1\ta.h5\tL1\tD1\tx\n", "line 2 has 5 fields, the header 4: no column for 'x'"),
+        ("S1\ta.h5\tL1\n", "line 2 has 3 fields, the header 4"),
+        ("S1\ta.h5\tL\0\tD1\n", r"line 2: 'L\\x00' holds a character that is no text"),
+        ("S1\ta.h5\tL\x1b[31m\tD1\n", "holds a character that is no text"),
+        ("S1\ta.h5\tL\x1c1\tD1\n", "holds a character that is no text"),
+    ],
+)
+def test_rows_that_cannot_be_read_as_written_are_refused_with_their_line(tmp_path, text, fault):
+    with pytest.raises(UserError, match=fault):
+        sheet.read_rows(write(tmp_path, "sample_id\tpath\tlot_id\tdonor_id\n" + text))
+
+
+def test_no_accepted_sheet_holds_other_text_than_was_written(tmp_path):
+    """Random fields of characters that a dialect would take for something."""
+    rng, accepted = random.Random(0), 0
+    letters = "aB1 #\"'\\{};,%@\u00e9\u4e2d\u2028\x85.-/"
+    for _ in range(500):
+        mark = rng.choice(["\t", "\t", ",", ";"])
+        rows = [["".join(rng.choices(letters, k=rng.randrange(5))) for _ in range(4)] for _ in range(3)]
+        body = "".join(mark.join(row) + rng.choice(["", "", mark]) + "\n" for row in rows)
+        path = write(tmp_path, mark.join(["sample_id", "path", "lot_id", "donor_id"]) + "\n" + body)
+        try:
+            got = sheet.read_rows(path)
+        except UserError:
+            continue
+        accepted += 1
+        for number, values in zip(got.index, got.to_numpy().tolist(), strict=True):
+            line = body.split("\n")[number - 2].rstrip("\n")
+            given = line.split(mark)
+            if any(one[:1] == '"' and not (len(one) > 1 and one[-1] == '"') for one in given):
+                continue  # a quoted field that holds the mark
+            fields = [one[1:-1].replace('""', '"') if one[:1] == '"' else one for one in given]
+            assert values == [one.strip() for one in fields[:4]], line
+        skipped = [line for line in body.split("\n") if not line.strip(f" {mark}\u2028\x85") or line.startswith("#")]
+        assert len(got) >= 3 - len(skipped) + 1
+    assert accepted > 100

@@ -174,13 +174,13 @@ def test_every_stage_holds_what_the_contract_says(tiny):
                 contract.check(folder / stage.path.format(dataset="tiny", sample=sample, scope=scope), name)
 
 
-def test_no_damaged_stage_file_gives_another_result(tiny, tmp_path, record_property):
+def test_no_damaged_stage_file_gives_another_result(tiny, tmp_path, how_many_inputs):
     from stage_faults import damaged_runs
 
     folder, _ = tiny
-    said = dict(damaged_runs(TINY, folder / "results/tiny", tmp_path))
-    record_property("damaged stage files", len(said))
-    assert len(said) >= 182
+    share = 1 if how_many_inputs > 1000 else 5  # all with --inputs 2002 and more
+    said = dict(damaged_runs(TINY, folder / "results/tiny", tmp_path, share=share))
+    assert len(said) >= 180 // share
     silent = [what for what, message in said.items() if not message.endswith("Delete the file and run again.")]
     assert silent == []
 

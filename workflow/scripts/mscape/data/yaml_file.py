@@ -65,6 +65,8 @@ def not_finite(value: object, where: str = "") -> list[str]:
         return [fault for number, item in enumerate(value) for fault in not_finite(item, f"{where}[{number}]")]
     if isinstance(value, float) and not math.isfinite(value):
         return [f"{where}: {value}; expected a finite number."]
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return [f"{where}: {str(value)[:30]}; expected a smaller number."]
     return []
 
 

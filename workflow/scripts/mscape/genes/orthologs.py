@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ def read_orthologs(path: Path) -> dict[str, str]:
     if not path.is_file():
         msg = f"{path}: no such table of orthologs. Its path in the config is relative to the config file."
         raise UserError(msg)
-    try:
-        table = read_reference(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        msg = f"{path} is not a tab-separated table ({error}). Save it as text with the columns gene and human."
-        raise UserError(msg) from error
+    table = _read_rows(path)
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         msg = (
@@ -59,6 +56,33 @@ def read_orthologs(path: Path) -> dict[str, str]:
         msg = f"{path} holds no gene with exactly one human counterpart. Give a table of 1:1 orthologs."
         raise UserError(msg)
     return dict(zip(pairs["gene"], pairs["human"], strict=True))
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    """Read the table as it is written: no quotes, and no comments but lines that begin with #.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If it is no text, or with the first row that is not as wide as the header.
+    """
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode("utf-8-sig")
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        msg = f"{path} is not a tab-separated table ({error}). Save it as text with the columns gene and human."
+        raise UserError(msg) from error
+    numbered = enumerate(text.splitlines(), start=1)
+    rows = [(number, line.split("\t")) for number, line in numbered if line.strip() and not line.startswith("#")]
+    if not rows:
+        msg = f"{path} is not a tab-separated table (it is empty). Save it as text with the columns gene and human."
+        raise UserError(msg)
+    (_, header), *body = rows
+    uneven = next((number for number, row in body if len(row) != len(header)), None)
+    if uneven is not None:
+        msg = f"{path}: line {uneven} has more or fewer fields than the header, {len(header)}. Separate them with tabs."
+        raise UserError(msg)
+    return pd.DataFrame([row for _, row in body], columns=[name.strip() for name in header], dtype=str)
 
 
 def _several(pairs: pd.DataFrame) -> pd.Series:

@@ -20,6 +20,8 @@ RESERVED = {  # columns of obs that steps write, beside those of the contract
     *("culture", "dataset_id", "dpt_pseudotime", "leiden_name", "leiden_stable", "low_quality_group", "n_cells"),
     *("pct_counts_in_top_20_genes", "senescence_state", "cluster", "index", "_index", "barcode", "cell_id"),
 }
+_LINE_ENDS = re.compile(r"\r\n|\n|\r")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _RESERVED_START = re.compile(r"^(isct_|score_|leiden|X_|__)", re.IGNORECASE)
 
 
@@ -52,7 +54,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         msg = f"{path} is not a tab-separated text table: {error}. Save it as tab-separated text in UTF-8."
         raise UserError(msg) from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(_LINE_ENDS.split(text), start=1) if line.strip()]
     first = next((place for place, (_, line) in enumerate(lines) if _names_columns(line)), None)
     if first is None:
         first = next((place for place, (_, line) in enumerate(lines) if not line.startswith("#")), None)
@@ -61,15 +63,26 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise UserError(msg)
     header_line = lines[first][1].removeprefix("#") if _names_columns(lines[first][1]) else lines[first][1]
     mark = next((mark for mark in SEPARATORS if mark in header_line), "\t")
-    header = _fields(header_line, mark)
+    try:
+        header = _fields(header_line, mark)
+    except csv.Error:
+        msg = f"{path}: a quote in the header has no counterpart. Take it out."
+        raise UserError(msg) from None
     while header and header[-1] == "":
         header.pop()
     rows, numbers, faults = [], [], []
     for number, line in lines[first + 1 :]:
         if line.startswith("#"):
             continue
-        fields = _fields(line, mark)
+        try:
+            fields = _fields(line, mark)
+        except csv.Error:
+            faults.append(f"line {number}: a quote that opens or ends a field has no counterpart; take it out")
+            continue
         if not any(fields):
+            continue
+        if odd := next((field for field in fields if _CONTROL.search(field)), ""):
+            faults.append(f"line {number}: {odd!r} holds a character that is no text; take it out")
             continue
         if len(fields) > len(header):
             surplus = fields[len(header) :]
@@ -125,5 +138,11 @@ def _names_columns(line: str) -> bool:
 
 
 def _fields(line: str, mark: str) -> list[str]:
-    """Split a line at a mark; quotes may enclose a field."""
-    return [field.strip() for field in next(csv.reader(io.StringIO(line), delimiter=mark))]
+    """Split a line at a mark; quotes may enclose a field, and a quote within a field is a character of it.
+
+    Raises
+    ------
+    csv.Error
+        If a field begins with a quote and does not end with one.
+    """
+    return [field.strip() for field in next(csv.reader(io.StringIO(line), delimiter=mark, strict=True))]
