@@ -1,27 +1,7 @@
-<<<<<<< HEAD
-"""YAML is read by a safe loader."""
-
-import pytest
-import yaml
-
-from mscape.data import yaml_file
-
-
-def test_values_have_the_types_of_yaml(tmp_path):
-    path = tmp_path / "a.yaml"
-    path.write_text("a: [1, 2.5, yes, text]\nb:\n  c: null\n", encoding="utf-8")
-    assert yaml_file.read(path) == {"a": [1, 2.5, True, "text"], "b": {"c": None}}
-
-
-def test_tags_that_would_run_code_are_refused(tmp_path):
-    path = tmp_path / "a.yaml"
-    path.write_text("!!python/object/apply:os.getcwd []\n", encoding="utf-8")
-    with pytest.raises(yaml.YAMLError):
-        yaml_file.read(path)
-=======
 """Files of settings, panels and signatures that a user gives: nothing in them is lost or means nothing, silently."""
 
 import pytest
+import yaml
 
 from mscape.data import yaml_file
 from mscape.errors import UserError
@@ -63,4 +43,16 @@ def test_gene_sets_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "mine.gmt").write_bytes(b"SET\tx\tTHY1\t\xff\xfe\n")
     with pytest.raises(UserError, match=r"mine\.gmt: it is no text in UTF-8"):
         load_markers(REGISTRY, [tmp_path / "mine.gmt"])
->>>>>>> 7143712 (Refuse configs that are programs; test the guards of readers; state promises, trust and licenses; look names up once)
+
+
+def test_values_have_the_types_of_yaml(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("a: [1, 2.5, yes, text]\nb:\n  c: null\n", encoding="utf-8")
+    assert yaml_file.read(path) == {"a": [1, 2.5, True, "text"], "b": {"c": None}}
+
+
+def test_tags_that_would_run_code_are_refused(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("!!python/object/apply:os.getcwd []\n", encoding="utf-8")
+    with pytest.raises(yaml.YAMLError):
+        yaml_file.read(path)

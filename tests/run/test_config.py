@@ -107,7 +107,7 @@ def test_a_sheet_is_completed(tmp_path, sheet_schema):
         ("sample_id\tfile\na\tx\n", "column 'path' is missing"),
         ("sample_id\tpath\tdonor\na\tx\tD\n", None),
         ("sample_id\tpath\ttisue\na\tx\tD\n", "unknown column 'tisue': did you mean 'tissue'?"),
-        ("sample_id\tpath\na\tx\na\ty\n", "'a' stands in more than one row"),
+        ("sample_id\tpath\na\tx\na\ty\n", "'a' is in more than one row"),
         ("sample_id\tpath\n../a\tx\n", "line 2: sample_id"),
         ("sample_id\tpath\na\t\n", "line 2: top level: 'path' is missing"),
         ("sample_id\tpath\n", "no samples"),

@@ -151,7 +151,7 @@ def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
 
 def test_progress_is_told_on_the_terminal(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "PIECE", 100)
-    monkeypatch.setattr(transfer, "TOLD_FROM", 200)
+    monkeypatch.setattr(transfer, "PROGRESS_FROM", 200)
     run(server, tmp_path, "good.csv.gz")
     printed = [
         line for line in capsys.readouterr().err.splitlines() if line.startswith("mscape download: good.csv.gz:")

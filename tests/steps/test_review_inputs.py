@@ -76,6 +76,8 @@ def test_one_file_in_two_rows_stops_the_run(tmp_path, copied):
     path = lot_file(tmp_path, "a.h5ad", 0)
     other = tmp_path / "b.h5ad" if copied else path
     other.write_bytes(path.read_bytes())
-    with pytest.raises(UserError, match="same cells: 40 of 40 barcodes are also in s0, 100% counted alike") as caught:
+    with pytest.raises(
+        UserError, match="same cells: 40 of 40 barcodes are also in s0, 100% with equal counts"
+    ) as caught:
         review(tmp_path, [path, other])
     assert ("same path: the same path as s0" in str(caught.value)) is not copied

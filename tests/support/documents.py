@@ -178,7 +178,7 @@ def hashed_requirements() -> str:
 
 LICENSES_HEAD = """# Licenses of the packages that mscape uses
 
-<!-- Generated from the metadata of the installed packages: pytest tests/house/test_documents.py --fix -->
+Written from the metadata of the installed packages by `pytest tests/house/test_documents.py --fix`.
 
 mscape is under the BSD 3-Clause License. Users install the packages below themselves; the repository contains none of
 them. Three of those that a run imports are under the GNU General Public License: {gpl}. For a
