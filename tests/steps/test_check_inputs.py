@@ -323,11 +323,11 @@ def test_names_tell_species_and_kind(names, ids, species, kind):
 def test_without_network_the_check_says_so_for_each_sample(tmp_path, monkeypatch):
     asked = []
 
-    def no_network(request, timeout):
+    def no_network(self, request, *_, **__):
         asked.append(request.full_url)
         raise urllib.request.URLError(socket.gaierror(-2, "unknown"))
 
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", no_network)
     rows = [{"path": f"geo:GSE182158:file{i}.tar"} for i in range(3)]
     table, error = check(tmp_path, rows)
     assert faults(table) == {(f"s{i}", "error", "download") for i in range(3)}

@@ -149,7 +149,7 @@ def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
     assert [asked for _, asked in server.seen] == [None, f"bytes={len(DATA) // 3}-"]
 
 
-def test_progress_is_told_on_the_terminal(server, tmp_path, monkeypatch, capsys):
+def test_progress_is_printed_on_the_terminal(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "PIECE", 100)
     monkeypatch.setattr(transfer, "PROGRESS_FROM", 200)
     run(server, tmp_path, "good.csv.gz")
