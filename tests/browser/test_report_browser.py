@@ -290,7 +290,7 @@ def many_attributes(given):
         scores = [
             first | {"name": f"s{i}", "title": f"Programme {i} of this lot", "weight": "describes"} for i in range(8)
         ]
-        scores = [score | {"verdict": "PASS", "group": "programmes"} for score in scores]
+        scores = [score | {"verdict": "DESCRIBED", "group": "programmes"} for score in scores]
         lot["attributes"] = criteria + quality + scores
     path.write_text(json.dumps(document), encoding="utf-8")
 
@@ -390,3 +390,37 @@ def test_nothing_is_cut_or_overlaid_on_paper(open_page, report):
     )
     assert len(boxes) > 20
     assert {tuple(box) for box in boxes} == {("none", "visible")}
+
+
+def test_each_link_of_the_navigation_lands_on_its_heading(open_page, report):
+    page = open_page(report)
+    for link in page.locator("nav.side a").all()[::-1]:
+        link.click()
+        page.wait_for_timeout(150)
+        place = page.locator(link.get_attribute("href")).bounding_box()["y"]
+        bottom = page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY") < 2
+        assert -1 <= place <= 80 or (bottom and place > 0), (link.inner_text(), place)
+
+
+def test_a_table_is_one_stop_of_the_tab_key_and_arrows_move_in_it(open_page, report):
+    page = open_page(report)
+    table = page.locator("#table-lots table")
+    assert table.locator("button:not([tabindex='-1']), a:not([tabindex='-1'])").count() == 1
+    table.locator("thead button").first.focus()
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.tagName") == "A"
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.className") == "sort"
+
+
+def test_a_passport_needs_no_sideways_scroll_on_a_phone(open_page, report):
+    page = open_page(report, width=390)
+    box = page.locator(".passport:visible .scroll.free")
+    assert box.evaluate("node => node.scrollWidth - node.clientWidth") <= 1
+    assert page.locator(".passport:visible td[data-label='limit']").first.is_visible()
+
+
+def test_a_report_says_when_and_by_whom_the_run_was_made(open_page, report):
+    page = open_page(report)
+    assert re.search(r"run of \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.locator("#summary .meta").inner_text())
+    assert re.search(r"\(\d{4}-\d\d-\d\d\)", page.locator(".passport:visible .facts").inner_text())

@@ -29,8 +29,9 @@ function format(value, digits = 3) {
 
 function share(part, whole) {
   if (!whole) return "n/a";
-  const value = (100 * part) / whole;
-  return part > 0 && value < 0.1 ? "< 0.1 %" : `${value.toFixed(1)} %`;
+  const shown = ((100 * part) / whole).toFixed(1);
+  if (part > 0 && shown === "0.0") return "< 0.1%";
+  return part < whole && shown === "100.0" ? "> 99.9%" : `${Number(shown)}%`;
 }
 
 function shorten(text, length = 19) {
@@ -70,6 +71,20 @@ for (const box of $$(".definition")) {
     box.style.top = `${top}px`;
   });
 }
+
+// Parts far away are laid out late and have a guessed height until then: before a jump all get their own.
+function land(hash) {
+  const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+  if (!target) return;
+  root.classList.add("whole");
+  target.scrollIntoView({ block: "start" });
+}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (link) requestAnimationFrame(() => land(link.hash));
+});
+addEventListener("hashchange", () => land(location.hash));
+addEventListener("load", () => land(location.hash));
 
 // Mark the section in view.
 const links = new Map($$("nav.side a").map((link) => [link.getAttribute("href").slice(1), link]));

@@ -69,3 +69,18 @@ document.addEventListener("click", (event) => {
   const table = $("table", button.closest(".tablebox"));
   save(new Blob(["\ufeff", tableCsv(table)], { type: "text/csv" }), `${button.dataset.csv}.csv`);
 });
+
+// One stop a table for the tab key; arrow keys, Home and End move between its buttons and links.
+const STOPS = "thead button, tbody a, tbody button";
+for (const table of $$("table[data-sortable]")) {
+  $$(STOPS, table).forEach((stop, i) => { stop.tabIndex = i ? -1 : 0; });
+  table.addEventListener("keydown", (event) => {
+    const all = $$(STOPS, table), at = all.indexOf(document.activeElement), last = all.length - 1;
+    const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    all[at].tabIndex = -1;
+    all[Math.min(Math.max(to, 0), last)].tabIndex = 0;
+    all[Math.min(Math.max(to, 0), last)].focus();
+  });
+}

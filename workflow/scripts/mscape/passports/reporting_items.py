@@ -22,6 +22,8 @@ REPORTED = {  # theme -> columns of the sample sheet that answer it, and their n
         "disease": "disease",
         "donor_age": "donor age",
         "donor_relation": "autologous or allogeneic",
+        "lot_number": "lot number",
+        "sequencing_date": "date of sequencing",
     },
     "culture": {
         "passage": "passage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mscape.report import page
@@ -10,7 +11,16 @@ from mscape.report.section import build_sections
 from mscape.report.sections import summary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mscape.report.dataset import Dataset
+
+
+def when_recorded(files: list[Path]) -> str:
+    """Give the minute in which a run's record was written (UTC), "" without one. It enters no digest of the run."""
+    if not files:
+        return ""
+    return datetime.fromtimestamp(files[0].stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def describe(dataset: Dataset, options: ReportOptions | None = None, *, title: str = "MSC study") -> dict:
@@ -40,6 +50,8 @@ def describe(dataset: Dataset, options: ReportOptions | None = None, *, title: s
         "dataset": dataset,
         "title": title,
         "contact": options.contact,
+        "analyst": options.analyst,
+        "made": when_recorded(dataset.files.get("run", [])),
         "version": page.version(),
         "hero": summary.hero(dataset),
         "sections": sections,

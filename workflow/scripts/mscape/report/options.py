@@ -23,4 +23,5 @@ class ReportOptions:
     max_markers: int = 10
     genes: Sequence[str] = ()
     contact: str = ""
+    analyst: str = ""
     figures: bool = True
