@@ -120,6 +120,30 @@ def test_no_rule_file_is_longer_than_150_lines(root):
         assert len(file.read_text().splitlines()) <= 150, file.name
 
 
+def private_uses(code):
+    """Private names of other modules of the package that some code imports or reaches into, with the line."""
+    nodes = list(ast.walk(ast.parse(code)))
+    imports = [n for n in nodes if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("mscape")]
+    names = [(n.lineno, alias.name) for n in imports for alias in n.names]
+    modules = {alias.asname or alias.name for n in imports for alias in n.names}
+    names += [
+        (n.lineno, n.attr)
+        for n in nodes
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in modules
+    ]
+    return [(line, name) for line, name in names if name.startswith("_") and not name.startswith("__")]
+
+
+def test_no_module_uses_private_names_of_another(root):
+    files = (root / "workflow/scripts").rglob("*.py")
+    assert not [(file.name, *use) for file in files for use in private_uses(file.read_text())]
+
+
+def test_the_use_of_a_private_name_would_be_found():
+    assert private_uses("from mscape.gating.posterior import _lineage") == [(1, "_lineage")]
+    assert private_uses("from mscape.gating import posterior\nposterior._lineage()") == [(2, "_lineage")]
+
+
 def test_scripts_import_no_scripts(root):
     scripts = {file.stem for file in (root / "workflow/scripts").glob("*.py")}
     for file in (root / "workflow/scripts").glob("*.py"):
