@@ -3,7 +3,7 @@
 The lots are drawn by ``generate.py`` after the rules in ``families.py``; ``product.py`` judges them. A result is kept
 below ``--out``, named by the digests of the generator, the lot's family and number, and of the product's code, so
 that an interrupted run goes on where it stopped and a change of code runs all again. The tables are printed and
-written to ``--out``; with ``--docs`` they become the section of docs/verdict.md between its markers.
+written to ``--out``; with ``--docs`` they become the section of docs/benchmarks/verdict.md between its markers.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="begin no lot after so many minutes; what is done is reported")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPO / "benchmarks" / "results" / "verdict")
-    parser.add_argument("--docs", action="store_true", help="write the tables of docs/verdict.md")
+    parser.add_argument("--docs", action="store_true", help="write the tables of docs/benchmarks/verdict.md")
     options = parser.parse_args()
     source = sources.load(options.out)
     if source is None:
@@ -136,7 +136,7 @@ def main() -> None:
     text = report.write(records, skipped, options.out, asked=len(tasks))
     print(text)
     if options.docs:
-        report.into_docs(text, REPO / "docs" / "verdict.md")
+        report.into_docs(text, REPO / "docs" / "benchmarks" / "verdict.md")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-WITH_BENCHMARKS = {"gating.md", "verdict.md"}  # whose tables are still in the guide
+WITH_BENCHMARKS = {"gating.md"}  # whose tables are still in the guide
 MARKER = re.compile(r"<!--.*(benchmark|table|generated)", re.IGNORECASE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
