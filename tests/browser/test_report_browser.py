@@ -400,6 +400,11 @@ def test_each_link_of_the_navigation_lands_on_its_heading(open_page, report):
         place = page.locator(link.get_attribute("href")).bounding_box()["y"]
         bottom = page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY") < 2
         assert -1 <= place <= 80 or (bottom and place > 0), (link.inner_text(), place)
+    page.goto(report.as_uri() + "#quality")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_timeout(300)
+    assert -1 <= page.locator("#quality").bounding_box()["y"] <= 80
 
 
 def test_a_table_is_one_stop_of_the_tab_key_and_arrows_move_in_it(open_page, report):

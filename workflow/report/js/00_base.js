@@ -77,7 +77,7 @@ function land(hash) {
   const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
   if (!target) return;
   root.classList.add("whole");
-  target.scrollIntoView({ block: "start" });
+  target.scrollIntoView({ block: "start", behavior: "instant" });
 }
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.('a[href^="#"]');

@@ -145,6 +145,7 @@ async function explore() {
     refresh();
   }).observe($("#groups-figure"));
   root.dataset.ready = "yes";
+  land(location.hash); // the map and its table have moved what is below them
 }
 
 function mapPicture(map, factor) {
