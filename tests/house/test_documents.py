@@ -30,6 +30,13 @@ def test_derived_document_is_in_sync(root, request, name):
     assert path.read_text(encoding="utf-8") == expected, f"{name} is stale: pytest tests/house/test_documents.py --fix"
 
 
+@pytest.mark.parametrize("page", ["docs/reliability.md", "SECURITY.md"])
+def test_each_promise_names_tests_that_are_there(root, page):
+    named = set(re.findall(r"`(tests/[\w/.]+)`", (root / page).read_text()))
+    assert len(named) >= 5
+    assert not [path for path in named if not (root / path).exists()]
+
+
 def test_the_hashed_requirements_are_those_of_the_pins(root, request):
     path = root / "envs/cpu.hashed.txt"
     if request.config.getoption("--fix"):

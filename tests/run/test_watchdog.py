@@ -49,3 +49,22 @@ def test_a_step_that_ends_is_left_alone(root, tmp_path):
 @pytest.mark.parametrize(("runtime", "limit"), [(1, 30), (5.0, 50), (None, None), ("1h", None)])
 def test_the_limit_is_ten_times_the_estimate_and_at_least_half_an_hour(runtime, limit):
     assert watchdog.limit_minutes(runtime) == limit
+
+
+@pytest.mark.parametrize(
+    ("words", "exe", "found"),
+    [
+        (["python3", "-m", "snakemake", "--cores", "1"], "python3.12", True),
+        (["/venv/bin/python", "/venv/bin/snakemake", "all"], "python3.12", True),
+        (["python", "/site-packages/snakemake/__main__.py", "all"], "python3.12", True),
+        (["bash", "-c", "snakemake --cores 8 &"], "bash", False),
+        (["bash", "snakemake"], "bash", False),
+        (["uv", "run", "snakemake"], "uv", False),
+        (["python", "my_snakemake_starter.py"], "python3.12", False),
+    ],
+)
+def test_the_run_is_snakemake_itself_and_no_shell_that_may_end_before_it(tmp_path, words, exe, found):
+    (tmp_path / "cmdline").write_text("\0".join([*words, ""]))
+    (tmp_path / exe).write_text("")
+    (tmp_path / "exe").symlink_to(tmp_path / exe)
+    assert watchdog._is_snakemake(tmp_path) is found

@@ -68,10 +68,18 @@ def first_ancestor() -> int:
     found, process = 0, os.getppid()
     with contextlib.suppress(OSError, ValueError, IndexError):
         while process > 1:
-            words = Path(f"/proc/{process}/cmdline").read_bytes().lower()
-            found = process if b"snakemake" in words else found
+            found = process if _is_snakemake(Path(f"/proc/{process}")) else found
             process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
     return found
+
+
+def _is_snakemake(process: Path) -> bool:
+    """Say whether a process is Snakemake itself, and not a shell that began it and may end before it."""
+    words = process.joinpath("cmdline").read_text(errors="replace").split("\0")
+    names = [Path(word).name for word in words[:4]]
+    module = "-m" in words[:-1] and words[words.index("-m") + 1] == "snakemake"
+    here = module or "snakemake" in names or any("/snakemake/__main__.py" in word for word in words[:4])
+    return here and process.joinpath("exe").resolve().name.startswith("python")
 
 
 def is_alive(process: int) -> bool:
