@@ -69,3 +69,11 @@ def test_passports_are_one_row_an_attribute_and_no_cell_runs_as_a_formula(made):
     text = (folder / "passports.csv").read_text()
     assert "'=1+1" in text
     assert ",=1+1" not in text
+
+
+def test_multiqc_finds_the_lots(made):
+    folder, _, _ = made
+    found = json.loads((folder / "mscape_mqc.json").read_text())
+    assert (found["plot_type"], found["id"]) == ("table", "mscape_lots")
+    assert found["data"] == {"NA": {"verdict": "PASS", "purity": 0.01}}
+    assert set(found["headers"]) == {"verdict", "purity"}

@@ -1,5 +1,6 @@
 """Write every table of a dataset as CSV and Parquet, and one of all cells: what other programs read without help."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,35 @@ def tabulate_passports(document: dict) -> pd.DataFrame:
         for attribute in lot["attributes"]
     ]
     return pd.DataFrame(rows, columns=["lot_id", "lot_verdict", "attribute", *SHOWN])
+
+
+def tabulate_lots(document: dict) -> dict:
+    """Write the lots as MultiQC's custom content: a table of verdicts and of the values that bear on them."""
+    rows, heads = {}, {"verdict": {"title": "Verdict"}}
+    for lot in document["lots"]:
+        row = {"verdict": lot["verdict"]}
+        for attribute in lot["attributes"]:
+            if attribute.get("weight") != "describes" and attribute.get("value") is not None:
+                row[attribute["name"]], unit = attribute["value"], attribute.get("unit", "")
+                heads.setdefault(
+                    attribute["name"],
+                    {
+                        "title": attribute.get("title", attribute["name"]),
+                        "description": attribute.get("definition", ""),
+                        "format": "{:,.4g}",
+                        "suffix": f" {unit}" if len(unit) <= 6 else "",
+                    },
+                )
+        rows[lot["lot_id"]] = row
+    return {
+        "id": "mscape_lots",
+        "section_name": "mscape: lots",
+        "description": "Transcript-level concordance with the ISCT phenotype; for research.",
+        "plot_type": "table",
+        "pconfig": {"id": "mscape_lots_table", "title": "mscape: verdict of each lot", "col1_header": "Lot"},
+        "headers": heads,
+        "data": rows,
+    }
 
 
 def tabulate_cells(path: str | Path) -> pd.DataFrame:
@@ -62,6 +92,8 @@ def main(input, output, params):
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
         guard(table).to_csv(folder / f"{name}.csv", index=False)
+    for_multiqc = tabulate_lots(read_json(input.passports))
+    (folder / "mscape_mqc.json").write_text(json.dumps(for_multiqc, indent=1, ensure_ascii=False), encoding="utf-8")
     tabulate_cells(input.h5ad).to_parquet(folder / "cells.parquet", index=False)
 
 
