@@ -429,3 +429,15 @@ def test_a_report_says_when_and_by_whom_the_run_was_made(open_page, report):
     page = open_page(report)
     assert re.search(r"run of \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.locator("#summary .meta").inner_text())
     assert re.search(r"\(\d{4}-\d\d-\d\d\)", page.locator(".passport:visible .facts").inner_text())
+
+
+@pytest.mark.parametrize(
+    ("typed", "gene"), [("CD73", "NT5E"), ("cd 45", "PTPRC"), ("NT5E", "NT5E"), ("hla-dr", "HLA-DRA")]
+)
+def test_a_gene_is_found_by_its_protein_and_before_its_probability(open_page, report, typed, gene):
+    page = open_page(report)
+    page.locator("#colour").fill(typed)
+    assert page.locator("#colour-list li").first.inner_text().splitlines()[0] == gene
+    page.keyboard.press("Enter")
+    wait_text(page, "#linked-title", gene)
+    assert page.locator("#colour").input_value() == gene

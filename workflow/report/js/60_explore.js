@@ -176,10 +176,14 @@ function combobox(input, list, choose) {
   let at = -1, found = [];
   function show(text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    found = header.columns.filter((about) => words.every((word) => `${about.title} ${about.group}`.toLowerCase().includes(word)));
+    const typed = words.join("").replaceAll("-", "");
+    const exact = (about) => [about.title, about.also].some((name) => typed && name.toLowerCase().replaceAll("-", "") === typed);
+    const rank = (about) => (exact(about) ? 0 : typed && about.group === "Gene" ? 1 : 2); // a gene before its probability
+    found = header.columns.filter((about) => exact(about) || words.every((word) => `${about.title} ${about.also} ${about.group}`.toLowerCase().includes(word)));
+    found.sort((a, b) => rank(a) - rank(b));
     at = -1;
     list.replaceChildren(...found.slice(0, 200).map((about, i) => {
-      const item = make("li", { role: "option", id: `option-${i}`, "aria-selected": "false" }, about.title, make("small", {}, about.group));
+      const item = make("li", { role: "option", id: `option-${i}`, "aria-selected": "false" }, about.title, make("small", {}, about.also ? `${about.group} of ${about.also}` : about.group));
       item.addEventListener("pointerdown", (event) => { event.preventDefault(); pick(i); });
       return item;
     }));

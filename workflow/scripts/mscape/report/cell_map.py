@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mscape.data import counts
+from mscape.genes.registry import load_markers
 from mscape.report.charts import colours
 from mscape.report.dataset import Dataset, natural
 from mscape.report.reason_words import NO_REMARK, of_cell
@@ -43,10 +44,25 @@ class Column:
     unit: str = ""
     help: str = ""
     steps: int = FINE
+    also: str = ""  # other names by which it is found
 
     def header(self) -> dict:
         """Return what the script needs to decode the column, without the data."""
-        keys = ("id", "title", "group", "kind", "wide", "levels", "colours", "low", "high", "unit", "help", "steps")
+        keys = (
+            "id",
+            "title",
+            "group",
+            "kind",
+            "wide",
+            "levels",
+            "colours",
+            "low",
+            "high",
+            "unit",
+            "help",
+            "steps",
+            "also",
+        )
         return {key: getattr(self, key) for key in keys}
 
 
@@ -215,13 +231,25 @@ def _genes(dataset: Dataset, at: np.ndarray, genes: list[str], limit: int) -> li
     wanted = [gene for gene in dict.fromkeys(genes) if gene in here][:limit]
     if not wanted:
         return []
-    matrix = counts.read_genes(path, wanted)
+    matrix, proteins = counts.read_genes(path, wanted), protein_names()
     totals = np.maximum(dataset.obs["total_counts"].to_numpy(float), 1)
     result = []
     for j, gene in enumerate(wanted):
         values = np.log1p(matrix[:, [j]].toarray().ravel() / totals * 1e4)[at]
-        result.append(number(values, id=f"gene:{gene}", title=gene, group="Gene", unit="log(1 + CP10k)", help="gene"))
+        column = number(values, id=f"gene:{gene}", title=gene, group="Gene", unit="log(1 + CP10k)", help="gene")
+        column.also = proteins.get(gene, "")
+        result.append(column)
     return result
+
+
+def protein_names() -> dict[str, str]:
+    """Name of the protein that each gene of the registry's panels stands for, such as CD73 of NT5E."""
+    names: dict[str, str] = {}
+    for panel in load_markers().panels.values():
+        names |= {gene: str(one.get("protein", "")) for gene, one in panel.get("positive", {}).items()}
+        for group, genes in panel.get("negative", {}).items():
+            names |= dict(zip(genes, group.split("|"), strict=False))
+    return {gene: name for gene, name in names.items() if name and name != gene}
 
 
 def panel_genes(dataset: Dataset, extra: Iterable[str]) -> list[str]:
