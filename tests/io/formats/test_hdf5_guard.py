@@ -76,6 +76,19 @@ def test_names_that_never_end_or_crash_are_refused_in_a_sentence(tmp_path, monke
         read(make.h5ad(tmp_path / "a.h5ad", make.annotated()))
 
 
+def test_without_a_child_the_file_is_looked_through_here(secret, monkeypatch):
+    def no_memory():
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(hdf5_guard.os, "fork", no_memory)
+    path = make.h5ad(secret / "a.h5ad", make.annotated())
+    assert sum(map(np.sum, read(path))) == make.COUNTS.sum()
+    with h5py.File(path, "r+") as file:
+        external_group(file, secret)
+    with pytest.raises(UserError, match="takes /uns/a from another file"):
+        read(path)
+
+
 def test_zeros_in_a_heap_of_names_end_in_a_sentence(tmp_path, monkeypatch):
     """What a power cut leaves; libhdf5 2.0 loops over a heap whose objects have no length."""
     monkeypatch.setattr(hdf5_guard, "SECONDS", 2.0)

@@ -52,7 +52,12 @@ def _in_a_child(path: Path, *, limit: float) -> str:
     with warnings.catch_warnings():
         # of threads in the parent: the child uses HDF5 only, whose lock the h5py library carries over a fork
         warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:  # no memory to promise to a second process of this size
+            os.close(reader)
+            os.close(writer)
+            return find_fault(path)
     if not child:
         try:
             os.write(writer, (find_fault(path) or " ").encode("utf-8", "replace")[:4000])
