@@ -1,3 +1,6 @@
+from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
+
 import gate_cases
 import numpy as np
 import pandas as pd
@@ -9,12 +12,14 @@ from scipy.stats import binom, nbinom, poisson
 from mscape.errors import UserError
 from mscape.gating import (
     calibration,
+    calls,
     contaminants,
     hidden_subset_test,
     intervals,
     pooling,
     posterior,
 )
+from mscape.gating import lots as gate_lots
 from mscape.gating import (
     panels as gate_panels,
 )
@@ -216,6 +221,61 @@ def test_hidden_mixture_is_found_and_a_uniform_cluster_is_not():
     mixed = hidden_subset_test.mixture_test(rng.poisson(n * np.where(hidden, 1e-7, rate)), n, 2e-6)
     assert mixed.pvalue < 0.01
     assert mixed.fraction == pytest.approx(0.2, abs=0.06)
+
+
+def test_one_marker_in_one_of_many_clusters_is_no_finding():
+    rng = np.random.default_rng(16)
+    lots, clusters = np.full(900, "a"), np.repeat(np.arange(6), 150)
+    n = rng.lognormal(np.log(10_000), 0.4, 900)
+    x = rng.poisson(n[:, None] * 400e-6 * rng.gamma(4, 0.25, (900, 3)))
+    features = toy_features(x, kind=gate_panels.POSITIVE)
+    evidence = SimpleNamespace(features=features, totals=n, rho=np.zeros(900), ambient=np.zeros((900, 3)))
+    table, expressing = hidden_subset_test.find_hidden_mixtures(evidence, lots, clusters, exclude=np.zeros(900, bool))
+    assert len(table) == 18
+    assert (table["pvalue"] <= 0.05).any()  # as in one of twenty tests of pure clusters
+    assert set(table["finding"]) == {"none"}
+    assert expressing.min() == 1
+
+
+def test_slopes_of_the_mixture_are_those_of_its_likelihood():
+    rng = np.random.default_rng(1)
+    n = rng.lognormal(9, 0.3, 50)
+    x = rng.poisson(n * 4e-4).astype(float)
+    silent = posterior.log_poisson(x, n * 1e-6)
+    for of, theta in ((lambda t: hidden_subset_test._mixture(t, x, n, silent), [-7.5, 1.2, -2.0]),
+                      (lambda t: hidden_subset_test._single(t, x, n), [-7.5, 1.2])):  # fmt: skip
+        steps = np.eye(len(theta)) * 1e-6
+        by_hand = [(of(theta + step)[0] - of(theta - step)[0]) / 2e-6 for step in steps]
+        assert of(np.array(theta))[1] == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_evidence_is_not_changed_in_place():
+    evidence = calls.Evidence(*[None] * 13)
+    with pytest.raises(FrozenInstanceError):
+        evidence.rho = np.zeros(1)
+
+
+@pytest.mark.parametrize(("violating", "verdict"), [(0.01, "meets"), (0.2, "inconclusive")])
+def test_open_cells_are_settled_together_by_the_criteria(violating, verdict):
+    cells = np.arange(400)
+    call = pd.DataFrame({"call": ["pass"] * 340 + ["indeterminate"] * 60, "reason": [""] * 340 + ["AMBIGUOUS"] * 60})
+    panel = SimpleNamespace(allowed={}, verdict=True, min_positive=0.95, positive={}, negative={})
+    features = SimpleNamespace(x=np.zeros((400, 1)), columns=lambda _: [0])
+    criterion = {"criterion": "CD90", "verdict": "meets", "reason": "", "genes": "THY1"}
+    criterion |= {"min_detectable_fraction": 0.01, "max_hidden_fraction": 0.0}
+    row = gate_lots._overall(
+        {"n_cells": 400},
+        cells,
+        gate_lots.Called(SimpleNamespace(features=features, panel=panel), call, np.zeros((400, 1))),
+        intervals.Blocks(np.array_split(cells, 40), np.zeros(40, int)),
+        [criterion],
+        limits={},
+        options=SimpleNamespace(n_bootstrap=200),
+        violating=violating,
+        seed=0,
+    )
+    assert row["verdict"] == verdict
+    assert row["low"] == pytest.approx(max(0.99 - violating, 0.81), abs=0.02)
 
 
 def test_contaminant_table_counts_what_fails_and_what_passes_by_another_name():

@@ -127,3 +127,36 @@ def test_what_would_settle_a_criterion_is_more_cells_or_more_counts():
     assert 1 < depth <= 8  # 2.4 counts a cell are enough for 600 cells
     assert cells > depth  # cells count once, counts a cell squared
     assert resolution.needed(limit_of(4, 600), 0.2) == (1.0, 1.0)
+
+
+def negative(share, *, seed, n_cells=600, ambient=0.35, tau=0.7 / 12_000):
+    """Bound a negative marker whose carriers have four times the threshold, on top of constant ambient counts."""
+    rng = np.random.default_rng(seed)
+    total, cluster = rng.lognormal(np.log(10_000), 0.6, n_cells), np.sort(rng.choice(3, n_cells))
+    carries = rng.permutation(n_cells) < share * n_cells
+    x = rng.poisson(total * tau * np.where(carries, 4, 0.05) * rng.gamma(4, 0.25, n_cells) + ambient)
+    soup, prior = np.full(n_cells, ambient), (np.log(0.25), 0.7)
+    curves = [
+        resolution._limit(
+            np.arange(n_cells),
+            cluster,
+            x,
+            total,
+            other=soup + fold * total * tau,
+            other_dispersion=0.25,
+            prior=prior,
+            spread=None,
+            ambient=known,
+        )
+        for known in (soup, None)
+        for fold in resolution.CARRIERS
+    ]
+    return [bound.upper_bound(np.max([curve.curve for curve in pair], axis=0)) for pair in (curves[:2], curves[2:])]
+
+
+def test_known_ambient_rna_limits_the_carriers_of_a_negative_marker():
+    pure = np.array([negative(0.0, seed=seed) for seed in range(6)])
+    assert np.median(pure[:, 0]) < 0.1
+    assert np.median(pure[:, 1]) > 0.2  # a rate that is free could be carriers beside cells without any RNA
+    mixed = np.array([negative(0.2, seed=seed)[0] for seed in range(8)])
+    assert (mixed >= 0.2).mean() >= 0.85

@@ -103,8 +103,8 @@ def test_marker_of_the_other_lot_is_within_the_range():
     found, _, truth = lane(0.1, marker=(0.0, 1e-3))
     assert found.low[0, 0] <= truth * 1e-3 <= found.high[0, 0]
     assert found.material[0]
-    assert found.matters(np.arange(600))
-    assert not found.matters(np.arange(600, 1200))
+    assert found.ends(np.arange(600)) == ("low", "high")
+    assert found.ends(np.arange(600, 1200)) == ()
 
 
 def test_counts_that_do_not_grow_with_the_cell_are_possible_ambient_rna_without_a_known_source():

@@ -456,3 +456,20 @@ def test_each_score_in_a_passport_has_n_interval_and_definition(rule, settings):
     assert found.low < found.value < found.high
     assert found.n >= 100
     assert "interval" in rule.definition or "with their range" in rule.definition
+
+
+@pytest.mark.parametrize("n", [1, 19, 20])
+def test_a_lot_of_few_cells_is_neither_failed_nor_passed(settings, n):
+    foreign = pd.DataFrame(
+        [{"identity": "T cell", "n_cells": n, "fraction": 1.0, "low": 0.2, "high": 1.0, "call": "fail"}]
+    )
+    lot = evidence(n=n, contaminants=foreign)
+    attributes = [passport.write_attribute(rule, lot, settings) for rule in quality_rules.QUALITY_ATTRIBUTES]
+    by_name = {a["name"]: a for a in attributes}
+    assert by_name["cells"]["verdict"] == WARN
+    if n < 20:
+        assert passport.judge_lot(attributes)[0] == NOT_ASSESSABLE
+        assert {a["verdict"] for a in attributes if a["name"] not in ("cells", "depth")} == {NOT_ASSESSABLE}
+        assert by_name["purity"]["reason"].startswith(f"The lot has {n} of the 20 cells")
+    else:
+        assert passport.judge_lot(attributes)[0] == FAIL

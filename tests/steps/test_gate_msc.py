@@ -277,9 +277,37 @@ def test_tiny_lots_never_raise(tmp_path, n_cells):
     samples = np.array(["big"] * 100 + ["tiny"] * n_cells)
     result = run_gate(*write_case(tmp_path, X, genes, samples=samples))
     tiny = result.table[result.table["lot_id"] == "tiny"].set_index("criterion")
-    assert len(tiny) == 9
+    assert len(tiny) == 10
     assert tiny.loc["phenotype", "verdict"] != "meets"
     assert tiny.loc["CD73", "reason"]
+    if n_cells < 20:
+        assert set(tiny["verdict"]) == {"not_assessable"}
+        assert set(tiny["reason"]) == {"TOO_FEW_CELLS"}
+    assert "TOO_FEW_CELLS" not in set(result.table.query("lot_id == 'big'")["reason"])
+
+
+def test_soup_of_another_lot_of_the_lane_opens_no_criterion_that_counts_can_settle(tmp_path):
+    msc, genes, _ = toy_cells({"MSC": 900}, depth=10_000)
+    blood, _, _ = toy_cells({"T": 200}, depth=10_000, seed=3)
+    rng = np.random.default_rng(2)
+    msc = rng.binomial(msc.astype(int), rng.uniform(0.3, 1, (900, 1)))  # small and large cells
+    own = [f"T{i}" for i in range(60)]  # genes that only the blood has
+    blood = np.hstack([blood, rng.poisson(5, (200, 60))])
+    msc = np.hstack([msc, np.zeros((900, 60), int)])
+    soup = rng.poisson(300 * blood.sum(axis=0) / blood.sum(), msc.shape)  # the same 300 counts in every droplet
+    case = write_case(
+        tmp_path,
+        np.vstack([msc + soup, blood]),
+        [*genes, *own],
+        samples=["msc"] * 900 + ["blood"] * 200,
+        obs={"batch": "lane1"},
+    )
+    row = run_gate(*case).table.query("lot_id == 'msc'").set_index("criterion")
+    assert float(row.loc["CD45", "gene_rate_cpm"]) > 8  # of a threshold of 20, and twice that in small cells
+    assert row.loc["CD45", "verdict"] == "meets"
+    assert row.loc["CD45", "low"] == 0
+    assert 0 < row.loc["CD45", "max_hidden_fraction"] <= 0.2
+    assert row.loc["CD45", "high"] >= row.loc["CD45", "max_hidden_fraction"]
 
 
 def test_mouse_gets_identity_and_no_verdict(tmp_path):
@@ -352,7 +380,7 @@ def test_user_panel_and_calibration_change_the_thresholds(tmp_path):
     case = write_case(tmp_path, X, genes, samples=samples)
     result = run_gate(*case, panel="mine", panel_files=[str(path)])
     assert result.uns["thresholds_cpm"] == {"THY1": 30, "PTPRC": 25}
-    assert len(result.table) == 6
+    assert len(result.table) == 8
     result = run_gate(*case, calibrate_from={"positive": ["msc"], "negative": ["blood"]})
     assert result.uns["thresholds_from"] == "control samples"
     assert 1 < result.uns["thresholds_cpm"]["PTPRC"] < 100

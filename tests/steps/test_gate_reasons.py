@@ -60,6 +60,7 @@ def lots(tmp_path_factory):
     X, _, kind = toy_cells({"MSC": 300, "T": 100}, depth=8000, seed=14)
     X[kind == "MSC", genes.index("PTPRC")] = np.random.default_rng(14).poisson(X[kind == "MSC"].sum(axis=1) * 26e-6)
     add("soup", pd.DataFrame(X, columns=genes))
+    add("few", pd.DataFrame(msc(10, seed=15)[0], columns=genes))
     table = pd.concat(tables, ignore_index=True).fillna(0).astype(int)
     result = run_gate(
         *write_case(
@@ -99,6 +100,16 @@ def test_a_marker_that_a_protocol_may_catch_less_fails_no_lot(lots):
     ):
         for criterion in ("CD73", "phenotype"):
             assert row.loc[(lot, criterion), ["verdict", "reason"]].tolist() == [verdict, reason]
+
+
+def test_cells_that_no_panel_explains_are_a_criterion_of_the_lot(lots):
+    row = lots.table.query("criterion == 'unexplained'").set_index("lot_id")
+    assert row.loc["bare", ["verdict", "reason"]].tolist() == ["fails", "UNEXPLAINED"]
+    assert row.loc["bare", "low"] < 40 / 340 < row.loc["bare", "high"]
+    for pure in ("deep", "licensed", "marrow", "subset"):
+        assert row.loc[pure, "verdict"] == "meets"
+        assert row.loc[pure, "estimate"] == 0
+    assert row.loc["few", ["verdict", "reason"]].tolist() == ["not_assessable", "TOO_FEW_CELLS"]
 
 
 def test_every_reason_is_reached(lots, tmp_path):

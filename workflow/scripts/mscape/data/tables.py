@@ -144,11 +144,11 @@ GATING = (
     Table(
         "gate",
         "gate_msc",
-        "One row a lot and criterion of the panel, and one for the whole phenotype.",
+        "One row a lot and criterion of the panel, one for the whole phenotype, one for cells that no panel explains.",
         (
             LOT,
             Column("criterion", "str", "The marker or group of markers; `phenotype` for the whole phenotype."),
-            Column("kind", "str", "`positive`, `negative` or `overall`."),
+            Column("kind", "str", "`positive`, `negative`, `overall` or `unexplained`."),
             Column("estimate", "float", "Fraction of cells with the marker; overall, of callable cells that pass."),
             LOW,
             HIGH,

@@ -26,14 +26,14 @@ MIN_CLUSTER = 20
 CALLS = ("pass", "fail", "indeterminate")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Evidence:
-    """Everything that a call is made from; arrays of shape (n_cells, n_features) unless stated.
+    """Everything that a call is made from; a step that learns more returns a new one.
 
-    ``rho`` (n_cells,) is the ambient fraction in the cell's pools and ``ambient`` its rate per feature, ``added`` what
-    it adds to the rate in the cell itself; ``doublet`` and ``deep_enough`` (is the cell's lot deep enough to be
-    judged?), ``lots`` and ``clusters`` (codes) are of shape (n_cells,); ``membership`` is the share of a cell's graph
-    neighbours in each cluster, ``p_expressing`` the result of
+    Arrays of shape (n_cells, n_features) unless stated. ``rho`` (n_cells,) is the ambient fraction in the cell's pools
+    and ``ambient`` its rate per feature, ``added`` what it adds to the rate in the cell itself; ``doublet`` and
+    ``deep_enough`` (is the cell's lot deep enough to be judged?), ``lots`` and ``clusters`` (codes) are of shape
+    (n_cells,); ``membership`` is the share of a cell's graph neighbours in each cluster, ``p_expressing`` the result of
     :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`.
     """
 
@@ -55,7 +55,7 @@ class Evidence:
 
 
 def probabilities(evidence: Evidence) -> np.ndarray:
-    """Probability per cell and feature, shape (n_cells, n_features)."""
+    """Probability per cell and feature by pools and own counts, hidden subsets left aside; (n_cells, n_features)."""
     e = evidence
     p = marker_probabilities(
         e.features, e.totals, e.pools, rho=e.rho, ambient=e.ambient, dispersion=e.dispersion, added=e.added
@@ -63,7 +63,7 @@ def probabilities(evidence: Evidence) -> np.ndarray:
     if e.membership is not None:
         for f in np.flatnonzero(e.features.kind == POSITIVE):
             p[:, f] = smooth_over_clusters(p[:, f], e.membership, e.lots, e.clusters)
-    return p if e.p_expressing is None else p * e.p_expressing
+    return p
 
 
 def smooth_over_clusters(
@@ -109,9 +109,12 @@ def group_probabilities(p: np.ndarray, evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def call_at(evidence: Evidence, *, min_probability: float = 0.9) -> tuple[pd.DataFrame, np.ndarray]:
-    """Call every cell as if the ambient RNA of ``evidence`` were known; calls and probabilities as of `call_cells`."""
-    p = probabilities(evidence)
+def call_at(evidence: Evidence, alone: np.ndarray, *, min_probability: float = 0.9) -> tuple[pd.DataFrame, np.ndarray]:
+    """Call every cell as if the ambient RNA of ``evidence`` were known; calls and probabilities as of `call_cells`.
+
+    ``alone`` is by :func:`probabilities`; what hidden subsets leave of it is called.
+    """
+    p = alone if evidence.p_expressing is None else alone * evidence.p_expressing
     return _call(evidence, p, min_probability), p
 
 

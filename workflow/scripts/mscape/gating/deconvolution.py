@@ -65,8 +65,9 @@ def draw_above(
     used
         Blocks that exist for a feature, shape (n_features, n_blocks).
     exchangeable
-        Blocks that share one distribution of rates, shape (n_blocks,). The others (cells of another lineage) are judged
-        by their own counts, both sides being as likely: what MSC show says nothing about them.
+        Blocks that share one distribution of rates, of a shape that broadcasts to (n_features, n_blocks). The others
+        (cells of another lineage) are judged by their own counts, both sides being as likely: what MSC show says
+        nothing about them.
     n_draws, seed
         Draws and their seed.
 
@@ -76,38 +77,37 @@ def draw_above(
     """
     rng = np.random.default_rng(seed)
     likelihood = np.exp(log_likelihood)
-    sides = likelihood[..., :N_BELOW], likelihood[..., N_BELOW:]
     n_features, n_blocks = likelihood.shape[:2]
-    weights = [np.full((n_features, side.shape[-1]), 1 / side.shape[-1]) for side in sides]
+    sides = likelihood.reshape(n_features, n_blocks, 2, N_BELOW)  # the grid is symmetric: as many points on each side
+    weights = np.full((n_features, 2, N_BELOW), 1 / N_BELOW)
+    exchangeable = np.broadcast_to(exchangeable, used.shape)
     shared = used & exchangeable
-    below, above = (side.mean(axis=-1) for side in sides)
+    below, above = sides.mean(axis=-1).transpose(2, 0, 1)
     alone = above / (above + below)
     out = np.empty((n_draws, n_features, n_blocks), bool)
-    rows = np.arange(n_features)[:, None]
+    first_of_feature = np.arange(n_features)[:, None] * len(GRID)
+    feature, block = np.indices(used.shape)
     for draw in range(-BURN_IN, n_draws):
-        low, high = (np.maximum(np.einsum("fbk,fk->fb", s, w), 1e-300) for s, w in zip(sides, weights, strict=True))
-        density = np.log(low[..., None] + (high - low)[..., None] * FRACTIONS)
-        density = np.einsum("fbt,fb->ft", density, shared)
+        low, high = np.maximum(np.einsum("fbsk,fsk->sfb", sides, weights), 1e-300)
+        density = np.einsum("fbt,fb->ft", np.log(low[..., None] + (high - low)[..., None] * FRACTIONS), shared)
         density = np.cumsum(np.exp(density - density.max(axis=1, keepdims=True)), axis=1)
         pick = (density < rng.random((n_features, 1)) * density[:, -1:]).sum(axis=1)
         fraction = FRACTIONS[pick][:, None]
-        total = np.concatenate([weights[0] * (1 - fraction), weights[1] * fraction], axis=1)
+        total = np.concatenate([weights[:, 0] * (1 - fraction), weights[:, 1] * fraction], axis=1)
         _exchange(total, likelihood, shared, rng)
         fraction = total[:, N_BELOW:].sum(axis=1, keepdims=True)
-        weights = [total[:, :N_BELOW] / (1 - fraction + 1e-300), total[:, N_BELOW:] / (fraction + 1e-300)]
-        low, high = (np.maximum(np.einsum("fbk,fk->fb", s, w), 1e-300) for s, w in zip(sides, weights, strict=True))
+        weights = np.stack([total[:, :N_BELOW] / (1 - fraction + 1e-300), total[:, N_BELOW:] / (fraction + 1e-300)], 1)
+        low, high = np.maximum(np.einsum("fbsk,fsk->sfb", sides, weights), 1e-300)
         probability = np.where(exchangeable, fraction * high / (fraction * high + (1 - fraction) * low), alone)
         present = rng.random((n_features, n_blocks)) < probability
         if draw >= 0:
             out[draw] = present
-        for i, side in enumerate(sides):
-            reached = np.cumsum(side * weights[i][:, None], axis=-1)
-            point = (reached < rng.random((n_features, n_blocks, 1)) * reached[..., -1:]).sum(axis=-1)
-            taken = np.zeros_like(weights[i])
-            mine = shared & (present == bool(i))
-            np.add.at(taken, (np.broadcast_to(rows, mine.shape)[mine], point[mine]), 1)
-            gamma = rng.standard_gamma(CONCENTRATION + taken) + 1e-300
-            weights[i] = gamma / gamma.sum(axis=1, keepdims=True)
+        side = present.astype(int)
+        reached = np.cumsum(sides[feature, block, side] * weights[feature, side], axis=-1)
+        point = (reached < rng.random((n_features, n_blocks, 1)) * reached[..., -1:]).sum(axis=-1)
+        taken = np.bincount((first_of_feature + side * N_BELOW + point)[shared], minlength=n_features * len(GRID))
+        gamma = rng.standard_gamma(CONCENTRATION + taken.reshape(weights.shape)) + 1e-300
+        weights = gamma / gamma.sum(axis=-1, keepdims=True)
     return out
 
 
@@ -118,7 +118,7 @@ def _exchange(weights: np.ndarray, likelihood: np.ndarray, shared: np.ndarray, r
         i, j = N_BELOW - 1 - distance, N_BELOW + distance
         step = (weights[:, j] - weights[:, i])[:, None]
         other = np.maximum(density + step * (likelihood[..., i] - likelihood[..., j]), 1e-300)
-        ratio = np.einsum("fb,fb->f", np.log(other) - np.log(density), shared)
+        ratio = np.einsum("fb,fb->f", np.log(other / density), shared)
         accepted = np.log(rng.random(len(weights))) < ratio
-        weights[np.ix_(accepted, [i, j])] = weights[np.ix_(accepted, [j, i])]
+        weights[accepted, i], weights[accepted, j] = weights[accepted, j], weights[accepted, i]
         density[accepted] = other[accepted]

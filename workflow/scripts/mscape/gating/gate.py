@@ -19,11 +19,20 @@ from mscape.gating import (
     posterior,
     resolution,
 )
-from mscape.gating.calls import CALLS, Evidence, call_at, call_cells
+from mscape.gating.calls import CALLS, Evidence, call_at, call_cells, probabilities
 from mscape.gating.contaminants import contaminant_table
-from mscape.gating.lots import CRITERIA_COLUMNS, Called, judge_lot, settle_phenotype
+from mscape.gating.lots import (
+    CRITERIA_COLUMNS,
+    Called,
+    LotShares,
+    draw_sides,
+    judge_lot,
+    judge_unexplained,
+    settle_phenotype,
+)
 from mscape.gating.options import GateOptions
 from mscape.gating.panels import (
+    POSITIVE,
     Features,
     Lineage,
     Panel,
@@ -327,24 +336,32 @@ def gate_cells(
         clusters=clusters,
         membership=membership,
     )
-    groups = pool_groups.split_pools_by_lineage(evidence, points, groups, thresholds, options=options, threads=threads)
-    evidence.rho, evidence.ambient, _ = lane.at("center", *own, totals, evidence.pools)  # some pools are new
-    calls, p, at = _call(evidence, lane, own, without_basis, options)
+    evidence, groups = pool_groups.split_pools_by_lineage(
+        evidence, points, groups, thresholds, options=options, threads=threads
+    )
+    rho, ambient, _ = lane.at("center", *own, totals, evidence.pools)  # some pools are new
+    evidence = replace(evidence, rho=rho, ambient=ambient)
+    over = AmbientRange.of(evidence, lane, own)
+    calls, p, _ = _call(evidence, over, without_basis, options)
     lineage_fail = (calls["call"].eq("fail") & calls["reason"].str.startswith(("LINEAGE_", "NEG_"))).to_numpy()
     hidden, p_expressing = hidden_subset_test.find_hidden_mixtures(
         evidence, lots, clusters, exclude=lineage_fail, min_mean_count=options.hidden_min_mean_count, seed=seed
     )
     rows_of = {lot: np.flatnonzero(lots == lot) for lot in pd.unique(lots)}
     of_stroma = {lot: cells[~lineage_fail[cells]] for lot, cells in rows_of.items()}
-    evidence.p_expressing = p_expressing.copy()
-    for cells in of_stroma.values():
-        limits = resolution.limit_lot(cells, evidence, p, groups, reference)
-        resolution.cap_probabilities(limits, evidence, evidence.p_expressing)
-    calls, p, at = _call(evidence, lane, own, without_basis, options)
+    capped = p_expressing.copy()
+    others = {lot: resolution.compare_genes(cells, evidence, groups, reference) for lot, cells in of_stroma.items()}
+    for lot, cells in of_stroma.items():
+        limits = resolution.limit_lot(cells, evidence, p, others[lot], kinds=(POSITIVE,))
+        resolution.cap_probabilities(limits, evidence, capped)
+    calls, p, at = _call(replace(evidence, p_expressing=capped), over, without_basis, options)
     rows = []
     for lot, cells in rows_of.items():
         found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
         blocks = intervals.blocks_of(points, groups, cells)
+        at_ends = [at[end] for end in ("center", *lane.ends(cells))]
+        shares = [LotShares(cells, given, blocks, p_expressing, seed=seed) for given in at_ends]
+        draw_sides(shares, n_draws=options.n_bootstrap, seed=seed)
         answers = [
             judge_lot(
                 lot,
@@ -352,47 +369,80 @@ def gate_cells(
                 called,
                 blocks,
                 hidden=set(found["gene"]),
-                p_expressing=p_expressing,
-                limits=resolution.limit_lot(of_stroma[lot], called.evidence, called.p, groups, reference),
+                shares=share,
+                limits=resolution.limit_lot(of_stroma[lot], called.evidence, called.p, others[lot]),
                 options=options,
                 seed=seed,
             )
-            for called in (at if lane.matters(cells) else at[:1])
+            for share, called in zip(shares, at_ends, strict=True)
         ]
         joined = lane_ambient.join_answers(answers)
         joined = chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
         rows += settle_phenotype(joined, calls.iloc[cells], panel)
+        rows.append(judge_unexplained(lot, cells, evidence, calls))
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
     contaminants = contaminant_table(pd.Series(lots), calls)
     return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane=lane.table)
 
 
-def _call(evidence: Evidence, lane: LaneAmbient, own: tuple, without_basis: np.ndarray, options: GateOptions) -> tuple:
-    """Call the cells over the range of the ambient RNA of other lots.
+@dataclass(frozen=True)
+class AmbientRange:
+    """What ambient RNA may be, and the probabilities there.
+
+    Attributes
+    ----------
+    lane, own
+        Ambient RNA of other lots; own fraction (n_cells,) and rate (n_cells, n_features).
+    ends, swept
+        Probabilities by :func:`mscape.gating.calls.probabilities` by end of the range (``center`` first; the others
+        only where they differ from it), and by multiple of the own fraction.
+    """
+
+    lane: LaneAmbient
+    own: tuple[np.ndarray, np.ndarray]
+    ends: dict[str, np.ndarray]
+    swept: dict[float, np.ndarray]
+
+    @classmethod
+    def of(cls, evidence: Evidence, lane: LaneAmbient, own: tuple[np.ndarray, np.ndarray]) -> AmbientRange:
+        """Compute the probabilities, which take longer than the calls made from them."""
+        over = cls(lane, own, {}, {})
+        over.ends.update({end: probabilities(over.evidence_at(evidence, end)) for end in ("center", *lane.ends())})
+        over.swept.update(
+            {scale: probabilities(over.evidence_at(evidence, "center", scale)) for scale in OWN_AMBIENT_SWEEP}
+        )
+        return over
+
+    def evidence_at(self, evidence: Evidence, end: str, scale: float = 1.0) -> Evidence:
+        """Give the evidence at an end of the range and a multiple of the own fraction."""
+        fraction, profile = self.own
+        rho, ambient, added = self.lane.at(end, fraction * scale, profile, evidence.totals, evidence.pools)
+        return replace(evidence, rho=rho, ambient=ambient, added=added)
+
+
+def _call(evidence: Evidence, over: AmbientRange, without_basis: np.ndarray, options: GateOptions) -> tuple:
+    """Call the cells over the range of the ambient RNA.
 
     Returns
     -------
-    Calls and probabilities; and evidence, calls and probabilities at the estimate and, where the range matters, at its
-    two ends.
+    Calls and probabilities; and evidence, calls and probabilities at the estimate (``center``) and those ends of the
+    range that differ from it, by name.
     """
 
-    def evidence_of(end: str, scale: float = 1.0) -> Evidence:
-        fraction, profile = own
-        rho, ambient, added = lane.at(end, fraction * scale, profile, evidence.totals, evidence.pools)
-        return replace(evidence, rho=rho, ambient=ambient, added=added)
-
-    def call(given: Evidence) -> tuple[pd.DataFrame, np.ndarray]:
-        calls, p = call_at(given, min_probability=options.min_probability)
+    def call(given: Evidence, alone: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+        calls, p = call_at(given, alone, min_probability=options.min_probability)
         return chemistry_basis.open_cells(calls, without_basis), p
 
-    at = [evidence_of(end) for end in (("center", "low", "high") if lane.matters() else ("center",))]
-    center, *ends = called = [call(given) for given in at]
-    swept = [call(evidence_of("center", scale)) for scale in OWN_AMBIENT_SWEEP]
+    at = {end: over.evidence_at(evidence, end) for end in over.ends}
+    called = {end: call(given, over.ends[end]) for end, given in at.items()}
+    center = called["center"]
+    ends = [called.get(end, center) for end in ("low", "high")] if len(called) > 1 else []
+    swept = [call(over.evidence_at(evidence, "center", scale), alone) for scale, alone in over.swept.items()]
     calls, p = call_cells(evidence, center, ends, swept, min_probability=options.min_probability)
     calls = chemistry_basis.open_cells(calls, without_basis)
     if not ends:
-        called = [(calls, p)]
-    return calls, p, [Called(given, *answer) for given, answer in zip(at, called, strict=True)]
+        called["center"] = calls, p
+    return calls, p, {end: Called(at[end], *answer) for end, answer in called.items()}
 
 
 def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:

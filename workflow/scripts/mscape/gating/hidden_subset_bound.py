@@ -5,7 +5,8 @@ a trace in the single cells: if a share of them is silent, the others carry all 
 more often than a homogeneous culture allows. The model, for each cluster c of a lot and each marker:
 
 * a share s_c of the cells is in the hidden subset and shows a known low rate (of a positive marker: ambient RNA and a
-  tenth of the threshold), the others are negative binomial around the rate r_c with the dispersion phi;
+  tenth of the threshold; of a negative marker: the threshold and ambient RNA), the others are negative binomial around
+  the rate r_c, of a negative marker on top of the ambient RNA, with the dispersion phi;
 * log r_c varies between the clusters as the rates of other genes of comparable rate do in the same cells;
 * log phi is distributed as the dispersions of these genes inside the same clusters are.
 
@@ -124,7 +125,8 @@ class CellClasses:
     """Cells of a cluster by class of total counts and by count, so that the cost does not grow with their number.
 
     ``count``, ``exposure`` (mean total counts), ``other`` (log probability of the count in a cell of the hidden
-    subset), ``other_mean`` (expected count there) and ``weight`` (cells), each of shape (n_classes,).
+    subset), ``other_mean`` (expected count there), ``weight`` (cells) and ``ambient`` (count that ambient RNA gives to
+    the other cells at least), each of shape (n_classes,).
     """
 
     count: np.ndarray
@@ -132,9 +134,17 @@ class CellClasses:
     other: np.ndarray
     other_mean: np.ndarray
     weight: np.ndarray
+    ambient: np.ndarray | float = 0.0
 
 
-def classify(count: np.ndarray, exposure: np.ndarray, other_mean: np.ndarray, other_dispersion: float) -> CellClasses:
+def classify(
+    count: np.ndarray,
+    exposure: np.ndarray,
+    other_mean: np.ndarray,
+    other_dispersion: float,
+    *,
+    ambient: np.ndarray | None = None,
+) -> CellClasses:
     """Sort the cells of a cluster into classes.
 
     Parameters
@@ -143,13 +153,18 @@ def classify(count: np.ndarray, exposure: np.ndarray, other_mean: np.ndarray, ot
         Count, total counts and count expected in the hidden subset, shape (n_cells,).
     other_dispersion
         Squared coefficient of variation in the hidden subset; 0 for ambient RNA.
+    ambient
+        Count that ambient RNA gives to a cell, shape (n_cells,); none if not given, where the rate of the other cells
+        is free.
     """
     ordered = np.sort(exposure)
     reached = np.cumsum(ordered)  # classes of equal summed counts: narrow where a class says most
     edges = ordered[np.searchsorted(reached, reached[-1] * np.linspace(0, 1, N_BINS + 1)[1:-1])]
     which = np.searchsorted(edges, exposure)
     number = np.maximum(np.bincount(which, minlength=N_BINS), 1)
-    mean, hidden = (np.maximum(np.bincount(which, of, N_BINS) / number, 1e-9) for of in (exposure, other_mean))
+    added = np.zeros(len(count)) if ambient is None else ambient
+    mean, hidden, added = (np.bincount(which, of, N_BINS) / number for of in (exposure, other_mean, added))
+    mean, hidden = np.maximum(mean, 1e-9), np.maximum(hidden, 1e-9)
     width = int(count.max()) + 1
     pairs, weight = np.unique(which.astype(np.int64) * width + count.astype(np.int64), return_counts=True)
     which, x = pairs // width, (pairs % width).astype(float)
@@ -160,7 +175,7 @@ def classify(count: np.ndarray, exposure: np.ndarray, other_mean: np.ndarray, ot
         log = log + shape * np.log(shape / (shape + hidden)) + x * np.log(hidden / (shape + hidden))
     else:
         log = x * np.log(hidden) - hidden - gammaln(x + 1)
-    return CellClasses(x, mean[which], log, hidden, weight.astype(float))
+    return CellClasses(x, mean[which], log, hidden, weight.astype(float), added[which])
 
 
 @dataclass(frozen=True)
@@ -182,15 +197,17 @@ def fit_cluster(cells: CellClasses) -> ClusterFit:
     size, exposure = weight.sum(), weight @ n
     pooled = max(weight @ x, 0.5) / exposure
     hidden_rate = weight @ cells.other_mean / exposure
+    ambient = np.broadcast_to(cells.ambient, x.shape)
     share, shape = SHARES[:, None], 1 / DISPERSIONS
-    start = np.maximum(pooled - share * hidden_rate, 0.05 * pooled) / (1 - share)
+    own = pooled - share * hidden_rate - (1 - share) * (weight @ ambient / exposure)
+    start = np.maximum(own, 0.05 * pooled) / (1 - share)
     rate = np.log(start) + 0 * DISPERSIONS
     fixed = gammaln(x[:, None] + shape) - gammaln(shape) - gammaln(x + 1)[:, None] + shape * np.log(shape)
     hidden = np.exp(cells.other)[:, None, None]
-    count, total = x[:, None, None], n[:, None, None]
+    count, total, added = (of[:, None, None] for of in (x, n, ambient))
 
     def likelihood(rate: np.ndarray) -> np.ndarray:
-        mean = total * np.exp(rate)
+        mean = total * np.exp(rate) + added
         log = fixed[:, None, :] + count * np.log(mean) - (count + shape) * np.log(shape + mean)
         return np.tensordot(weight, np.log(np.maximum((1 - share) * np.exp(log) + share * hidden, 1e-300)), 1)
 

@@ -119,9 +119,17 @@ class LaneAmbient:
         added = rho[:, None] * ambient + rate * scale
         return total, added / np.maximum(total, 1e-12)[:, None], own
 
-    def matters(self, cells: np.ndarray | slice = slice(None)) -> bool:
-        """Whether the range of the ambient RNA of other lots could change the side of a rate in some of the cells."""
-        return bool(self.material[self.unit[cells]].any())
+    def ends(self, cells: np.ndarray | slice = slice(None)) -> tuple[str, ...]:
+        """Name the ends of the range that differ from the estimate and could change the side of a rate in a cell."""
+        units = np.unique(self.unit[cells])
+        units = units[self.material[units]]
+        rows = {"low": 0, "high": 2}
+        return tuple(
+            end
+            for end, row in rows.items()
+            if (getattr(self, end)[units] != self.center[units]).any()
+            or (self.fraction[row, units] != self.fraction[1, units]).any()
+        )
 
 
 def lane_units(obs: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mscape.data.tables import TABLES
+from mscape.gating.contaminants import UNEXPLAINED
 from mscape.gating.deconvolution import draw_above, log_likelihood
 from mscape.gating.hidden_subset_bound import add_curves, lower_bound, upper_bound
 from mscape.gating.intervals import bootstrap_fraction, min_detectable_fraction, share_interval, verdict_of
@@ -18,6 +20,7 @@ from mscape.gating.panels import LINEAGE, POSITIVE
 from mscape.gating.posterior import background, rate_above
 from mscape.gating.reasons import Reason
 from mscape.gating.resolution import needed
+from mscape.stats import wilson_interval
 
 if TYPE_CHECKING:
     from mscape.gating.calls import Evidence
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from mscape.gating.panels import Panel
     from mscape.gating.resolution import GeneLimit
 
+MIN_CELLS = 20  # of a lot; zero of 19 cells still leave a share of 17 % (Wilson), far beyond any limit
+MIN_MATRIX_COUNTS = 1000.0  # median counts from which the matrix, thousands of CPM in stroma, is seen
+MARKER_OPEN = (Reason.AMBIGUOUS, Reason.LOW_EXPOSURE, Reason.HIDDEN_MIXTURE)  # of a cell: only a marker's side is open
 CRITERIA_COLUMNS = TABLES["gate"].names
 
 
@@ -54,7 +60,7 @@ def judge_lot(
     blocks: Blocks,
     *,
     hidden: set[str],
-    p_expressing: np.ndarray,
+    shares: LotShares,
     limits: dict[str, GeneLimit],
     options: GateOptions,
     seed: int = 0,
@@ -71,8 +77,8 @@ def judge_lot(
         Neighborhood blocks of the lot's cells.
     hidden
         Positive genes for which a hidden mixture was found in a cluster of this lot.
-    p_expressing
-        By :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`, shape (n_cells, n_features).
+    shares
+        Of the same cells, evidence and calls, their sides drawn (:func:`draw_sides`).
     limits
         Gene -> what the counts of single cells allow, by :func:`mscape.gating.resolution.limit_lot`.
     options
@@ -96,11 +102,10 @@ def judge_lot(
         "n_cells_needed": np.nan,
         "median_counts_needed": np.nan,
     }
-    shares = LotShares(cells, called, blocks, p_expressing, n_draws=options.n_bootstrap, seed=seed)
     expected = evidence.pools.exposure[cells] * features.tau
     criteria = [(panel.proteins[g], "positive", {g: t}) for g, t in panel.positive.items()]
     criteria += [(name, "negative", genes) for name, genes in panel.groups.items()]
-    rows = []
+    rows, violating = [], 0.0
     for name, kind, genes in criteria:
         columns = features.columns(genes)
         x = features.x[np.ix_(cells, columns)]
@@ -132,6 +137,10 @@ def judge_lot(
             rows.append(row | {"verdict": "not_assessable", "reason": Reason.GENE_NOT_IN_REFERENCE})
             continue
         estimate, low, high = shares.of_cells(columns, kind)
+        if kind == "negative" and curves and estimate <= limit and (prob[ok] >= 0.5).mean() <= limit / 2:
+            # nothing shows a carrier: neighborhoods that ambient RNA leaves unclear are limited, with the subsets that
+            # neighborhoods cannot show, by the counts of single cells
+            high = estimate
         facts = CriterionFacts(
             limit=limit,
             low=low,
@@ -144,6 +153,8 @@ def judge_lot(
         if curves:
             curve = add_curves(curves)
             facts.hidden_upper, facts.hidden_lower = upper_bound(curve), lower_bound(curve)
+        if name not in panel.allowed:
+            violating += 1 - low if kind == "positive" else high
         row["max_hidden_fraction"] = facts.hidden_upper
         row |= {"estimate": estimate, "low": low, "high": high}
         if kind == "positive" and name not in panel.allowed:
@@ -156,8 +167,10 @@ def judge_lot(
         if rows[-1]["reason"] == Reason.HOMOGENEITY_ASSUMED and rows[-1]["verdict"] == "inconclusive":
             rows[-1] |= _needed(rows[-1], limits.get(next(iter(genes))), options.max_hidden)
     rows = [follow_cells(row, cells, p, calls, features, min_probability=options.min_probability) for row in rows]
-    rows.append(_overall(common, cells, called, blocks, rows, limits=limits, options=options, seed=seed))
-    return rows
+    overall = _overall(
+        common, cells, called, blocks, rows, limits=limits, options=options, violating=violating, seed=seed
+    )
+    return [*rows, overall]
 
 
 @dataclass(kw_only=True)
@@ -198,21 +211,28 @@ class LotShares:
 
     Parameters
     ----------
-    cells, called, blocks, p_expressing, seed
+    cells, called, blocks, seed
         As in :func:`judge_lot`.
-    n_draws
-        Draws from the posterior.
+    p_expressing
+        By :func:`mscape.gating.hidden_subset_test.find_hidden_mixtures`, shape (n_cells, n_features).
+
+    Attributes
+    ----------
+    above
+        Draws of the side of each neighborhood, (n_draws, n_markers, n_blocks), by :func:`draw_sides`.
     """
 
-    def __init__(
-        self, cells: np.ndarray, called: Called, blocks: Blocks, p_expressing: np.ndarray, *, n_draws: int, seed: int
-    ):
+    above: np.ndarray
+
+    def __init__(self, cells: np.ndarray, called: Called, blocks: Blocks, p_expressing: np.ndarray, *, seed: int):
         evidence, calls, p = called
         features, pools = evidence.features, evidence.pools
         self.markers = np.flatnonzero(features.kind != LINEAGE)
         where = np.ix_(cells, self.markers)
         tau, n = features.tau[self.markers], evidence.totals[cells].astype(float)[:, None]
         at = background(tau, evidence.ambient[where], evidence.rho[cells][:, None])
+        # a block is its cells and not their pools: small cells hold more of what every droplet holds
+        of_block = (1 - evidence.rho[cells][:, None]) * tau + evidence.added[where]
         dispersion = np.maximum(evidence.dispersion[where], 0.1)
         x = features.x[where].astype(float)
         theirs = evidence.rho[cells][:, None] * evidence.ambient[where]
@@ -241,14 +261,14 @@ class LotShares:
         counted = self.measured & ~self.own
         size = total(counted.astype(float))
         exposure = total(np.where(counted, n, 0))
-        threshold = total(np.where(counted, n * at, 0)) / np.maximum(exposure, 1e-300)
+        threshold = total(np.where(counted, n * of_block, 0)) / np.maximum(exposure, 1e-300)
         spread = total(np.where(counted, dispersion, 0)) / np.maximum(size, 1)
-        log = log_likelihood(
+        self.used = size > 0
+        self.log_likelihood = log_likelihood(
             total(np.where(counted, capped, 0)), exposure, threshold, np.maximum(size, 1), np.maximum(spread, 0.1)
         )
         named = np.bincount(self.block, lineage, n_blocks) > 0.5 * np.bincount(self.block, minlength=n_blocks)
-        drawn = draw_above(log, size > 0, ~named, n_draws=n_draws, seed=seed)
-        self.above = np.stack([drawn[:, f, part] for f, part in enumerate(self.part)], axis=1)
+        self.exchangeable = np.broadcast_to(~named, size.shape)
 
     def probability(self, columns: list[int]) -> np.ndarray:
         """Probability that a cell carries a marker, of several the largest; NaN where none is measured."""
@@ -264,6 +284,70 @@ class LotShares:
         size = np.bincount(self.block[counted], minlength=above.shape[1]).astype(float)
         expressing = self.expressing[:, at[0]][counted].mean() if kind == "positive" and counted.any() else 1.0
         return share_interval(above, size, self.probability(columns)[own], expressing=float(expressing), seed=self.seed)
+
+
+def judge_unexplained(lot: str, cells: np.ndarray, evidence: Evidence, calls: pd.DataFrame) -> dict:
+    """Count the cells of a lot that no panel explains, as a criterion of its own: a row with ``CRITERIA_COLUMNS``.
+
+    They lack the collagen matrix of the lot's stroma (:meth:`mscape.gating.lineages.Lineages.unexplained`), whatever
+    their markers say. The limit is that of a negative criterion; the interval is Wilson's. The phenotype does not
+    follow from it: the passport's purity counts these cells.
+
+    Parameters
+    ----------
+    lot, cells
+        Name and rows of the lot.
+    evidence, calls
+        Of all cells.
+    """
+    panel, features = evidence.panel, evidence.features
+    matrix = [lineage for lineage in evidence.lineages if lineage.id == "MATRIX"]
+    columns = features.columns([lineage.id for lineage in matrix])
+    row: dict = dict.fromkeys(CRITERIA_COLUMNS, np.nan) | {
+        "lot_id": lot,
+        "criterion": "unexplained",
+        "kind": "unexplained",
+        "n_cells": len(cells),
+        "median_counts": float(np.median(evidence.totals[cells])),
+        "ambient_fraction": float(evidence.rho[cells].mean()),
+        "genes": ";".join(gene for lineage in matrix for gene in lineage.genes),
+        "threshold_cpm": ";".join(f"{features.tau[c] * 1e6:g}" for c in columns),
+        "gene_rate_cpm": "",
+        "n_judged": 0,
+        "decided_by": "",
+        "reason": "",
+    }
+    open_ = {"verdict": "not_assessable"}
+    if not panel.verdict:
+        return row | open_ | {"reason": Reason.SPECIES_NOT_COVERED}
+    if len(cells) < MIN_CELLS:
+        return row | open_ | {"reason": Reason.TOO_FEW_CELLS}
+    if not matrix or not features.measured[np.ix_(cells, columns)].all():
+        return row | open_ | {"reason": Reason.GENE_NOT_IN_REFERENCE}
+    found = int((calls["identity"].to_numpy()[cells] == UNEXPLAINED).sum())
+    low, high = (float(end) for end in wilson_interval(found, len(cells)))
+    row |= {"estimate": found / len(cells), "low": low, "high": high, "n_judged": len(cells), "resolved_fraction": 1.0}
+    if row["median_counts"] < MIN_MATRIX_COUNTS:
+        return row | open_ | {"reason": Reason.LOW_EXPOSURE}
+    verdict = "fails" if low > panel.max_negative else "inconclusive"
+    verdict = "meets" if row["estimate"] <= panel.max_negative else verdict
+    return row | {"verdict": verdict, "reason": "" if verdict == "meets" else Reason.UNEXPLAINED}
+
+
+def draw_sides(shares: list[LotShares], *, n_draws: int, seed: int) -> None:
+    """Draw the sides of the neighborhoods of a lot, at all ends of the range of ambient RNA in one run.
+
+    Parameters
+    ----------
+    shares
+        Of one lot; their ``above`` is set.
+    n_draws, seed
+        Draws from the posterior and their seed.
+    """
+    stacked = [np.concatenate([getattr(s, of) for s in shares]) for of in ("log_likelihood", "used", "exchangeable")]
+    drawn = np.split(draw_above(*stacked, n_draws=n_draws, seed=seed), len(shares), axis=1)
+    for share, sides in zip(shares, drawn, strict=True):
+        share.above = np.stack([sides[:, f, part] for f, part in enumerate(share.part)], axis=1)
 
 
 def _merge(blocks: list[np.ndarray], strata: np.ndarray, at_least: float) -> np.ndarray:
@@ -287,6 +371,8 @@ def _verdict(row: dict, panel: Panel, facts: CriterionFacts, options: GateOption
     """Judge a criterion: the first statement that holds decides."""
     if not panel.verdict:
         return {"verdict": "not_assessable", "reason": Reason.SPECIES_NOT_COVERED}
+    if row["n_cells"] < MIN_CELLS:
+        return {"verdict": "not_assessable", "reason": Reason.TOO_FEW_CELLS}
     if row["criterion"] in panel.allowed:
         return {"verdict": "not_assessable", "reason": Reason.CD34_ALLOWED_SVF}
     if row["median_counts"] < options.min_depth or facts.deep_fraction < options.min_determinate:
@@ -314,12 +400,23 @@ def _needed(row: dict, limit: GeneLimit | None, max_hidden: float) -> dict:
 
 
 def _overall(
-    common: dict, cells: np.ndarray, called: Called, blocks: Blocks, rows: list[dict], *, limits, options, seed
+    common: dict,
+    cells: np.ndarray,
+    called: Called,
+    blocks: Blocks,
+    rows: list[dict],
+    *,
+    limits: dict[str, GeneLimit],
+    options: GateOptions,
+    violating: float,
+    seed: int,
 ) -> dict:
     """Judge the share of cells that pass among determinate ones; indeterminate cells widen the interval both ways.
 
-    A cell that fails by a criterion that cannot be assessed counts as indeterminate: what cannot be assessed never
-    makes a lot fail.
+    Cells of which only a marker's side is open are settled together where they are not one by one: no more of them
+    can lack the phenotype than violate a criterion, ``violating`` at most in all (the sum over the criteria of the
+    upper ends of their intervals by neighborhoods). The lower end is the better one of the two. A cell that fails by a
+    criterion that cannot be assessed counts as indeterminate: what cannot be assessed never makes a lot fail.
     """
     evidence, calls, _ = called
     panel = evidence.panel
@@ -354,14 +451,22 @@ def _overall(
     low, high = 0.0, 1.0
     row["clean"] = max(0.0, 1 - sum(limits[g].mean_expected for g in panel.positive if g in limits))
     if not undecided.all():
-        drawing = {"n_bootstrap": options.n_bootstrap, "seed": seed}
+        interval = partial(
+            bootstrap_fraction, blocks=blocks.cells, strata=blocks.strata, n_bootstrap=options.n_bootstrap, seed=seed
+        )
         estimate = float(passed.sum() / (~undecided).sum()) * row["clean"]
-        _, low, _ = bootstrap_fraction(passed.astype(float), *blocks, **drawing)
-        _, _, high = bootstrap_fraction((passed | undecided).astype(float), *blocks, **drawing)
+        _, low, _ = interval(passed.astype(float))
+        if not blocked:
+            settled = passed | np.isin(reason, MARKER_OPEN) & undecided
+            _, together, _ = interval(settled.astype(float))
+            low = max(low, together - violating)
+        _, _, high = interval((passed | undecided).astype(float))
         hidden = row["max_hidden_fraction"] if genes else 0.0
         row |= {"estimate": estimate, "low": min(low * (1 - hidden), estimate), "high": max(high, estimate)}
     if not panel.verdict:
         return row | {"verdict": "not_assessable", "reason": Reason.SPECIES_NOT_COVERED}
+    if len(cells) < MIN_CELLS:
+        return row | {"verdict": "not_assessable", "reason": Reason.TOO_FEW_CELLS}
     if failed:
         return row | {"verdict": "fails", "reason": failed[0]["reason"]}
     if high < panel.min_positive and failing.mean() > 1 - panel.min_positive:

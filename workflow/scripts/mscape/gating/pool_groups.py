@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,22 +76,24 @@ def split_pools_by_lineage(
     *,
     options: GateOptions,
     threads: int = 1,
-) -> np.ndarray:
+) -> tuple[Evidence, np.ndarray]:
     """Pool the markers a second time, cells of a lineage that fails apart from the others.
 
     Four T cells among MSC say nothing about CD45 of the MSC, and the MSC nothing about CD90 of the T cells. Cells that
     a lineage panel names pool with their like in the lot, the others in their cluster without them, and doublets of the
-    two (:func:`lineage_doublets`) with neither: one MSC in twenty T cells would carry CD90 for all of them. The
-    markers' columns of ``evidence.pools`` and ``evidence.dispersion``, ``clusters`` and ``membership`` are replaced.
+    two (:func:`lineage_doublets`) with neither: one MSC in twenty T cells would carry CD90 for all of them.
 
     Returns
     -------
-    The new groups, shape (n_cells,).
+    evidence
+        With the markers' columns of ``pools`` and ``dispersion``, ``clusters`` and ``membership`` of the new groups.
+    groups
+        The new groups, shape (n_cells,).
     """
     lineages = Lineages(evidence, probabilities(evidence), options.min_probability)
     hit = lineages.any_fails
     if not hit.any():
-        return groups
+        return evidence, groups
     n_clusters = int(evidence.clusters.max()) + 1
     clusters = np.where(hit, n_clusters + lineages.best, evidence.clusters)
     clusters[lineage_doublets(evidence, hit, lineages.best)] += len(evidence.lineages)
@@ -108,17 +111,27 @@ def split_pools_by_lineage(
         options=options,
         threads=threads,
     )
+    where, columns = np.ix_(changed, markers), {}
     for name in ("count", "exposure", "size", "raw_count", "second", "carrier_fraction", "local_count"):
-        getattr(evidence.pools, name)[np.ix_(changed, markers)] = getattr(pools, name)
+        columns[name] = getattr(evidence.pools, name).copy()
+        columns[name][where] = getattr(pools, name)
     within = dispersion_within(evidence.features, totals, new, added=evidence.added, default=options.dispersion)[new]
-    evidence.dispersion[:, markers] = within[:, markers]
-    if evidence.membership is not None:
-        member = sp.diags(np.where(hit, 0.0, 1.0)) @ evidence.membership
-        evidence.membership = sp.csr_matrix(
+    spread = evidence.dispersion.copy()
+    spread[:, markers] = within[:, markers]
+    membership = evidence.membership
+    if membership is not None:
+        member = sp.diags(np.where(hit, 0.0, 1.0)) @ membership
+        membership = sp.csr_matrix(
             (member.data, member.indices, member.indptr), shape=(len(hit), int(clusters.max()) + 1)
         )
-    evidence.clusters = clusters
-    return new
+    split = replace(
+        evidence,
+        pools=replace(evidence.pools, **columns),
+        dispersion=spread,
+        clusters=clusters,
+        membership=membership,
+    )
+    return split, new
 
 
 def lineage_doublets(

@@ -86,6 +86,12 @@ class Reason(StrEnum):
         "The cells are too shallow, or similar cells too few, to distinguish absence of a marker from chance.",
         "Sequence deeper or load more cells.",
     )
+    TOO_FEW_CELLS = (
+        "TOO_FEW_CELLS",
+        "of a lot: too few cells for a share of them",
+        "The lot has too few cells: a share of them says nothing of the lot.",
+        "Load more cells, or pool the lot's libraries in the sample sheet.",
+    )
     AMBIGUOUS = (
         "AMBIGUOUS",
         "the rate is too near its threshold to decide the side",

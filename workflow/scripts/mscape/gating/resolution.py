@@ -11,15 +11,14 @@ from scipy.special import gammaln
 
 from mscape.gating import hidden_subset_bound as bound
 from mscape.gating.panels import NEGATIVE, POSITIVE
-from mscape.gating.posterior import background
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
     from mscape.gating.calls import Evidence
 
+CARRIERS = (1.0, 4.0)  # rates of a cell that has a negative marker, in thresholds: hidden best, and of a plain carrier
 SILENT = 0.1  # rate of a cell that lacks a positive marker, in thresholds, beside ambient RNA
-CARRIERS = (1.0, 4.0)  # rates of a cell that has a negative marker, in thresholds
 MAX_CELLS = 2000  # of a cluster whose single cells show the marker, enough for a bound below 1 %
 MANY_COUNTS = 3.0
 FACTORS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # multiples of cells or of counts that are tried
@@ -54,8 +53,49 @@ class GeneLimit:
         return float(self.expected[self.clusters].mean()) if len(self.clusters) else 0.0
 
 
+@dataclass(frozen=True)
+class ComparedGenes:
+    """Other genes of a lot, and the clusters in which they and the markers are examined.
+
+    ``codes`` is the cluster of each of the lot's cells, small clusters as one; shape (n_cells,).
+    """
+
+    codes: np.ndarray
+    genes: bound.ReferenceGenes
+
+
+def compare_genes(
+    cells: np.ndarray, evidence: Evidence, groups: np.ndarray, reference: sp.csr_matrix | None
+) -> ComparedGenes:
+    """Measure how much other genes vary in a lot, inside clusters and between them.
+
+    Parameters
+    ----------
+    cells
+        Rows of the lot that no lineage fails.
+    evidence, groups
+        Of all cells.
+    reference
+        Counts of other genes, CSR, shape (n_all_cells, n_genes). Without them next to nothing is assumed of a marker's
+        dispersion.
+    """
+    if not len(cells):
+        return ComparedGenes(np.zeros(0, int), bound.NO_REFERENCE)
+    codes = np.unique(groups[cells], return_inverse=True)[1]
+    size = np.bincount(codes)
+    codes = np.unique(np.where(size[codes] < bound.MIN_CLUSTER, len(size), codes), return_inverse=True)[1]
+    if reference is None:
+        return ComparedGenes(codes, bound.NO_REFERENCE)
+    return ComparedGenes(codes, bound.measure_reference(reference[cells].tocsc(), evidence.totals[cells], codes))
+
+
 def limit_lot(
-    cells: np.ndarray, evidence: Evidence, p: np.ndarray, groups: np.ndarray, reference: sp.csr_matrix | None
+    cells: np.ndarray,
+    evidence: Evidence,
+    p: np.ndarray,
+    compared: ComparedGenes,
+    *,
+    kinds: tuple[int, ...] = (POSITIVE, NEGATIVE),
 ) -> dict[str, GeneLimit]:
     """Limit the hidden subset of each marker in one lot.
 
@@ -63,12 +103,13 @@ def limit_lot(
     ----------
     cells
         Rows of the lot that no lineage fails.
-    evidence, p, groups
+    evidence, p
         Of all cells. Of a positive marker the cells with ``p`` of one half or more are examined, of a negative one the
-        others, by group.
-    reference
-        Counts of other genes, CSR, shape (n_all_cells, n_genes). Without them next to nothing is assumed of a marker's
-        dispersion.
+        others, by cluster.
+    compared
+        Of the same cells, by :func:`compare_genes`.
+    kinds
+        Markers to examine.
 
     Returns
     -------
@@ -77,13 +118,8 @@ def limit_lot(
     e, out = evidence, dict[str, GeneLimit]()
     if not len(cells):
         return out
-    codes = np.unique(groups[cells], return_inverse=True)[1]
-    size = np.bincount(codes)
-    codes = np.unique(np.where(size[codes] < bound.MIN_CLUSTER, len(size), codes), return_inverse=True)[1]
-    genes = bound.NO_REFERENCE
-    if reference is not None:
-        genes = bound.measure_reference(reference[cells].tocsc(), e.totals[cells], codes)
-    for f in np.flatnonzero(np.isin(e.features.kind, (POSITIVE, NEGATIVE))):
+    codes, genes = compared.codes, compared.genes
+    for f in np.flatnonzero(np.isin(e.features.kind, kinds)):
         positive = e.features.kind[f] == POSITIVE
         looked_at = (p[cells, f] >= 0.5) if positive else (p[cells, f] < 0.5)
         if not looked_at.any():
@@ -98,21 +134,22 @@ def limit_lot(
                 own, clusters, x, n, other=n * none, other_dispersion=0.0, prior=prior, spread=spread
             )
         else:
-            at = background(e.features.tau[f], e.ambient[own, f], e.rho[own])
+            soup, at = n * e.added[own, f], n * (1 - e.rho[own]) * e.features.tau[f]
             limit = partial(_limit, own, clusters, x, n, other_dispersion=np.exp(prior[0]), prior=prior, spread=None)
-            limits = [limit(other=n * at * fold) for fold in CARRIERS]
+            limits = [limit(other=soup + fold * at, ambient=soup) for fold in CARRIERS]
             out[e.features.names[f]] = GeneLimit(np.max([limit.curve for limit in limits], axis=0))
     return out
 
 
-def _limit(cells, clusters, x, n, *, other, other_dispersion, prior, spread) -> GeneLimit:
+def _limit(cells, clusters, x, n, *, other, other_dispersion, prior, spread, ambient=None) -> GeneLimit:
     """Limit one marker; ``spread`` None leaves the clusters' rates free of each other."""
+    ambient = np.zeros(len(x)) if ambient is None else ambient
     kept, classes = [], []
     for cluster in np.unique(clusters):
         own = np.flatnonzero(clusters == cluster)
         if len(own) > MAX_CELLS and x[own].mean() > MANY_COUNTS:
             own = own[np.linspace(0, len(own) - 1, MAX_CELLS).astype(int)]
-        classes.append(bound.classify(x[own], n[own], other[own], other_dispersion))
+        classes.append(bound.classify(x[own], n[own], other[own], other_dispersion, ambient=ambient[own]))
         kept.append(cluster)
     size = np.bincount(clusters)[kept]
     fits = [bound.fit_cluster(cells_of) for cells_of in classes]

@@ -29,8 +29,9 @@ OF_GATE = {"meets": PASS, "inconclusive": WARN, "fails": FAIL, "not_assessable":
 
 def gate_attributes(gate: pd.DataFrame) -> list[Attribute]:
     """Make one rule per criterion of the gate, the overall one first."""
-    kinds = {"overall": 0, "positive": 1, "negative": 2}
-    rows = gate.assign(order=gate["kind"].map(kinds)).sort_values("order", kind="stable")
+    kinds = {"overall": 0, "positive": 1, "negative": 2}  # cells that no panel explains are part of the purity
+    rows = gate[gate["kind"].isin(kinds)]
+    rows = rows.assign(order=rows["kind"].map(kinds)).sort_values("order", kind="stable")
     rules = [_gate_attribute(row["criterion"], row["kind"]) for _, row in rows.iterrows()]
     return rules if (gate["kind"] == "overall").any() else [_gate_attribute("phenotype", "overall"), *rules]
 
@@ -78,7 +79,7 @@ def _gate_attribute(criterion: str, kind: str) -> Attribute:
 
 def _weakest(gate: pd.DataFrame) -> pd.Series | None:
     """Find the criterion that single cells show least: one that is not settled, else any; None where none is judged."""
-    rows = gate[(gate["kind"] != "overall") & (gate["verdict"] != "not_assessable")]
+    rows = gate[gate["kind"].isin(["positive", "negative"]) & (gate["verdict"] != "not_assessable")]
     rows = rows.dropna(subset="max_hidden_fraction")
     open_ = rows[(rows["verdict"] == "inconclusive") & (rows["reason"] == Reason.HOMOGENEITY_ASSUMED)]
     rows = rows if open_.empty else open_

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mscape.gating.lots import MIN_CELLS
+from mscape.gating.reasons import Reason
 from mscape.gating.scope import analyzed_cells
 from mscape.passports.sentences import TISSUES
 
@@ -24,6 +26,7 @@ PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
 DESCRIBED = "DESCRIBED"  # of an attribute that only describes: there is nothing to pass
 SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
 DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
+COUNTED = ("cells", "depth")  # attributes that state what is there, however few cells there are
 PANEL_LIMITS = {"min_positive": 0.95, "max_negative": 0.02}  # ISCT 2006, doi:10.1080/14653240600855905
 UNNAMED = ("unresolved", "stromal", "MSC-like")
 UNEXPLAINED = "unexplained"
@@ -164,8 +167,19 @@ class Attribute:
 
 
 def write_attribute(attribute: Attribute, evidence: LotEvidence, settings: dict) -> dict:
-    """Judge a lot by an attribute and write the attribute as the passport's schema wants it."""
+    """Judge a lot by an attribute and write the attribute as the passport's schema wants it.
+
+    Of a lot of fewer than ``mscape.gating.lots.MIN_CELLS`` cells only their number and depth are stated.
+    """
     found = attribute.judge(evidence, settings)
+    if 0 < len(evidence.cells) < MIN_CELLS and attribute.name not in COUNTED:
+        found = Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason=f"The lot has {len(evidence.cells)} of the {MIN_CELLS} cells that a statement about a lot needs.",
+            threshold=found.threshold,
+            next_action=Reason.TOO_FEW_CELLS.next_step,
+            n=len(evidence.cells),
+        )
     return {
         "name": attribute.name,
         "title": attribute.title,

@@ -51,7 +51,8 @@ def identity(dataset: Dataset, options: ReportOptions) -> dict:
                      finite(r.detected_fraction), f"{r.verdict} {r.reason}".replace("_", " ").strip())
             for r in part.itertuples(index=False)
         ]  # fmt: skip
-        title = {"overall": "All criteria together"}.get(kind, f"{criterion} ({kind})")
+        named = {"overall": "All criteria together", "unexplained": "Cells that no panel explains"}
+        title = named.get(kind, f"{criterion} ({kind})")
         svg = charts.fractions(
             rows, kind=kind, limit=limits.get(kind), title=f"{title}: share of cells per lot with interval"
         )
