@@ -10,6 +10,7 @@ import pytest
 import stage_tables
 
 import evaluate_simulation
+from mscape.data import counts
 from mscape.genes.registry import load_markers
 from mscape.simulation import evaluate
 from mscape.simulation import truth as ground_truth
@@ -196,7 +197,7 @@ def test_main_reads_the_stages_and_writes_table_and_json(tmp_path):
     frame = pd.DataFrame({name: [2.0] * 2 + [0.0] * 8 for name in names}, index=obs.index)
     obsm = {f"score_{kind}": frame for kind in ("matched", "rank", "scanpy", "z", "p")}
     obsm |= {key: pd.DataFrame({"NT5E": 9}, index=obs.index) for key in ("isct_pool_size", "isct_exposure")}
-    anndata.AnnData(obs=obs, obsm=obsm).write_h5ad(tmp_path / "all.h5ad")
+    counts.write(anndata.AnnData(obs=obs, obsm=obsm), tmp_path / "all.h5ad")
     gate = {"lot_id": ["A"], "kind": ["overall"], "estimate": [0.7], "low": [0.6], "high": [0.8]}
     stage_tables.write("gate", tmp_path / "gate.tsv", gate)
     stage = tmp_path / "all.h5ad"
