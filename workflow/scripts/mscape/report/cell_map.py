@@ -243,7 +243,7 @@ def _genes(dataset: Dataset, at: np.ndarray, genes: list[str], limit: int) -> li
 
 
 def protein_names() -> dict[str, str]:
-    """Name of the protein that each gene of the registry's panels stands for, such as CD73 of NT5E."""
+    """Name of the protein that each gene of the registry's panels codes for, such as CD73 of NT5E."""
     names: dict[str, str] = {}
     for panel in load_markers().panels.values():
         names |= {gene: str(one.get("protein", "")) for gene, one in panel.get("positive", {}).items()}
