@@ -1,4 +1,4 @@
-"""Turn the benchmark's tables into the section of docs/gating.md and its figures."""
+"""Turn the benchmark's tables into the section of docs/benchmarks/gating.md and its figures."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def _save(figure, path: Path) -> None:
 
 
 def write(folder: Path, docs: Path) -> None:
-    """Replace the benchmark section of ``docs/gating.md`` and the figures."""
+    """Replace the benchmark section of ``docs/benchmarks/gating.md`` and the figures."""
     parts: list[str] = []
     _figures(folder, docs / "figures", parts)
     for part in (_simulation, _semireal, _isolated, _coverage):

@@ -3,7 +3,7 @@
 Each part is a list of data sets. The tables of a data set are written below DIR/points when it is done, and then left
 alone: an interrupted run goes on where it stopped, and several processes can share the work (``--share 1/2`` beside
 ``--share 2/2``). When all are there, the tables are joined in DIR; with ``--docs`` they become the benchmark section of
-docs/gating.md and docs/figures/gate_*.svg.
+docs/benchmarks/gating.md and its figures.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4, help="data sets per point (and fifty lots each)")
     parser.add_argument("--first-seed", type=int, default=201)
     parser.add_argument("--share", default="1/1", help="which part of the data sets this process makes, as 1/2")
-    parser.add_argument("--docs", action="store_true", help="write the section of docs/gating.md and its figures")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks/gating.md and its figures")
     options = parser.parse_args()
     share, shares = (int(x) for x in options.share.split("/"))
     seeds = range(options.first_seed, options.first_seed + (1 if options.quick else options.seeds))
@@ -261,7 +261,7 @@ def main() -> None:
     if options.docs:
         import report
 
-        report.write(options.out, REPO / "docs")
+        report.write(options.out, REPO / "docs" / "benchmarks")
 
 
 if __name__ == "__main__":
