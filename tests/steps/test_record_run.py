@@ -47,3 +47,9 @@ def test_another_setting_is_another_run(recorded):
 
 def test_the_resolved_config_is_saved(recorded):
     assert recorded(culture="fresh")[1] == {"seed": 3, "organism": "human", "culture": "fresh"}
+
+
+def test_secrets_of_addresses_are_not_recorded(recorded, tmp_path):
+    run, _ = recorded(path="https://me:S3CRET@h/a.h5?X-Amz-Signature=S3CRET; geo:GSM1:b.h5")
+    assert run["paths"] == {"a": "https://h/a.h5?...; geo:GSM1:b.h5"}
+    assert "S3CRET" not in (tmp_path / "run.json").read_text() + (tmp_path / "config.yaml").read_text()
