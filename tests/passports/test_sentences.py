@@ -27,7 +27,7 @@ def write(study):
 
 @pytest.fixture(scope="module")
 def studies():
-    drawn = [draw_study(seed) for seed in range(10)]
+    drawn = [draw_study(seed) for seed in range(12)]
     return [(study, write(study)) for study in drawn]
 
 

@@ -27,9 +27,8 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
     """Draw the tables and cells of a small study; in every third one nothing is near a limit."""
     rng, quiet = np.random.default_rng(seed), seed % 3 == 0
     names = [f"L{i}" for i in range(lots)]
-    cells = pd.concat(
-        [draw_cells(rng, name, 400 if quiet else int(rng.choice([0, 12, 60, 150, 400])), quiet=quiet) for name in names]
-    )
+    sizes = [400] if quiet else [0, 12, 60, 60, 150, 150, 400]
+    cells = pd.concat([draw_cells(rng, name, int(rng.choice(sizes)), quiet=quiet) for name in names])
     parts = {"gate": [], "contaminants": [], "composition": [], "hidden_mixture": [], "accounting": []}
     for name in names:
         own = cells[cells["lot_id"] == name]

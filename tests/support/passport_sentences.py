@@ -164,7 +164,9 @@ class Lot:
     def check(self, a: dict) -> list[str]:
         """Check the reason, value, interval and verdict of one attribute."""
         kind = "criterion" if a["name"].startswith("criterion_") else a["name"]
-        parts = self.patterns(kind, a)
+        few = r"The lot has (\d+) of the 20 cells that a statement about a lot needs\."
+        parts = [(few, lambda n: int(n) == len(self.cells) < 20 and a["verdict"] == "NOT ASSESSABLE")]
+        parts += self.patterns(kind, a)
         faults, text = [], a["reason"]
         while text:
             for pattern, claim in parts:
