@@ -23,7 +23,7 @@ from types import SimpleNamespace
 import pandas as pd
 from mscape.passports import quality_rules, rules
 (own,) = (one for one in quality_rules.QUALITY_ATTRIBUTES if one.name == "samples")
-evidence = SimpleNamespace(cells=pd.DataFrame({"sample_id": ["a", "a", "b"]}))
+evidence = SimpleNamespace(cells=pd.DataFrame({"sample_id": ["a"] * 20 + ["b"] * 10}))
 print(json.dumps(rules.write_attribute(own, evidence, {})))
 """
 
