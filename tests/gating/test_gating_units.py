@@ -16,6 +16,7 @@ from mscape.gating import (
     contaminants,
     hidden_subset_test,
     intervals,
+    lot_reasons,
     pooling,
     posterior,
 )
@@ -376,3 +377,15 @@ def test_features_sum_the_lineage_and_know_absent_genes():
     assert f.names == ["THY1", "PTPRC", "L"]
     assert f.x.tolist() == [[3, 0, 1], [0, 0, 2]]
     assert f.measured.tolist() == [[True, False, True], [True, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("criterion", "reason", "verdict"),
+    [("HLA-DR", "UNEXPLAINED", "inconclusive"), ("CD45", "UNEXPLAINED", "fails"), ("HLA-DR", "NEG_HLA-DR", "fails")],
+)
+def test_hla_dr_fails_a_lot_only_by_a_lineage_that_carries_it(criterion, reason, verdict):
+    features = toy_features(np.ones((10, 1)))
+    row = {"criterion": criterion, "kind": "negative", "verdict": "fails", "genes": "g0", "reason": "NEG_X"}
+    found = pd.DataFrame({"reason": [reason] * 8 + [""] * 2})
+    judged = lot_reasons.follow_cells(row, np.arange(10), np.ones((10, 1)), found, features, min_probability=0.9)
+    assert judged["verdict"] == verdict

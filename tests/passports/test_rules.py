@@ -473,3 +473,15 @@ def test_a_lot_of_few_cells_is_neither_failed_nor_passed(settings, n):
         assert by_name["purity"]["reason"].startswith(f"The lot has {n} of the 20 cells")
     else:
         assert passport.judge_lot(attributes)[0] == FAIL
+
+
+def test_a_lot_that_lacks_the_matrix_as_a_whole_is_no_contaminated_one(settings):
+    def judge(unexplained, t_cells):
+        table = pd.DataFrame({"identity": ["unexplained", "T cell"], "n_cells": [unexplained, t_cells]})
+        table["call"] = ["unexplained", "fail"]
+        return quality_rules.judge_purity(evidence(700, contaminants=table), settings)
+
+    assert judge(634, 0).verdict == WARN  # licensed stroma makes little collagen
+    assert "the share decides nothing" in judge(634, 0).reason
+    assert judge(300, 0).verdict == FAIL  # most of the lot is stroma that has it
+    assert judge(500, 140).verdict == FAIL  # a named lineage counts beside it as ever

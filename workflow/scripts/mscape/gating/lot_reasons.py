@@ -42,12 +42,13 @@ def follow_cells(
     positive = row["kind"] == "positive"
     broken = (values <= 1 - min_probability).any(axis=1) if positive else (values >= min_probability).any(axis=1)
     common = calls["reason"].astype(str).iloc[cells[broken]].mode()
+    verdict = hla_dr.verdict_without_lineage(row["criterion"])
     if common.empty:
-        verdict = hla_dr.verdict_without_lineage(row["criterion"])
         return row if verdict == "fails" else row | {"verdict": verdict, "reason": Reason.AMBIGUOUS}
     code = common.iloc[0]
     if positive and not code.startswith(Reason.MISSING):
         return row | {"reason": code}
-    if not positive and code in hla_dr.OWN:
-        return row | {"verdict": hla_dr.verdict_without_lineage(row["criterion"]), "reason": code}
+    # cells that no panel explains have no lineage either that could carry HLA-DR
+    if not positive and (code in hla_dr.OWN or (code == Reason.UNEXPLAINED and verdict != "fails")):
+        return row | {"verdict": verdict, "reason": code}
     return row

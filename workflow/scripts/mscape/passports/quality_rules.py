@@ -56,7 +56,13 @@ def judge_purity(evidence: LotEvidence, settings: dict) -> Assessment:
     reason += f" ({which}):" if which else ":"
     over = foreign / n > most
     verdict = FAIL if low > fails else WARN if over or high > fails else PASS
-    if verdict == FAIL:
+    alone = 2 * unexplained > n and float(wilson_interval(foreign - unexplained, n)[0]) <= fails
+    if verdict == FAIL and alone:  # there is no stroma in the lot to compare them with
+        verdict = WARN
+        reason += (
+            " most of the lot lacks the matrix, which its own stroma may make little of; the share decides nothing."
+        )
+    elif verdict == FAIL:
         reason += f" the whole interval lies above {percent(fails)}."
     elif over:
         reason += f" above {percent(most)}, but the interval is not wholly above {percent(fails)}."
