@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from cluster_cases import MARKERS, draw_counts, study_paths, write_study
+from snakemake.iocontainers import Namedlist
 from toy_study import default_settings
 
 import cluster_cells
@@ -63,8 +64,8 @@ def run_steps(study, threads):
             rule=script.__name__,
             log=[study.folder / "log"],
             threads=threads,
-            input=SimpleNamespace(**given),
-            output=SimpleNamespace(**written),
+            input=Namedlist(fromdict=given),
+            output=Namedlist(fromdict=written),
             params={**common, **params},
         )
         step.run(script.main, job)
