@@ -28,8 +28,8 @@ def digest_file(path: str | Path) -> str:
 
 
 def digest_results(folder: str | Path) -> dict[str, str]:
-    """Digest every file under a folder, by its path relative to the folder."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    """Digest every file under a folder, by its path relative to the folder; but ``.checksums``, which are of bytes."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and ".checksums" not in path.parts)
     return {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
 
 
