@@ -24,7 +24,7 @@ def stage(tmp_path, toy_counts):
         counts.append(
             path, [adata.X], obs=adata.obs, var=adata.var, uns={"mscape": {"load_counts": {"sample": sample}}}
         )
-        counts.add_note(path, "load_counts", "digest", "0" * 64)
+        counts.add_notes(path, "load_counts", {"digest": "0" * 64})
         checksum.record([path, path.parent])
     return tmp_path / "results/d/samples"
 

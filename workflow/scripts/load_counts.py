@@ -133,7 +133,6 @@ def main(input, output, params):
                 }
             },
         )
-    counts.add_note(target, "load_counts", "digest", digest.hexdigest())
     total = np.concatenate(digest.totals)
     if not total.any():
         msg = f"{path} holds {len(names):,} cells and not one count. Give the matrix that has them."
@@ -141,7 +140,7 @@ def main(input, output, params):
     refuse_empty_droplets(total, str(path))
     facts = watched.facts(total)
     refuse_no_counts(facts, path)
-    counts.add_note(target, "load_counts", "facts", inspect.pack(facts))
+    counts.add_notes(target, "load_counts", {"digest": digest.hexdigest(), "facts": inspect.pack(facts)})
     for note in notes:
         logger.info("%s: %s", params.sample, note)
     logger.info("%s: %d cells, %d genes, %s", params.sample, len(names), len(genes.var), table.format)

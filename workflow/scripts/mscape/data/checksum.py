@@ -8,13 +8,13 @@ CRC-32 of a library that uses the processor's instructions: some milliseconds fo
 from __future__ import annotations
 
 import functools
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
+from mscape.data.state_file import write_whole
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def record(paths: Iterable[str | Path]) -> None:
             continue
         folder = path.parent / FOLDER
         folder.mkdir(exist_ok=True)
-        fresh = folder / f"{path.name}.new"
-        fresh.write_text(f"{_sample(path)}\t{path.stat().st_size}\t{_whole(path):08x}\n", encoding="utf-8")
-        fresh.replace(folder / path.name)
+        write_whole(folder / path.name, f"{_sample(path)}\t{path.stat().st_size}\t{_whole(path):08x}\n")
 
 
 def verify(path: str | Path) -> None:
@@ -115,8 +113,12 @@ def _sample(path: Path) -> str:
 
 
 def _whole(path: Path) -> int:
+    """Checksum of all bytes; the one of the content that a file states is carried on, not computed again."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        return _crc(file, os.fstat(file.fileno()).st_size)
+        stated = _read_trailer(file, size)
+        file.seek(stated[0] if stated else 0)
+        return _crc(file, _LENGTH, stated[1]) if stated else _crc(file, size)
 
 
 def _crc(file: BinaryIO, size: int, sum_: int = 0) -> int:

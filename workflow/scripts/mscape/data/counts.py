@@ -137,13 +137,12 @@ def blocks(
         If a gene is not in ``var_names``.
     """
     columns = genes if genes is None or isinstance(genes, slice) else _columns(source, genes)
-    named = source if isinstance(source, str | Path) else "the AnnData"
     with _open_csr(source) as (data, indices, indptr, shape):
 
         def read(rows: tuple[int, int]) -> tuple[int, int, sp.csr_matrix]:
             start, stop = rows
             span = slice(indptr[start], indptr[stop])
-            where = check_indices(indices[span], size=shape[1], path=named)
+            where = check_indices(indices[span], size=shape[1], path=_named(source))
             arrays = data[span], where, indptr[start : stop + 1] - indptr[start]
             return start, stop, sp.csr_matrix(arrays, shape=(stop - start, shape[1]))
 
@@ -302,13 +301,14 @@ def add_varm(path: str | Path, key: str, table: pd.DataFrame) -> None:
     close_with_checksum(path)
 
 
-def add_note(path: str | Path, stage: str, key: str, value: str | dict[str, Any]) -> None:
+def add_notes(path: str | Path, stage: str, notes: dict[str, str | dict[str, Any]]) -> None:
     """Add to ``uns["mscape"][stage]`` of a file what was only known once its counts were written."""
     import anndata
     import h5py
 
     with h5py.File(path, "r+") as file:
-        anndata.io.write_elem(file["uns/mscape"][stage], key, value)
+        for key, value in notes.items():
+            anndata.io.write_elem(file["uns/mscape"][stage], key, value)
     close_with_checksum(path)
 
 
@@ -332,11 +332,15 @@ def _open_csr(source: Source) -> Iterator[tuple[Any, ...]]:
         yield group["data"], group["indices"], indptr, shape
 
 
+def _named(source: Source) -> str | Path:
+    """Name a source in a message."""
+    return source if isinstance(source, str | Path) else "the AnnData"
+
+
 def _columns(source: Source, genes: Sequence[str] | np.ndarray) -> np.ndarray:
     columns: np.ndarray = read_var(source).index.get_indexer(pd.Index(genes))
     if (columns < 0).any():
         missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
-        where = source if isinstance(source, str | Path) else "the AnnData"
-        msg = f"{where} has no genes {missing}"
+        msg = f"{_named(source)} has no genes {missing}"
         raise KeyError(msg)
     return columns

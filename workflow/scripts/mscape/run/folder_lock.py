@@ -15,7 +15,8 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
-from mscape.run.watchdog import PAUSE, is_alive
+from mscape.data.state_file import write_whole
+from mscape.run.watchdog import PAUSE, STARTED, is_alive, process_stat
 
 STATE = Path(".snakemake")
 RUNS = "mscape_runs"
@@ -60,7 +61,7 @@ def enter(state: Path = STATE) -> None:
     own.parent.mkdir(parents=True, exist_ok=True)
     begun = time.strftime("%Y-%m-%d %H:%M")
     record = {"pid": os.getpid(), "host": socket.gethostname(), "begun": begun, "start": start_of(os.getpid())}
-    own.write_text(json.dumps(record), encoding="utf-8")
+    write_whole(own, json.dumps(record))
     atexit.register(own.unlink, missing_ok=True)
 
 
@@ -94,6 +95,6 @@ def is_over(run: dict[str, Any]) -> bool:
 def start_of(process: int) -> str:
     """When a process was started, in the system's ticks; "" where that is not known."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        return process_stat(process)[STARTED]
     except (OSError, IndexError):
         return ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LEAST_MINUTES, FACTOR = 30, 10  # limit of a step: ten times what it is estimated to take, at least half an hour
 PAUSE = 1.0  # seconds between two looks at the run
+STATE, PARENT, STARTED = 0, 1, 19  # places in `process_stat`
 
 
 @contextlib.contextmanager
@@ -69,7 +70,7 @@ def first_ancestor() -> int:
     with contextlib.suppress(OSError, ValueError, IndexError):
         while process > 1:
             found = process if _is_snakemake(Path(f"/proc/{process}")) else found
-            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+            process = int(process_stat(process)[PARENT])
     return found
 
 
@@ -82,6 +83,11 @@ def _is_snakemake(process: Path) -> bool:
     return here and process.joinpath("exe").resolve().name.startswith("python")
 
 
+def process_stat(process: int) -> list[str]:
+    """Read what Linux states of a process behind its name; an OSError where there is no such process or no Linux."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
 def is_alive(process: int) -> bool:
     """Say whether a process runs."""
     try:
@@ -91,7 +97,7 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         return True
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+        return process_stat(process)[STATE] not in {"Z", "X"}
     return True
 
 
