@@ -19,7 +19,7 @@ logger = logging.getLogger("mscape")
 
 
 def estimate(sizes: dict, measured: dict, *, cores: int, memory_gb: float | None, free_gb: float) -> tuple:
-    """Foretell time, memory and disk of the run, and say what will not fit.
+    """Estimate time, memory and disk of the run, and say what will not fit.
 
     Parameters
     ----------

@@ -56,10 +56,10 @@ def share(value: float, low: float, high: float, *, apart: Iterable[float] = ())
 def _digits(value: float, digits: int, limits: list[float]) -> int:
     """Find the decimals with which a value is not written like a limit that it differs from."""
 
-    def written_alike(decimals: int) -> bool:
+    def equal_in_print(decimals: int) -> bool:
         return any(value != limit and f"{value:.{decimals}f}" == f"{limit:.{decimals}f}" for limit in limits)
 
-    while digits < MOST_DIGITS and written_alike(digits):
+    while digits < MOST_DIGITS and equal_in_print(digits):
         digits += 1
     return digits
 
