@@ -19,17 +19,31 @@ datasets:
 """
 
 
-def test_the_command_refuses_a_program_and_runs_none_of_it(tmp_path, root):
-    (tmp_path / "study.yaml").write_text(PROGRAM)
-    words = [sys.executable, "-m", "mscape.run", "--configfile", "study.yaml", "-n"]
-    done = subprocess.run(
-        words,
-        cwd=tmp_path,
+def run_command(root, folder, *words):
+    """Give ``python -m mscape.run`` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "mscape.run", *words],
+        cwd=folder,
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(root / "workflow/scripts")},
         check=False,
     )
+
+
+def test_a_target_after_the_config_file_ends_in_one_sentence(tmp_path, root):
+    (tmp_path / "study.yaml").write_text("datasets: {d: {simulate: {lots: [{sample_id: A}]}}}\n")
+    done = run_command(root, tmp_path, "--configfile", "study.yaml", "check", "--cores", "1")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "mscape: there is no config file check. Correct the path; a target stands before the options: "
+        "check --configfile study.yaml.\n"
+    )
+
+
+def test_the_command_refuses_a_program_and_runs_none_of_it(tmp_path, root):
+    (tmp_path / "study.yaml").write_text(PROGRAM)
+    done = run_command(root, tmp_path, "--configfile", "study.yaml", "-n")
     assert done.returncode == 1
     assert done.stderr == (
         "mscape: study.yaml is a program, not a config: __use_yte__, __definitions__ would run code. "

@@ -15,7 +15,7 @@ def run(root, folder, *samples, head="sample_id\tpath", target="raw", options=()
     """Run Snakemake on samples (name, path) up to their counts; return what it printed, and the files that it left."""
     (folder / "sheet.tsv").write_text(head + "\n" + "".join(f"{name}\t{path}\n" for name, path in samples))
     (folder / "study.yaml").write_text("datasets:\n  d:\n    samples: sheet.tsv\n")
-    wanted = ["check"] if target == "check" else [f"results/d/samples/{name}/raw.h5ad" for name, _ in samples]
+    wanted = [f"results/d/samples/{name}/raw.h5ad" for name, _ in samples] if target == "raw" else [target]
     command = [sys.executable, "-m", "snakemake", "-s", root / "Snakefile", "--configfile", folder / "study.yaml"]
     command += ["--directory", folder / "run", "--cores", "1", *options, *wanted]
 
@@ -63,6 +63,16 @@ def test_wrong_paths_are_told_all_at_once(root, tmp_path):
     for name, path in (("A", "nothing/here"), ("B", "nor/here")):
         assert f"d/{name}: no file or folder at {tmp_path / path}. Correct the path" in text
     assert left == []
+
+
+def test_a_target_that_nothing_makes_is_told_with_what_was_meant(root, tmp_path):
+    make.tenx_folder(tmp_path / "good")
+    for wanted, guess in (("chek", "check"), ("results/d/report.htm", "results/d/report.html")):
+        text, _ = run(root, tmp_path, ("A", "good"), target=wanted)
+        sentence = f"mscape: nothing here makes {wanted}. Did you mean {guess}? "
+        assert text.splitlines()[-1] == sentence + "--list-target-rules shows what can be asked for."
+    text, _ = run(root, tmp_path, ("A", "good"), target="unlike_all")
+    assert "mscape: nothing here makes unlike_all. --list-target-rules" in text
 
 
 def test_wrong_columns(root, tmp_path):

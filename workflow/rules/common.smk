@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import snakemake.dag
+import snakemake.dag
 import snakemake.exceptions
 from snakemake.exceptions import WorkflowError
 
@@ -14,7 +16,7 @@ sys.path.append(str(SCRIPTS))
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 from mscape import paths
-from mscape.run import folder_lock, progress
+from mscape.run import folder_lock, progress, targets
 from mscape.run.source_digest import digest_sources
 from mscape.run.study import Study, tables_of
 
@@ -48,10 +50,16 @@ def usable_backend(wildcards):
     return ancient("results/backend.json") if STUDY.gpu else []
 
 
+def known_targets() -> list[str]:
+    """What a command can ask for by name: rules without wildcards, and the results."""
+    return [rule.name for rule in workflow.rules if not rule.has_wildcards()] + list(STUDY.results(h5ad=True))
+
+
 check_places()
 if workflow.is_main_process:
     folder_lock.enter()
     snakemake.exceptions.LockException = folder_lock.FolderInUse
+    snakemake.dag.MissingRuleException = targets.missing_target(known_targets)
 STUDY = Study.load(dict(config), file=CONFIG_FILE, cores=workflow.cores)
 STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 TEMPLATES = sorted(os.path.relpath(path) for path in paths.TEMPLATES.rglob("*.*") if path.suffix != ".rst")

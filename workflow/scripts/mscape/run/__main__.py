@@ -14,17 +14,19 @@ from mscape import paths
 from mscape.data.yaml_file import program_keys
 from mscape.errors import UserError
 
-SHORT = ("--configfile", "--configfiles", "--profile", "--workflow-profile")
+CONFIGS = ("--configfile", "--configfiles")
+PROFILES = ("--profile", "--workflow-profile")
+DEFAULTS = (Path("config/config.yaml"), Path("profiles/default/config.yaml"))
 
 
-def given_files(arguments: list[str]) -> list[Path]:
-    """List the config files and profiles that a command line of Snakemake names, and the one in the folder."""
-    files = [Path("config/config.yaml"), Path("profiles/default/config.yaml")]
+def given_files(arguments: list[str], options: tuple[str, ...] = (*CONFIGS, *PROFILES)) -> list[Path]:
+    """List the defaults in the folder, and the files that options of Snakemake's command line name."""
+    files = list(DEFAULTS)
     taking = False
     for word in arguments:
         option, mark, value = word.partition("=")
         if word.startswith("-"):
-            taking = any(name.startswith(option) for name in SHORT) and len(option) > 4
+            taking = any(name.startswith(option) for name in options) and len(option) > 4
             files += [Path(value)] if taking and mark else []
             taking = taking and not mark
         elif taking:
@@ -42,16 +44,34 @@ def refuse_programs(files: list[Path]) -> None:
     """
     for file in files:
         if not file.is_file():
-            continue
+            continue  # the default of a folder, or a profile that Snakemake ships
         keys = program_keys(file)
         if keys:
             msg = f"{file} is a program, not a config: {', '.join(keys)} would run code. Take these keys out of it."
             raise UserError(msg)
 
 
+def refuse_missing(arguments: list[str]) -> None:
+    """Stop if a config file is not there; a target behind ``--configfile`` is taken for one.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        With all that are missing, and how the command is written.
+    """
+    missing = [str(file) for file in given_files(arguments, CONFIGS)[len(DEFAULTS) :] if not file.is_file()]
+    if missing:
+        msg = (
+            f"there is no config file {', '.join(missing)}. Correct the path; a target stands before the options: "
+            "check --configfile study.yaml."
+        )
+        raise UserError(msg)
+
+
 def main(arguments: list[str]) -> None:
     """Check the config files, then become Snakemake."""
     try:
+        refuse_missing(arguments)
         refuse_programs(given_files(arguments))
     except UserError as error:
         sys.stderr.write(f"mscape: {error}\n")
