@@ -14,6 +14,7 @@ from mscape.gating.panels import Panel
 from mscape.passports.rules import PANEL_LIMITS
 
 CRITERIA = {"CD73": "positive", "CD105": "positive", "CD45": "negative", "CD14|CD11b": "negative", "HLA-DR": "negative"}
+GENES = {"CD73": ["NT5E"], "CD105": ["ENG"], "CD45": ["PTPRC"], "CD14|CD11b": ["CD14", "ITGAM"], "HLA-DR": ["HLA-DRA"]}
 REASONS = {
     "pass": [""],
     "fail": ["NEG_CD45", "MISSING_CD73", "LINEAGE_T cell"],
@@ -103,6 +104,7 @@ def draw_cells(rng: np.random.Generator, lot: str, n: int, *, quiet: bool) -> pd
             else rng.normal(6 if quiet else rng.choice([6, 19.98, 20.02]), 0.3, n),
             "phase": rng.choice(phases, size=n),
             "condition": rng.choice(["control", "IFN-gamma"]),
+            "tissue": rng.choice(["umbilical cord", "Bone marrow", "heart", "unknown"]),
         },
         index=[f"{lot}_{i}" for i in range(n)],
     )
@@ -146,6 +148,8 @@ def draw_gate(rng: np.random.Generator, lot: str, cells: pd.DataFrame) -> list[d
             "decided_by": "",
             "estimate": (low + high) / 2,
             "max_hidden_fraction": hidden,
+            "genes": ";".join(GENES[name]),
+            "gene_rate_cpm": ";".join(f"{rng.choice([0, 0.04, 0.3, 12, 40, 617]):.4g}" for _ in GENES[name]),
         }
         row |= {"n_judged": n if rng.uniform() < 0.8 else max(1, n // 2), "resolved_fraction": 1.0}
         row |= (

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+RESOURCES = Path(__file__).parents[2] / "resources"
 P = r"((?:[<>] )?[\d.]+%)"
 SHARE = rf"{P} \({P} to {P}\)"
 Z = r"[+-][\d.]+"
@@ -133,9 +134,9 @@ def agrees(printed: str, value: float) -> bool:
     """Whether a printed per cent is the fraction, to the digit shown."""
     number = float(printed.strip("<>% "))
     if printed.startswith("<"):
-        return 0 < value * 100 < number
+        return 0 < value * 100 < number <= 0.1
     if printed.startswith(">"):
-        return number < value * 100 < 100
+        return 99.9 <= number < value * 100 < 100
     digits = max(len(printed.strip("%").partition(".")[2]), 1)
     return abs(value * 100 - number) <= 0.5 * 10**-digits + 1e-4  # records keep six digits
 
@@ -545,6 +546,73 @@ class Lot:
                     (int(open_), int(n), int(m)) == (len(cycling) - len(passing), len(cycling), len(passing))
                     and agrees(p, corrected(passing.mean(), 0.98, 0.99))
                 ),
+            ),
+        ]
+
+    # ---- beside published MSC
+
+    def of_published_rates(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        known = pd.read_csv(RESOURCES / "published_marker_rates.tsv", sep="\t", comment="#")
+        tissue = self.cells["tissue"].astype(str).str.lower().iloc[0] if len(self.cells) else ""
+        rows = self.rows("gate").query("kind in ['positive', 'negative'] and verdict != 'not_assessable'")
+        lot = {
+            gene: float(rate)
+            for row in rows.itertuples()
+            if row.n_judged == row.n_cells
+            for gene, rate in zip(row.genes.split(";"), row.gene_rate_cpm.split(";"), strict=True)
+        }
+        at = ["", known]  # gene that the next sentence is about, and its published rates
+
+        def near(printed: str, rate: float) -> bool:
+            if printed.startswith("<"):
+                return rate < 0.1
+            return rate >= 0.1 and abs(float(printed.replace(",", "")) - rate) <= (0.5 if rate >= 100 else 0.05)
+
+        def rate(gene: str, printed: str) -> bool:
+            at[:] = gene, known[known["gene"] == gene]
+            return near(printed, lot[gene])
+
+        def of_tissue(listed: str, of: str) -> bool:
+            pairs = re.findall(r"(\S[^(]*) \((\w+)\)(?:, )?", listed)
+            own = at[1][at[1]["tissue"] == tissue]
+            same = [
+                (near(r, cpm), s == study) for (r, s), cpm, study in zip(pairs, own["cpm"], own["study"], strict=True)
+            ]
+            return of == tissue and all(x and y for x, y in same)
+
+        def over_all(low: str, high: str, n: str, which: str) -> bool:
+            named = "other" if tissue not in {"unknown", "heart"} else "all"  # "heart" is no word of the table
+            none = not (at[1]["tissue"] == tissue).any()
+            ends = near(low, at[1]["cpm"].min()) and near(high, at[1]["cpm"].max())
+            return none and ends and int(n) == len(at[1]) and which == named
+
+        number = r"((?:< )?[\d.,]+)"
+        return [
+            (r"No marker that was measured has a published rate\.", lambda: a["verdict"] == "NOT ASSESSABLE"),
+            (rf"(\S+) {number} CPM:", rate),
+            (r"([^:]+?) in published MSC of ([^.]+)\.", of_tissue),
+            (rf"{number} to {number} in (\d+) published populations of MSC of (other|all) tissues\.", over_all),
+        ]
+
+    def of_clinical_lots(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        known = pd.read_csv(RESOURCES / "clinical_lot_flow.tsv", sep="\t", comment="#", index_col="marker")
+
+        def placed(marker: str, p: str, low: str, high: str, n: str, middle: str, p5: str, p95: str) -> bool:
+            value, lots = self.criteria[marker]["estimate"] * 100, known.loc[marker]
+            if not {f"p{low}", f"p{high}"} <= set(lots.index):
+                return False
+            inside = [int(low) == 0 or lots[f"p{low}"] < value, int(high) == 100 or lots[f"p{high}"] > value]
+            step = {f"p{int(low) + 5}": lambda q: q >= value, f"p{int(high) - 5}": lambda q: q <= value}
+            tight = [test(lots[q]) for q, test in step.items() if q in lots]
+            facts = int(n) == lots["lots"] and [float(x) for x in (middle, p5, p95)] == list(lots[["p50", "p5", "p95"]])
+            return agrees(p, value / 100) and all(inside) and all(tight) and facts
+
+        return [
+            (r"No marker of the clinical lots was measured\.", lambda: a["verdict"] == "NOT ASSESSABLE"),
+            (
+                rf"(\S+) {P} of cells by RNA: percentile (\d+) to (\d+) of (\d+) clinical lots by flow cytometry "
+                r"\(median ([\d.]+)%, 5th to 95th percentile ([\d.]+)% to ([\d.]+)%\)\.",
+                placed,
             ),
         ]
 

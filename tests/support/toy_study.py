@@ -158,8 +158,10 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
             "reason": "",
             "max_hidden_fraction": np.nan,
         }
-        gate.append(row | _criterion("CD73", "positive", 0.9, 0.85, 0.94, "fails") | {"reason": "MISSING_CD73"})
-        gate.append(row | _criterion("CD45", "negative", 0.1, 0.05, 0.2, "fails") | {"reason": "NEG_CD45"})
+        missing = {"reason": "MISSING_CD73", "genes": "NT5E", "gene_rate_cpm": "14.2"}
+        gate.append(row | _criterion("CD73", "positive", 0.9, 0.85, 0.94, "fails") | missing)
+        present = {"reason": "NEG_CD45", "genes": "PTPRC", "gene_rate_cpm": "31"}
+        gate.append(row | _criterion("CD45", "negative", 0.1, 0.05, 0.2, "fails") | present)
         unknown = _criterion("HLA-DR", "negative", np.nan, np.nan, np.nan, "not_assessable")
         gate.append(row | unknown | {"reason": "GENE_NOT_IN_REFERENCE"})
         gate.append(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mscape import paths
 from mscape.data import yaml_file
-from mscape.passports import identity_rules, quality_rules, score_rules
+from mscape.passports import identity_rules, published, quality_rules, score_rules
 from mscape.passports import rules as passport
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,16 @@ STATEMENT = (
     "Transcript-level concordance with the ISCT phenotype, and signature scores. RNA is not flow cytometry and a score "
     "is no potency assay. For research; not for the release of a product."
 )
+
+
+def list_rules(gate: pd.DataFrame) -> list[passport.Attribute]:
+    """List the rules of all attributes in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
+    return [
+        *identity_rules.gate_attributes(gate),
+        *quality_rules.QUALITY_ATTRIBUTES,
+        *published.PUBLISHED_ATTRIBUTES,
+        *score_rules.SCORE_ATTRIBUTES,
+    ]
 
 
 def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
@@ -36,12 +46,7 @@ def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     -------
     The lot's record without its given metadata.
     """
-    rules = [
-        *identity_rules.gate_attributes(evidence.gate),
-        *quality_rules.QUALITY_ATTRIBUTES,
-        *score_rules.SCORE_ATTRIBUTES,
-    ]
-    attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
+    attributes = [passport.write_attribute(rule, evidence, settings) for rule in list_rules(evidence.gate)]
     verdict, reason = passport.judge_lot(attributes)
     return {
         "lot_id": evidence.lot_id,
