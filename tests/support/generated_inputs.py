@@ -453,6 +453,25 @@ def _gene_twice(maker: Maker) -> tuple[Path, str]:
     return _any_family(maker, again, but=("h5ad", "parquet", "cells x genes", "long table"))
 
 
+def _unknown_names(maker: Maker) -> tuple[Path, str]:
+    lot = maker.lot
+    numbers = maker.rng.permutation(np.arange(60, 60 + len(lot.symbols)))
+    form = maker.pick(["{}", "LOC{}", "gene_{}"])
+    names = [form.format(number) for number in numbers]
+    cells = [maker.pick(["d{}", "{}", "C{}"]).format(n) for n in range(len(lot.barcodes))]
+    cells = list(lot.barcodes) if maker.maybe("barcodes", 0.3) else cells
+    family = maker.pick(["genes x cells", "cells x genes", "parquet"])
+    return FAMILIES[family](maker, replace(lot, symbols=names, ids=names, barcodes=cells)), family
+
+
+def _copies_as_parts(maker: Maker) -> tuple[Path, str]:
+    lot, adata = maker.lot, maker.lot.annotated(maker.lot.logged())
+    for name in maker.pick([("spliced", "unspliced"), ("mature", "nascent", "ambiguous")]):
+        adata.layers[name] = lot.sparse
+    adata.write_h5ad(maker.folder / "a.h5ad")
+    return maker.folder / "a.h5ad", "h5ad"
+
+
 HARMFUL: dict[str, Callable[[Maker], tuple[Path, str]]] = {
     "one name more": _one_more_name,
     "one name less": _one_name_less,
@@ -466,4 +485,6 @@ HARMFUL: dict[str, Callable[[Maker], tuple[Path, str]]] = {
     "a cell twice": _same_cell_twice,
     "two species": _two_species,
     "a gene twice": _gene_twice,
+    "names of no gene": _unknown_names,
+    "copies as parts": _copies_as_parts,
 }

@@ -155,9 +155,9 @@ def r_names(d: Path, lot: Lot) -> Path:
     return d
 
 
-def kb_nac(d: Path, lot: Lot) -> Path:
+def kb_nac(d: Path, lot: Lot, *, of: Callable[[Lot], tuple] = parts) -> Path:
     """Kallisto and bustools with nascent molecules."""
-    for name, one in zip(("mature", "nascent", "ambiguous"), parts(lot), strict=True):
+    for name, one in zip(("mature", "nascent", "ambiguous"), of(lot), strict=True):
         write_mtx(d / f"cells_x_genes.{name}.mtx", one)
     write_lines(d / "cells_x_genes.genes.txt", [f"{one}.4" for one in lot.ids])
     write_lines(d / "cells_x_genes.genes.names.txt", lot.symbols)
@@ -165,9 +165,9 @@ def kb_nac(d: Path, lot: Lot) -> Path:
     return d
 
 
-def velocyto(d: Path, lot: Lot) -> Path:
+def velocyto(d: Path, lot: Lot, *, of: Callable[[Lot], tuple] = parts) -> Path:
     """STARsolo's Velocyto."""
-    for name, one in zip(("spliced", "unspliced", "ambiguous"), parts(lot), strict=True):
+    for name, one in zip(("spliced", "unspliced", "ambiguous"), of(lot), strict=True):
         write_mtx(d / f"{name}.mtx", one.T)
     write_lines(d / "features.tsv", features(lot))
     write_lines(d / "barcodes.tsv", lot.barcodes)
@@ -681,6 +681,22 @@ REFUSED: dict[str, tuple[Callable[[Path, Lot], Path], str]] = {
             write_lines(folder(d, lot) / "genes.tsv.gz", sorted(features(lot), key=lambda one: one[1])).parent
         ),
         "differ",
+    ),
+    "one matrix written three times as parts of kb": (
+        lambda d, lot: kb_nac(d, lot, of=lambda lot: (lot.counts,) * 3),
+        r"ambiguous\.mtx and cells_x_genes\.mature\.mtx hold the same numbers: copies.*'member'",
+    ),
+    "two equal parts of STARsolo Velocyto": (
+        lambda d, lot: velocyto(d, lot, of=lambda lot: (lot.counts, lot.counts // 2, lot.counts)),
+        r"ambiguous\.mtx and spliced\.mtx hold the same numbers: copies",
+    ),
+    "two equal layers of parts": (
+        lambda d, lot: layered(d, lot, lot.logged(), spliced=lot.sparse, unspliced=lot.sparse),
+        r"layers/spliced and layers/unspliced hold the same numbers: copies.*'parts'",
+    ),
+    "two equal layers of a loom": (
+        lambda d, lot: loom(d, lot, lot.logged().toarray(), spliced=lot.counts, unspliced=lot.counts),
+        "layers/spliced and layers/unspliced hold the same numbers: copies",
     ),
     "velocity values of an early STARsolo": (
         lambda d, lot: (

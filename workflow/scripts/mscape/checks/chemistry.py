@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mscape.io.formats.orientation import BASES, RUN, WELL
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
 LOOKED_AT = 2000  # barcodes
 USUAL = 0.9  # share of the barcodes that must have one form
 PLATES = 5000  # cells above which names of wells are no evidence of plates
-_BASES = re.compile(r"(?<![A-Za-z])[ACGTN]{6,}(?![A-Za-z])")
-_WELL = re.compile(r"(^|[._-])[A-P]0?\d{1,2}([._-]|$)")
-_RUN = re.compile(r"^[SED]R[RXS]\d{5,}")
 _LENGTHS = {  # bases of a barcode -> family, name, how sure
     14: ("10x", "10x 3' v1", "likely"),
     12: ("Drop-seq", "Drop-seq or Seq-Well", "likely"),
@@ -77,7 +76,7 @@ def guess_chemistry(barcodes: Sequence[str] | np.ndarray, *, stated: str = "", r
     if stated:
         return Chemistry(name=stated, family=name_family(stated) or "10x", sure="stated", why="the file says so")
     names = [str(name) for name in barcodes[:LOOKED_AT]]
-    runs = [tuple(map(len, _BASES.findall(name))) for name in names]
+    runs = [tuple(map(len, BASES.findall(name))) for name in names]
     shape, times = Counter(runs).most_common(1)[0] if runs else ((), 0)
     if sum(map(bool, runs)) < USUAL * max(len(runs), 1):
         return _guess_from_names(names, len(barcodes), reads=reads)
@@ -104,7 +103,7 @@ def _guess_from_names(names: list[str], n_cells: int, *, reads: bool) -> Chemist
         return Chemistry(
             name="plates or chips, full-length reads (Smart-seq, C1)", family="plate", sure="likely", why=why
         )
-    for pattern, what in ((_WELL, "names of wells"), (_RUN, "a sequencing run for each cell")):
+    for pattern, what in ((WELL, "names of wells"), (RUN, "a sequencing run for each cell")):
         share = sum(bool(pattern.search(name)) for name in names) / max(len(names), 1)
         if names and share >= USUAL and n_cells <= PLATES:
             return Chemistry(name="plates", family="plate", sure="possible", why=what)

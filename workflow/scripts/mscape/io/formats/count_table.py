@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLOCK_VALUES = 10_000_000  # non-zero values read at a time
+FEW_VALUES = 20  # below, two matrices may be equal by chance
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -164,6 +166,43 @@ def sum_counts(matrices: list[sp.csr_matrix], path: Path) -> sp.csr_matrix:
         total = total.astype(np.int64) + one.astype(np.int64)
     total = total.tocsr()
     total.data = as_counts(total.data, path)
+    return total
+
+
+def sum_parts(parts: Iterable[tuple[str, sp.csr_matrix]], path: Path) -> sp.csr_matrix:
+    """Sum the parts of each gene's molecules (spliced, unspliced ...), which are of the same shape.
+
+    Parameters
+    ----------
+    parts
+        Name and matrix of each, taken one after the other.
+    path
+        The file or folder, for messages.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If two are copies of one matrix, so that the sum is no count, or a sum is larger than a count can be.
+    """
+    total: sp.csr_matrix | None = None
+    seen: dict[bytes, str] = {}
+    for name, part in parts:
+        part.sort_indices()
+        digest = hashlib.blake2b(part.indptr.astype(np.int64).tobytes())
+        digest.update(part.indices.astype(np.int32).tobytes())
+        digest.update(part.data.astype(np.int64).tobytes())
+        before = seen.setdefault(digest.digest(), name)
+        if before != name and part.nnz >= FEW_VALUES:
+            msg = (
+                f"{path}: {before} and {name} hold the same numbers: copies of one matrix, not parts of each gene's "
+                f"molecules, and their sum is no count. Name the one to read in the sheet's column 'member' (files) or "
+                "'parts' (layers)."
+            )
+            raise UserError(msg)
+        total = part if total is None else sum_counts([total, part], path)
+    if total is None:
+        msg = "no part was given"
+        raise ValueError(msg)
     return total
 
 

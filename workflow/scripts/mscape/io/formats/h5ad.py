@@ -20,7 +20,7 @@ from mscape.io.formats.count_table import (
     as_counts,
     decode,
     slices,
-    sum_counts,
+    sum_parts,
     sum_twins,
     why_not_counts,
 )
@@ -193,7 +193,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         msg = f"{path} is a zarr folder that cannot be read as AnnData ({error}). Copy it again, with its hidden files."
         raise UserError(msg) from error
     _check_shape(matrices[0].shape, barcodes, features, path, chosen.places[0])
-    matrix = sum_counts(matrices, path)
+    matrix = sum_parts(zip(chosen.places, matrices, strict=True), path)
     return _table("zarr", barcodes, features, lambda: slices(matrix), chosen=chosen, maker=maker)
 
 
@@ -458,11 +458,8 @@ def _summed_rows(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_
     """Rows of the sum of several matrices, read a range of cells at a time."""
 
     def rows() -> Iterator[sp.csr_matrix]:
-        whole = None
-        for place in places:
-            part = sp.vstack(list(_h5ad_rows(path, place)), format="csr")
-            whole = part if whole is None else sum_counts([whole, part], path)
-        yield from slices(whole)
+        parts = ((place, sp.vstack(list(_h5ad_rows(path, place)), format="csr")) for place in places)
+        yield from slices(sum_parts(parts, path))
 
     return rows
 
@@ -470,7 +467,7 @@ def _summed_rows(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_
 def _summed_dense(path: Path, places: list[str]) -> Callable[[], Iterator[sp.csr_matrix]]:
     def rows() -> Iterator[sp.csr_matrix]:
         for blocks in zip(*(_dense_rows(path, place, transposed=True) for place in places), strict=True):
-            yield sum_counts(list(blocks), path)
+            yield sum_parts(zip(places, blocks, strict=True), path)
 
     return rows
 

@@ -14,7 +14,7 @@ from mscape.data.counts import spans
 from mscape.data.sparse_arrays import check_indices, check_pointers
 from mscape.errors import UserError
 from mscape.io.formats import matrix_market
-from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices, sum_counts, sum_twins
+from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices, sum_parts, sum_twins
 from mscape.io.formats.detect import OPEN_END, ends_open, open_hdf5
 from mscape.io.formats.features import choose_parts
 from mscape.io.formats.name_files import cells_of, features_of, find_names
@@ -162,10 +162,10 @@ def read_folder(matrices: list[Path], *, parts: str = "") -> CountTable:
 
 def _sum_of(matrices: list[Path], *, cells_in_rows: bool) -> sp.csr_matrix:
     """Sum of matrices of the same shape."""
-    total = matrix_market.read_matrix(matrices[0], cells_in_rows=cells_in_rows)
-    for path in matrices[1:]:
-        total = sum_counts([_widen(total), _widen(matrix_market.read_matrix(path, cells_in_rows=cells_in_rows))], path)
-    return total
+    if len(matrices) == 1:
+        return matrix_market.read_matrix(matrices[0], cells_in_rows=cells_in_rows)
+    parts = ((path.name, _widen(matrix_market.read_matrix(path, cells_in_rows=cells_in_rows))) for path in matrices)
+    return sum_parts(parts, matrices[0].parent)
 
 
 def _widen(matrix: sp.csr_matrix) -> sp.csr_matrix:

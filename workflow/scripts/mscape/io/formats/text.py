@@ -17,6 +17,7 @@ from mscape.genes.spelling import gene_share, id_share, is_symbol, symbol_share
 from mscape.io.formats.count_table import CountTable, as_counts, slices, why_not_counts
 from mscape.io.formats.detect import OPEN_END, damaged, ends_open, open_text
 from mscape.io.formats.evidence import cells_no_cells, kind_by_name
+from mscape.io.formats.orientation import CELLS, Side, find_orientation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,6 @@ _ANNOTATION = re.compile(
     r"^(chr(omosome)?|start|end|strand|length|gene_?length|(gene_?)?(bio)?type|description|entrez(_?gene)?(_?id)?|geneid|gene_?id"
     r"|gene_?names?|gene_?symbols?|gene_?short_?name|symbol|ensembl(_?(gene_?)?id)?|id|name|gene|genes|features?|gc(_?content)?"
     r"|hgnc(_?id|_?symbol)?|highly_?variable|unnamed: \d+|index|row_?names?)$",
-    re.IGNORECASE,
-)
-_CELLS = re.compile(
-    r"^(cells?|cell[ _.]?(id|name|barcode|index|label)s?|barcodes?|cell_?bc|cb|bc|well|cell_barcodes?|obs_names)$",
     re.IGNORECASE,
 )
 _VALUES = (  # names of the counts in a long table, best first
@@ -66,6 +63,8 @@ class Layout:
         Columns of ``labels`` that name the rows: by symbols or barcodes, and by ids.
     genes_in_rows
         Whether rows are genes.
+    evidence
+        By what this is known, in words.
     long
         Whether each row is one count: ``name`` is then the gene, ``id`` the cell.
     warnings
@@ -82,6 +81,7 @@ class Layout:
     name: int
     id: int
     genes_in_rows: bool
+    evidence: str = ""
     long: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -198,7 +198,7 @@ def find_layout(path: Path, known: pd.DataFrame | None = None) -> Layout:
             "round, separated by tabs or commas."
         )
         raise UserError(msg)
-    if len(header) == width - 1 and not _ANNOTATION.match(header[0]) and not _CELLS.match(header[0]):  # R's write.table
+    if len(header) == width - 1 and not _ANNOTATION.match(header[0]) and not CELLS.match(header[0]):  # R's write.table
         header = ["", *header]
     if len(header) != width:
         msg = (
@@ -263,10 +263,9 @@ def _lay_out(path: Path, header: list[str], body: list[list[str]], *, separator:
         for i in range(len(header))
     ]
     described = [bool(_ANNOTATION.match(name)) for name in header]
-    labels = [i for i in range(len(header)) if not numeric[i] or described[i] or bool(_CELLS.match(header[i]))]
+    labels = [i for i in range(len(header)) if not numeric[i] or described[i] or bool(CELLS.match(header[i]))]
     in_header = gene_share([header[i] for i in range(len(header)) if i not in labels])
     in_columns = {i: gene_share([row[i] for row in body]) for i in labels}
-    in_rows = max(in_columns.values(), default=0.0)
     shared: dict[str, Any] = {
         "separator": separator,
         "decimal": decimal,
@@ -288,15 +287,24 @@ def _lay_out(path: Path, header: list[str], body: list[list[str]], *, separator:
             "first column and whole numbers in the others."
         )
         raise UserError(msg)
-    if in_rows == in_header:  # no names known: a sample has more genes than the few cells of such a table
-        in_rows += any(described[i] for i in labels[1:])
-    genes_in_rows = in_rows >= in_header
+    genes_in_rows, evidence = find_orientation(
+        Side(called=[header[i] for i in labels], names=[[row[i] for row in body] for i in labels]),
+        Side(called=[], names=[[header[i] for i in values]]),
+        path,
+    )
     warnings: list[str] = []
     values = _counted(header, body, values, genes_in_rows=genes_in_rows, warnings=warnings)
     pick = _name_of_genes if genes_in_rows else _name_of_cells
     name, id = pick(header, body, labels)
     return Layout(
-        **shared, labels=labels, values=values, name=name, id=id, genes_in_rows=genes_in_rows, warnings=warnings
+        **shared,
+        labels=labels,
+        values=values,
+        name=name,
+        id=id,
+        genes_in_rows=genes_in_rows,
+        evidence=evidence,
+        warnings=warnings,
     )
 
 
@@ -325,7 +333,7 @@ def _find_long(
             (i for i in labels if re.fullmatch(r"genes?|features?|gene_?(id|name|symbol)", header[i], re.IGNORECASE)),
             None,
         )
-    cell = next((i for i in range(len(header)) if _CELLS.match(header[i]) and i != gene), None)
+    cell = next((i for i in range(len(header)) if CELLS.match(header[i]) and i != gene), None)
     if gene is None or cell is None:
         return None
     value = next(
@@ -375,7 +383,7 @@ def _name_of_genes(header: list[str], body: list[list[str]], labels: list[int]) 
 def _name_of_cells(header: list[str], body: list[list[str]], labels: list[int]) -> tuple[int, int]:
     """Column of the cells' names: one called so, else the first of text whose names differ, else the first."""
     unique = [i for i in labels if len({row[i] for row in body}) >= UNIQUE * len(body)]
-    called = [i for i in unique if _CELLS.match(header[i])]
+    called = [i for i in unique if CELLS.match(header[i])]
     texts = [i for i in unique if not all(_is_number(row[i]) for row in body)]
     chosen = (called or texts or labels)[0]
     return chosen, chosen
@@ -484,7 +492,7 @@ def _as_table(
         rows=lambda: slices(matrix),
         notes=notes,
         matrix="the table",
-        why=f"genes in {'rows' if layout.genes_in_rows else 'columns'}, by their names",
+        why=f"genes in {'rows' if layout.genes_in_rows else 'columns'}, {layout.evidence}",
         warnings=[*warnings, *said],
     )
 
