@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mscape.io.formats.count_table import CountTable
 
-_FILTERED = re.compile(r"(?<!un)filtered", re.IGNORECASE)
+_FILTERED = re.compile(r"[_.-]?(?<!un)filter(ed|(?![a-z]))", re.IGNORECASE)
 _RAW = re.compile(r"(?<![a-z])raw(?![a-z])|unfiltered", re.IGNORECASE)
 
 
@@ -202,12 +202,12 @@ def _read_folder(folder: Path, member: str, known: pd.DataFrame | None, parts: s
         chosen = tenx.choose_member(list(candidates), folder, member)
         candidates = {path: kind for path, kind in candidates.items() if path in chosen}
     readable = _prefer_filtered([path for path, kind in candidates.items() if kind in _readable() - {"text"}], folder)
-    readable = readable or [path for path, kind in candidates.items() if kind == "text"]
     names = " ".join(path.name.lower() for path in candidates)
-    if "barcodes" in names or "features" in names:
+    if not readable and ("barcodes" in names or "features" in names):
         there = ", ".join(sorted(path.name for path in candidates)[:6])
         msg = f"{shown} has no matrix.mtx (found {there}). A 10x folder holds barcodes, features (or genes) and matrix."
         raise UserError(msg)
+    readable = readable or [path for path, kind in candidates.items() if kind == "text"]
     if len(readable) > 1:
         raise _several(readable, folder, shown)
     if readable:
@@ -240,10 +240,11 @@ def _only_archive(folder: Path) -> Path | None:
 
 
 def _prefer_filtered(paths: list[Path], folder: Path) -> list[Path]:
-    """Leave out unfiltered matrices where filtered ones stand beside them."""
+    """Leave out unfiltered matrices where filtered ones stand beside them, also of the same name but for the word."""
     names = {path: path.relative_to(folder).as_posix() for path in paths}
     filtered = [path for path, name in names.items() if _FILTERED.search(name)]
-    raw = [path for path, name in names.items() if _RAW.search(name) and path not in filtered]
+    same = {_FILTERED.sub("", names[path]) for path in filtered}
+    raw = [path for path, name in names.items() if (_RAW.search(name) or name in same) and path not in filtered]
     return [path for path in paths if path not in raw] if filtered else paths
 
 
