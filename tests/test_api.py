@@ -47,6 +47,19 @@ def gated(cells):
     return adata
 
 
+def test_own_labels_take_the_place_of_clusters(gated):
+    adata = gated.copy()
+    adata.obs["mine"] = np.where(np.arange(180) % 3, "most", "few")
+    adata.obs.loc[adata.obs_names[::5], "mine"] = None
+    ms.cluster(adata, labels="mine")
+    given = adata.obs["mine"].notna() & adata.obs_names.isin(adata.obs_names[~np.isnan(adata.obsm["X_pca_msc"][:, 0])])
+    assert (adata.obs.loc[given, "leiden"].astype(str) == adata.obs.loc[given, "mine"]).all()
+    assert adata.obs.loc[~given, "leiden"].isna().all()
+    assert adata.uns["mscape"]["cluster"]["stability"]["stable"].isna().all()
+    with pytest.raises(UserError, match=r"cluster\.labels is 'yours', and adata.obs has no such column"):
+        ms.cluster(adata, labels="yours")
+
+
 def test_cells_are_called_by_what_they_express_and_the_lot_is_judged(gated):
     named = gated.obs.groupby("kind", observed=True)["isct_identity"].agg(lambda x: x.mode().iloc[0])
     assert named["t"] == "T cell"

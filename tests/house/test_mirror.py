@@ -11,8 +11,8 @@ IN_STEP = "its functions are parts of one step, whose tests call them on files w
 ON_FILES = "readers are tested together, on files of every kind"
 ON_PAGE = "a section is tested on the page that it is part of"
 TOGETHER = "its functions are tested with those that they serve"
-SECTIONS = ("alerts", "clusters", "comparison", "confounders", "explore", "identity", "lots", "methods", "passports")
-SECTIONS += ("purity", "quality", "scores", "summary", "truth")
+SECTIONS = ("alerts", "annotations", "clusters", "comparison", "confounders", "explore", "identity", "lots")
+SECTIONS += ("methods", "passports", "purity", "quality", "scores", "summary", "truth")
 INSIDE = {  # module -> file with its tests, and why it has none of its own
     "backends/contract.py": ("backends/test_active.py", TOGETHER),
     "backends/cpu.py": ("backends/test_active.py", "every test runs on it; this one compares backends"),
@@ -22,7 +22,7 @@ INSIDE = {  # module -> file with its tests, and why it has none of its own
     "checks/findings.py": ("steps/test_check_inputs.py", IN_STEP),
     "checks/inspect.py": ("steps/test_check_inputs.py", IN_STEP),
     "checks/study.py": ("steps/test_check_inputs.py", IN_STEP),
-    "clustering/annotations.py": ("steps/test_cluster_cells.py", IN_STEP),
+    "clustering/remarks.py": ("steps/test_cluster_cells.py", IN_STEP),
     "clustering/cluster.py": ("steps/test_cluster_cells.py", IN_STEP),
     "clustering/discriminant.py": ("clustering/test_gap_test.py", TOGETHER),
     "clustering/marker_separation.py": ("clustering/test_gap_test.py", TOGETHER),

@@ -49,6 +49,20 @@ def evidence(n=200, **given):
     return passport.LotEvidence(**(empty | rest | given))
 
 
+def structure(**given):
+    return quality_rules.judge_structure(evidence(**given), {"min_stable": 0.8})
+
+
+def test_the_stability_of_labels_that_a_user_gave_is_not_assessed():
+    composition = pd.DataFrame({"cluster": ["stroma", "other"], "n_cells": [150, 50]})
+    flags = pd.DataFrame({"stable": pd.array([None, None], dtype="boolean")}, index=["stroma", "other"])
+    found = structure(composition=composition, stability=flags)
+    assert found.verdict == "NOT ASSESSABLE"
+    assert found.value is None
+    assert "labels that the user gave" in found.reason
+    assert structure(composition=composition, stability=flags.fillna(value=False)).verdict == "WARN"
+
+
 def row(kind, verdict, reason="", estimate=0.97, hidden=float("nan")):
     return pd.Series(
         {"criterion": "CD73", "kind": kind, "verdict": verdict, "reason": reason, "estimate": estimate}

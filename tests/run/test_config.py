@@ -61,6 +61,24 @@ def test_files_are_relative_to_the_config_file():
     assert gate["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
 
 
+def labelled(tmp_path, root, **dataset):
+    given = {"datasets": {"a": {"samples": "a.tsv", **dataset}}}
+    return config.resolve(given, load_schema(root / "workflow/schemas/config.schema.yaml"), folder=tmp_path)
+
+
+def test_a_table_of_own_labels_is_a_file_and_the_labels_that_cluster_are_in_one(tmp_path, root):
+    with pytest.raises(
+        UserError, match=r"datasets\.a: cluster\.labels is 'kind', a column of annotations, and no annot"
+    ):
+        labelled(tmp_path, root, cluster={"labels": "kind"})
+    with pytest.raises(UserError, match=r"datasets\.a\.annotations: no file at .*cells\.tsv"):
+        labelled(tmp_path, root, annotations="cells.tsv")
+    (tmp_path / "cells.tsv").touch()
+    found = labelled(tmp_path, root, annotations="cells.tsv", cluster={"labels": "kind"})["datasets"]["a"]
+    assert found["annotations"] == str(tmp_path / "cells.tsv")
+    assert found["cluster"]["labels"] == "kind"
+
+
 def test_braces_in_files_of_settings_are_refused():
     given = {"datasets": {"a": {"simulate": {}, "gate": {"panel_files": ["{x}.yaml"]}}}}
     with pytest.raises(UserError, match=r"datasets\.a\.gate\.panel_files: '/study/\{x\}\.yaml' holds braces"):

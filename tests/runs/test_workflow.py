@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -211,6 +212,47 @@ def test_a_heavy_step_takes_all_cores_where_memory_has_no_place_for_two(root, ti
     plan = snakemake(root, folder, *options, "--", "results/tiny/markers.tsv", config=config).stdout
     said = re.search(r"threads: (\d+)", plan[plan.index("rule rank_markers:") :].split("\n\n")[0])
     assert (int(said[1]) if said else 1) == threads
+
+
+def test_own_labels_are_shown_and_take_the_place_of_clusters(root, tiny, tmp_path):
+    """On a copy of the run, so that only what follows from labels is made again."""
+    import anndata
+
+    before = anndata.read_h5ad(tiny[0] / "results/tiny/tiny.h5ad")
+    cells = before.obs[["sample_id"]].assign(barcode=before.obs_names.str.partition("_").get_level_values(2))
+    cells["cell kind"] = before.obs["isct_identity"].astype(str).where(before.obs["isct_call"] == "fail", "stroma")
+    cells["half"] = pd.Series(["odd", "even"] * len(cells), dtype=object).to_numpy()[: len(cells)]
+    cells.loc[cells.index[::4], "half"] = ""
+    folder = tmp_path / "labelled"
+    shutil.copytree(tiny[0], folder, symlinks=True)
+    cells.to_csv(folder / "cells.tsv", sep="\t", index=False)
+    study = yaml.safe_load(yaml.safe_dump(TINY))
+    study["datasets"]["tiny"] |= {"annotations": "cells.tsv", "cluster": {"labels": "half"}}
+    config = folder / "labels.yaml"
+    config.write_text(yaml.safe_dump(study))
+    run = snakemake(root, folder, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert not re.search(r"done +(gate_msc|embed_cells tiny all|score_signatures) ", run.stderr)
+    adata = anndata.read_h5ad(folder / "results/tiny/tiny.h5ad")
+    half = cells["half"].replace("", np.nan)
+    assert adata.obs["half"].dropna().astype(str).to_dict() == half.dropna().to_dict()
+    clustered = adata.obs["leiden"].notna()
+    assert (adata.obs.loc[clustered, "leiden"].astype(str) == half[clustered]).all()
+    assert (clustered == (before.obs["leiden"].notna() & half.notna())).all()
+    assert (adata.obs.loc[clustered, "leiden_name"].astype(str) == adata.obs.loc[clustered, "leiden"].astype(str)).all()
+    shares = read_table(folder / "results/tiny/annotations.tsv")
+    assert (
+        shares.groupby("annotation")["n_cells"].sum().to_dict() == cells[["cell kind", "half"]].ne("").sum().to_dict()
+    )
+    assert set(read_table(folder / "results/tiny/composition.tsv")["cluster"]) == {"odd", "even"}
+    assert set(read_table(folder / "results/tiny/markers.tsv")["cluster"]) == {"odd", "even"}
+    document, given = from_run(folder / "results/tiny")
+    faults = [fault for lot in document["lots"] for fault in find_false(lot, given)]
+    assert not faults, "\n".join(faults)
+    assert document["run_id"] != json.loads((tiny[0] / "results/tiny/passports.json").read_text())["run_id"]
+    page = (folder / "results/tiny/report.html").read_text()
+    assert "labels of the column half, given by the user; stability was not measured" in page
+    assert f"{len(cells)} of {len(cells)} cells have a label that the user gave" in page
 
 
 def test_a_mistyped_key_stops_the_run_and_is_named(root, tmp_path):

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from toy_study import write_study
 
 import assemble_dataset
-from mscape.data import contract
+from mscape.data import contract, counts
 from mscape.export import layers
 
 
@@ -33,6 +33,18 @@ def test_counts_are_unaltered_and_x_is_log1p_of_counts_per_ten_thousand(assemble
     dense = raw.toarray().astype(float)
     expected = np.log1p(dense / dense.sum(axis=1, keepdims=True) * 1e4)
     assert adata.X.toarray() == pytest.approx(expected, rel=1e-5)
+
+
+def test_own_labels_are_joined_with_a_color_each_and_are_missing_where_there_is_none(assembled, tmp_path):
+    study, _, _ = assembled
+    cells = anndata.read_h5ad(study.counts).obs_names
+    labels = pd.DataFrame({"kind": pd.Categorical(["x", "y", None])}, index=cells[[4, 0, 7]])
+    counts.write(anndata.AnnData(obs=labels), tmp_path / "annotations.h5ad")
+    given = SimpleNamespace(**vars(study) | {"annotations": tmp_path / "annotations.h5ad"})
+    assemble_dataset.main(given, SimpleNamespace(h5ad=str(tmp_path / "toy.h5ad")), SimpleNamespace())
+    adata = anndata.read_h5ad(tmp_path / "toy.h5ad")
+    assert adata.obs["kind"].dropna().astype(str).to_dict() == {cells[0]: "y", cells[4]: "x"}
+    assert len(adata.uns["kind_colors"]) == 2
 
 
 def test_what_the_steps_say_is_joined(assembled):

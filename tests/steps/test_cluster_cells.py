@@ -2,10 +2,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from cluster_cases import draw_counts, find, run_cluster, run_embed, write_study
+from cluster_cases import draw_counts, find, run_cluster, run_embed, run_markers, write_study
 from sklearn.metrics import adjusted_rand_score
 
-from mscape.clustering import annotations, cluster, gap_test
+from mscape.clustering import cluster, gap_test, remarks
+from mscape.data import counts
+from mscape.data.table_io import read_table
+from mscape.errors import UserError
 from mscape.genes import registry as markers
 
 
@@ -124,13 +127,58 @@ def test_doublets_and_single_batches_are_named_in_the_reason():
             "predicted_doublet": [False] * 90 + [True] * 10,
         }
     )
-    described = annotations.describe_clusters(
-        clusters, np.array([1, 0.5, 0.9]), obs, cycling={}, batch_key="donor_id", min_jaccard=0.75
+    described = remarks.describe_clusters(
+        clusters, np.array([1, 0.5, 0.9]), obs, names=list("012"), cycling={}, batch_key="donor_id", min_jaccard=0.75
     )
     assert described["stable"].tolist() == [True, False, True]
     assert "from donor_id a" in described["reason"][0]
     assert "unstable" in described["reason"][1]
     assert "predicted doublets" in described["reason"][2]
+
+
+def annotate(study, labels):
+    """A user's labels of the cells of a study, as annotate_cells writes them."""
+    named = labels.dropna().index
+    path = study.folder / "annotations.h5ad"
+    counts.write(anndata.AnnData(obs=pd.DataFrame({"kind": labels[named].astype("category")}, index=named)), path)
+    return path
+
+
+def test_own_labels_take_the_place_of_clusters_and_their_stability_is_not_measured(tmp_path):
+    x, group, batch = draw_counts(n=300, shares=(0.5, 0.3, 0.2), batches=2)
+    study = write_study(tmp_path, x, batch=batch)
+    run_embed(study)
+    labels = pd.Series(np.array(["b-side", "stroma", "10"])[group], index=[f"cell{i}" for i in range(300)])
+    labels.iloc[:20] = None
+    light = run_cluster(study, annotations=annotate(study, labels), labels="kind")
+    assert light.obs["leiden"].astype(str).to_dict() == labels.dropna().to_dict()
+    assert "leiden_stable" not in light.obs
+    stability = read_table(study.stability, "stability")
+    assert stability["cluster"].tolist() == labels.value_counts().index.tolist()  # by size
+    assert stability["n_cells"].tolist() == labels.value_counts().tolist()
+    assert stability["jaccard"].isna().all()
+    assert stability["stable"].isna().all()
+    assert stability["reason"].str.startswith("labels given by the user: their stability was not measured").all()
+    assert read_table(study.resolutions, "resolutions").empty
+    record = light.uns["mscape"]["cluster_cells"]
+    assert record["labels"] == "kind"
+    assert record["reason"].endswith("; 20 of 300 cells have none and are in no group")
+    paths = read_table(study.paga, "paga")
+    assert {*paths["cluster_a"], *paths["cluster_b"]} == {"b-side", "stroma", "10"}
+    markers, _ = run_markers(study)
+    top = markers[markers["rank"] == 1].set_index("cluster")
+    assert set(top.index) == {"b-side", "stroma", "10"}
+    assert top.loc["10", "log2_fold_change"] > 1
+
+
+def test_labels_of_no_clustered_cell_or_of_no_column_are_refused(tmp_path):
+    study = write_study(tmp_path, draw_counts(n=120)[0])
+    run_embed(study)
+    others = annotate(study, pd.Series(["x"], index=["cell_of_another_study"]))
+    with pytest.raises(UserError, match="none of the 120 cells that are clustered has a label in 'kind'"):
+        run_cluster(study, annotations=others, labels="kind")
+    with pytest.raises(UserError, match="'sort', and the table of annotations has no such column; there are 'kind'"):
+        run_cluster(study, annotations=others, labels="sort")
 
 
 # Real cells --------------------------------------------------------------------------------------

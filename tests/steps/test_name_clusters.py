@@ -143,7 +143,7 @@ def test_without_any_name_the_resting_population_has_none_either():
     assert "states are read against" in table["reason"][0]
 
 
-def run(folder, bulk, cells_of):
+def run(folder, bulk, cells_of, *, record=None):
     """The step's three tables, from the sums of clusters; ``cells_of`` gives each cluster's phase and licensed z."""
     input = SimpleNamespace(stability=folder / "stability.tsv", markers=REGISTRY, signature_files=[])
     for key in ("pseudobulk", "h5ad", "gate", "clusters", "cell_scores"):
@@ -155,7 +155,7 @@ def run(folder, bulk, cells_of):
     columns = ["lot_id", "leiden", "phase", "z", "isct_identity", "isct_call"]
     obs = pd.DataFrame(rows, columns=columns, index=[f"c{i}" for i in range(len(rows))])
     z = pd.DataFrame({"HALLMARK_HYPOXIA": obs.pop("z") + np.linspace(0, 0.1, len(obs))})
-    light = AnnData(obs=obs, obsm={"score_z": z})
+    light = AnnData(obs=obs, obsm={"score_z": z}, uns={"mscape": {"cluster_cells": record or {"resolution": 0.2}}})
     for path in (input.h5ad, input.gate, input.clusters, input.cell_scores):
         counts.write(light.copy(), path)
     names = list(cells_of)
@@ -186,6 +186,19 @@ def test_the_step_scores_the_sums_and_names_the_cluster_that_stands_out(tmp_path
     assert names["share"][1] == 1.0
     assert found.set_index(["cluster", "signature"]).loc[("1", "HALLMARK_HYPOXIA"), "z"] > 3
     assert programmes["cluster"].tolist() == ["1"]
+
+
+def test_a_label_that_the_user_gave_is_the_name_whatever_stands_out(tmp_path):
+    rates = np.ones((2, 60))
+    obs = pd.DataFrame({"lot_id": "A", "cluster": ["0", "1"], "n_cells": 100}, index=["A|0", "A|1"])
+    var = pd.DataFrame({"gene_id": "", "measured": True}, index=[f"X{i}" for i in range(60)])
+    bulk = AnnData(sp.csr_matrix(rates * 50), obs=obs, var=var)
+    cycling = {"0": ("G1", 0.0, *MSC), "1": ("G2M", 5.0, *MSC)}
+    assert run(tmp_path, bulk, cycling)[0]["name"].tolist() == ["main population", "cycling"]
+    names, _, _ = run(tmp_path, bulk, cycling, record={"labels": "kind"})
+    assert names["name"].astype(str).tolist() == names["cluster"].tolist()
+    assert set(names["reason"]) == {"the user's own label"}
+    assert names["confidence"].isna().all()
 
 
 def test_a_study_without_clustered_cells_gives_headers(tmp_path):

@@ -21,10 +21,10 @@ def recorded(tmp_path, toy_counts):
     adata.uns["mscape"] = {"load_counts": {"digest": "ab" * 32}}
     counts.write(adata, tmp_path / "raw.h5ad")
 
-    def record(path="/somewhere/a.h5ad", **config):
+    def record(path="/somewhere/a.h5ad", annotations="", **config):
         params = SimpleNamespace(
             dataset="d", title="T", seed=3, resolved={"organism": "human", **config}, steps={"gate_msc": "abc"},
-            rows=[{"sample_id": "a", "path": path}],
+            rows=[{"sample_id": "a", "path": path}], annotations=annotations,
         )  # fmt: skip
         output = SimpleNamespace(json=tmp_path / "run.json", config=tmp_path / "config.yaml")
         main(SimpleNamespace(raw=[tmp_path / "raw.h5ad"]), output, params)
@@ -43,6 +43,12 @@ def test_the_place_of_the_files_is_noted_and_does_not_name_the_run(recorded):
 
 def test_another_setting_is_another_run(recorded):
     assert recorded()[0]["run_id"] != recorded(culture="fresh")[0]["run_id"]
+
+
+def test_other_labels_of_cells_are_another_run(recorded):
+    labels, others = (recorded(annotations=identity)[0] for identity in ("12ab", "34cd"))
+    assert labels["annotations"] == "12ab"
+    assert len({recorded()[0]["run_id"], labels["run_id"], others["run_id"]}) == 3
 
 
 def test_the_resolved_config_is_saved(recorded):

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from pages import text_of
 
 import render_report
+from mscape.clustering.annotations import count_labels
 from mscape.data import counts
 from mscape.data.table_io import read_table, write_table
 from mscape.errors import UserError
@@ -52,6 +53,32 @@ def render(folder, *, figures=False, drop=(), **study):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     return render(tmp_path_factory.mktemp("demo"))
+
+
+def test_own_annotations_are_a_section_and_colour_the_map(tmp_path):
+    given = report_fixture.make(tmp_path)
+    obs = counts.read_obs(given.counts)
+    kind = pd.Series(["stroma <b>", None, "other"] * len(obs)).iloc[: len(obs)].set_axis(obs.index)
+    kind = kind.mask(obs["lot_id"].astype(str).eq(obs["lot_id"].iloc[0]))  # no label in the first lot
+    labels = pd.DataFrame({"kind": kind.dropna().astype("category")})
+    record = {"n_lines": 9000, "n_matched": 8000, "n_unmatched": 1000, "n_left_out": 77}
+    record |= {"n_cells": len(obs), "n_annotated": len(labels)}
+    given.annotations = str(tmp_path / "annotations.h5ad")
+    counts.write(anndata.AnnData(obs=labels, uns={"mscape": {"annotate_cells": record}}), given.annotations)
+    table = count_labels(labels, obs["lot_id"].astype(str))
+    write_table("annotations", table, tmp_path / "annotations.tsv")
+    given.tables.append(str(tmp_path / "annotations.tsv"))
+    output = SimpleNamespace(html=str(tmp_path / "report.html"), figures=str(tmp_path / "figures"))
+    render_report.main(given, output, SimpleNamespace(settings={"figures": False}, dataset="demo", title="T"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    said = text_of(page)
+    assert "8 000 of the 9 000 lines of the table name a cell of this dataset, 77 of them one that quality" in said
+    assert "; 1 000 name none." in said
+    assert "<b>" not in page[page.index('id="annotations"') : page.index('id="comparison"')]
+    header = json.loads(re.search(r'id="header">(.*?)</script>', page, re.S)[1])
+    columns = {column["id"]: column for column in header["columns"]}
+    assert columns["kind"]["group"] == "Own annotations"
+    assert columns["kind"]["levels"] == ["not annotated", "other", "stroma <b>"]
 
 
 def test_page_says_first_what_it_is_and_what_was_found(demo):

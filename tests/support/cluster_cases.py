@@ -95,12 +95,14 @@ def run_embed(study, *, scope="msc", seed=0, threads=1, cluster=None, **settings
     return counts.read_light(target)
 
 
-def run_cluster(study, *, seed=0, **settings):
+def run_cluster(study, *, seed=0, annotations=None, **settings):
     import cluster_cells
 
     names = ("stability", "resolutions", "paga", "heterogeneity")
     output = SimpleNamespace(h5ad=study.clusters, **{name: getattr(study, name) for name in names})
-    source = SimpleNamespace(h5ad=study.counts, embedding=study.embedding_msc, markers=MARKERS)
+    source = SimpleNamespace(
+        h5ad=study.counts, embedding=study.embedding_msc, markers=MARKERS, annotations=annotations or []
+    )
     settings = default_settings("cluster") | {"root": None} | settings
     params = SimpleNamespace(settings=settings, organism="human", seed=seed, threads=1)
     cluster_cells.main(source, output, params)

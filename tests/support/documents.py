@@ -104,6 +104,7 @@ def outputs_docs() -> str:
         "`False`. The package of the study holds each as CSV and Parquet too. AnnData files are listed in the README.",
     ]
     only = {"simulated": "of simulated datasets", "gpu": "of runs on a GPU", "check": "of `snakemake check`"}
+    only["annotated"] = "of datasets with `annotations`"
     for table in TABLES.values():
         where = f"Written by `{table.step}` to `{table.path}`" + (f", {only[table.only]}." if table.only else ".")
         rows = ["| column | type | meaning |", "|---|---|---|"]

@@ -505,6 +505,11 @@ class Lot:
             (r"No cell of this lot was clustered\.", lambda: n == 0 and a["verdict"] == "NOT ASSESSABLE"),
             (r"No cell of this lot passes as MSC\.", lambda: not (self.call == "pass").any()),
             (
+                r"The sub-populations are labels that the user gave: whether they come back in resampling was not "
+                r"measured\.",
+                lambda: stable.isna().all() and n > 0 and a["verdict"] == "NOT ASSESSABLE" and a["value"] is None,
+            ),
+            (
                 r"One population in this study: no split of its clustered cells is supported by resampling\.",
                 lambda: len(stable) == 1 and n > 0,
             ),

@@ -1,11 +1,37 @@
 # Embedding of the MSC -> clusters that are stable -> the genes that separate them, and their names.
 
 
+rule annotate_cells:
+    """Match a user's own labels with the cells of the dataset, and count them in each lot."""
+    input:
+        annotations=STUDY.annotations_source,
+        qc=STUDY.of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
+    output:
+        h5ad="results/{dataset}/annotations.h5ad",
+        table="results/{dataset}/annotations.tsv",
+    log:
+        "logs/annotate_cells/{dataset}.log",
+    benchmark:
+        "logs/annotate_cells/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=STUDY.memory("annotate_cells"),
+        runtime=STUDY.minutes("annotate_cells"),
+    params:
+        rows=STUDY.sheet_rows,
+        identity=STUDY.annotations_identity,
+        code=code("annotate_cells"),
+    script:
+        "../scripts/annotate_cells.py"
+
+
 rule cluster_cells:
     """Cluster at the resolution that resampling supports, and say how stable each cluster is."""
     input:
         h5ad="results/{dataset}/counts.h5ad",
         embedding="results/{dataset}/embedding.msc.h5ad",
+        annotations=STUDY.cluster_labels,
         markers=resource("markers.yaml"),
         parity=STUDY.parity,
     output:

@@ -18,7 +18,7 @@ os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 from mscape import paths
 from mscape.run import folder_lock, progress, targets
 from mscape.run.source_digest import digest_sources
-from mscape.run.study import Study, tables_of
+from mscape.run.study import Study
 
 CONFIG_FILE = Path((workflow.overwrite_configfiles or workflow.configfiles)[-1]).absolute()
 

@@ -13,6 +13,7 @@ rule assemble_dataset:
         clusters="results/{dataset}/clusters.h5ad",
         names="results/{dataset}/cluster_names.tsv",
         scores="results/{dataset}/scores.h5ad",
+        annotations=STUDY.annotations,
         run="results/{dataset}/run.json",
     output:
         h5ad="results/{dataset}/{dataset}.h5ad",
@@ -34,7 +35,7 @@ rule assemble_dataset:
 rule export_tables:
     """Write every table as CSV and Parquet, and one of all cells."""
     input:
-        tables=tables_of("{dataset}"),
+        tables=STUDY.tables,
         passports="results/{dataset}/passports.json",
         h5ad="results/{dataset}/{dataset}.h5ad",
     output:

@@ -23,6 +23,7 @@ rule record_run:
         seed=STUDY["seed"],
         resolved=STUDY.dataset,
         rows=STUDY.sheet_rows,
+        annotations=STUDY.annotations_identity,
         steps={step: code(step) for step in STEPS},
         code=code("record_run"),
     script:

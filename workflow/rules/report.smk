@@ -12,6 +12,7 @@ rule render_report:
         gate="results/{dataset}/gate.h5ad",
         clusters="results/{dataset}/clusters.h5ad",
         scores="results/{dataset}/scores.h5ad",
+        annotations=STUDY.annotations,
         tables=STUDY.tables,
         qc=STUDY.of_samples("results/{dataset}/samples/{sample}/qc.h5ad"),
         passports="results/{dataset}/passports.json",

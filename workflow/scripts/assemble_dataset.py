@@ -2,13 +2,14 @@
 
 import json
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from mscape.data import contract
+from mscape.data import contract, counts
 from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.export.layers import GZIP, write_matrices
@@ -74,10 +75,10 @@ def variable_genes(genes: pd.Index, overview: AnnData, msc: AnnData) -> dict[str
     }
 
 
-def colors_of(obs: pd.DataFrame) -> dict[str, np.ndarray]:
+def colors_of(obs: pd.DataFrame, columns: Iterable[str] = COLORED) -> dict[str, np.ndarray]:
     """Give each category the color that the report draws it in, as scanpy looks for it (``leiden_colors``)."""
     result = {}
-    for name in COLORED:
+    for name in columns:
         if name in obs and isinstance(obs[name].dtype, pd.CategoricalDtype):
             used = list(dict.fromkeys(obs[name].dropna().astype(str)))  # lots: in the order of the sheet
             used = used if name == "lot_id" else natural(used)
@@ -137,8 +138,9 @@ def main(input, output, params):
     }
     probability = [name for name in gate.obs if name.startswith("isct_p_")]
     obsm["isct_p"] = gate.obs[probability].rename(columns=lambda name: name.removeprefix("isct_p_")).reindex(cells)
-    obs = join_obs(whole.obs, gate.obs.drop(columns=probability), clusters.obs, scores.obs)
-    uns |= colors_of(obs)
+    own = counts.read_obs(input.annotations) if input.annotations else whole.obs[[]]
+    obs = join_obs(whole.obs, gate.obs.drop(columns=probability), clusters.obs, scores.obs, own)
+    uns |= colors_of(obs, (*COLORED, *own))
     uns |= {"mscape": stages, "title": str(run.get("title", "")), "simulated": "simulate" in run.get("config", {})}
     joined = AnnData(
         obs=obs,

@@ -1,6 +1,7 @@
 """Find the sub-populations that are really there, one where there is one, and say how sure that is."""
 
 from mscape.backends import active
+from mscape.clustering.annotations import choose_labels
 from mscape.clustering.cluster import cluster_dataset
 from mscape.clustering.options import ClusterOptions
 from mscape.data import counts
@@ -11,12 +12,17 @@ from mscape.run import step
 
 def main(input, output, params):
     """Read the embedding and the counts of the variable genes, write clusters, their stability, the grid and paths."""
+    options = ClusterOptions(**params.settings)
+    labels = None
+    if options.labels is not None:
+        labels = choose_labels(counts.read_obs(input.annotations), options.labels, where="the table of annotations")
     found = cluster_dataset(
         input.h5ad,
         counts.read_light(input.embedding),
-        ClusterOptions(**params.settings),
+        options,
         markers=load_markers(input.markers),
         organism=params.organism,
+        labels=labels,
         seed=params.seed,
     )
     counts.write(found.cells, output.h5ad)

@@ -10,7 +10,7 @@ from mscape.data.table_io import read_table, write_table
 from mscape.genes.registry import load_markers
 from mscape.run import step
 from mscape.scoring import cluster_cells
-from mscape.scoring.cluster_names import name_clusters
+from mscape.scoring.cluster_names import name_by_label, name_clusters
 from mscape.scoring.cluster_profiles import score_clusters
 
 logger = logging.getLogger("mscape.name_clusters")
@@ -29,9 +29,12 @@ def main(input, output, params):
     )
     z = counts.read_light(input.cell_scores).obsm["score_z"].loc[cells.index]
     shares = cluster_cells.share_in_state(z, cells["cluster"], cells["lot_id"], reference)
-    described = cluster_cells.describe_clusters(*(cells[key] for key in ("cluster", "phase", "identity", "call")))
     stability = read_table(input.stability, "stability")
-    table = name_clusters(scores, stability, described, shares, reference)
+    if "labels" in counts.read_light(input.clusters, obs=[]).uns["mscape"]["cluster_cells"]:
+        table = name_by_label(stability["cluster"])
+    else:
+        described = cluster_cells.describe_clusters(*(cells[key] for key in ("cluster", "phase", "identity", "call")))
+        table = name_clusters(scores, stability, described, shares, reference)
     for row in table.itertuples():
         logger.info("cluster %s: %s; %s", row.cluster, row.name, row.reason)
     write_table("cluster_scores", scores, output.scores)

@@ -49,7 +49,7 @@ def main(input, output, params):
         sample: str(counts.read_light(path, obs=[]).uns["mscape"]["load_counts"]["digest"])
         for sample, path in zip(samples, input.raw, strict=True)
     }
-    settings = {key: value for key, value in params.resolved.items() if key != "samples"}
+    settings = {key: value for key, value in params.resolved.items() if key not in ("samples", "annotations")}
     parts = {
         "config": settings,
         "seed": params.seed,
@@ -58,6 +58,8 @@ def main(input, output, params):
         "code": params.steps,
         "versions": versions(),
     }
+    if params.annotations:
+        parts["annotations"] = params.annotations
     run = {"run_id": identify_run(parts), "dataset": params.dataset, "title": params.title, **parts}
     run["paths"] = {row["sample_id"]: shown_paths(str(row["path"])) for row in params.rows}
     Path(output.json).write_text(json.dumps(run, indent=1, default=str), encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mscape import in_memory
+from mscape.clustering.annotations import choose_labels
 from mscape.clustering.cluster import cluster_dataset
 from mscape.clustering.options import ClusterOptions
 from mscape.comparison.compare import compare_lots
@@ -303,6 +304,7 @@ def cluster(
     organism: str = "human",
     sample_key: str = "sample_id",
     layer: str | None = None,
+    labels: str | None = None,
     key_added: str = "leiden",
     embed_options: EmbedOptions | None = None,
     options: ClusterOptions | None = None,
@@ -317,15 +319,19 @@ def cluster(
         Raw counts, gated (:func:`gate`).
     organism, sample_key, layer, seed, threads
         As of :func:`embed`.
+    labels
+        Column of ``obs`` with labels of your own that take the place of clusters; their stability is not measured, and
+        cells without a label are in none.
     key_added
         Column of ``obs`` for the clusters.
     embed_options, options
-        Settings (config sections ``embed`` and ``cluster``).
+        Settings (config sections ``embed`` and ``cluster``); ``options.labels`` gives way to ``labels``.
 
     Sets
     ----
     obs["leiden"], obs["leiden_stable"], obs["dpt_pseudotime"]
-        Cluster, whether resampling finds it again, and pseudotime; missing for cells that are not clustered.
+        Cluster (or label), whether resampling finds it again (not for labels), and pseudotime; missing for cells that
+        are not clustered.
     obsm["X_pca_msc"]
         Components of the clustered cells; NaN for the others.
     uns["mscape"]["cluster"]
@@ -334,11 +340,13 @@ def cluster(
     Raises
     ------
     mscape.errors.UserError
-        If the cells were not gated.
+        If the cells were not gated, there is no such column, or no clustered cell has a label.
     """
     in_memory.calls_of(adata)
     source = in_memory.counts_of(adata, layer=layer, sample_key=sample_key, organism=organism)
     options, markers = options or ClusterOptions(), load_markers()
+    options = replace(options, labels=labels) if labels is not None else options
+    own = None if options.labels is None else choose_labels(adata.obs, options.labels, where="adata.obs")
     chosen = analyzed_cells(adata.obs.loc[source.obs_names, ["isct_call", "isct_reason"]])
     light = embed_dataset(
         source,
@@ -351,7 +359,7 @@ def cluster(
         seed=seed,
         threads=threads,
     )
-    found = cluster_dataset(source, light, options, markers=markers, organism=organism, seed=seed)
+    found = cluster_dataset(source, light, options, markers=markers, organism=organism, labels=own, seed=seed)
     in_memory.put_obs(adata, found.cells.obs.rename(columns={"leiden": key_added}))
     in_memory.put_obsm(adata, light, "X_pca", "X_pca_msc")
     tables = {name: getattr(found, name) for name in ("stability", "resolutions", "paga", "heterogeneity")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,11 @@ from anndata import AnnData
 
 from mscape.backends import active
 from mscape.clustering import gap_test, heterogeneity, leiden_stability, resampling, trajectory
-from mscape.clustering.annotations import describe_clusters, find_cycling
+from mscape.clustering.remarks import describe_clusters, find_cycling
 from mscape.data import counts
+from mscape.data.tables import TABLES
 from mscape.embedding import cell_cycle, highly_variable_genes, integration
+from mscape.errors import UserError
 
 if TYPE_CHECKING:
     from mscape.clustering.options import ClusterOptions
@@ -186,67 +188,50 @@ def read_values(
 
 
 @dataclass(frozen=True)
-class Clusters:
-    """Clusters of a dataset.
+class _Partition:
+    """Clusters of some cells: integers, their names, and how they came about."""
 
-    Attributes
-    ----------
-    cells
-        Without counts: ``obs["leiden"]``, ``leiden_stable``, ``dpt_pseudotime``, and what was done in
-        ``uns["mscape"]["cluster_cells"]``.
-    stability, resolutions, paga, heterogeneity
-        Tables of the stage.
-    """
-
-    cells: AnnData
-    stability: pd.DataFrame
+    clusters: np.ndarray
+    names: list[str]
+    overlap: np.ndarray | None
     resolutions: pd.DataFrame
-    paga: pd.DataFrame
-    heterogeneity: pd.DataFrame
+    record: dict
+    cycling: dict[int, str]
 
 
-def cluster_dataset(
-    source: Source, light: AnnData, options: ClusterOptions, *, markers: Markers, organism: str = "human", seed: int = 0
-) -> Clusters:
-    """Cluster embedded cells at the resolution that resampling supports, and say how stable each cluster is.
+def take_labels(labels: pd.Series) -> _Partition:
+    """Take the labels that a user gave for clusters, the largest first; nothing is measured of their stability.
 
     Parameters
     ----------
-    source
-        Counts of all cells.
-    light
-        Embedding of the cells to cluster (:func:`mscape.embedding.embed.embed_dataset`).
-    options
-        Settings.
-    markers
-        Registry: the cell-cycle sets.
-    organism
-        Species whose symbols the counts bear.
-    seed
-        Of resamples and Leiden.
+    labels
+        Label of each cell; its name is the column that they are from.
     """
+    sizes = labels.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    names = [str(name) for name in sizes.index]
+    clusters = pd.Categorical(labels, categories=names).codes.astype(int)
+    record = {"labels": str(labels.name), "n_clusters": len(names), "notes": ""}
+    record["reason"] = f"{len(names)} labels of the column {labels.name}, given by the user; stability was not measured"
+    return _Partition(clusters, names, None, pd.DataFrame(columns=TABLES["resolutions"].names), record, {})
+
+
+def _find_partition(
+    light: AnnData,
+    options: ClusterOptions,
+    *,
+    batch: np.ndarray,
+    values: sp.csr_matrix,
+    valued: np.ndarray,
+    scores: np.ndarray,
+    seed: int,
+) -> _Partition:
+    """Search clusters, and find those that are nothing but cell cycle; arguments as in `cluster_dataset`."""
     embedded = light.uns["mscape"]["embed_cells"]
-    obs = counts.read_obs(source)
-    keep = obs.index.isin(light.obs_names)
-    obs = obs.loc[light.obs_names]
-    var = counts.read_var(source)
-    batch_key = str(embedded["batch_key"])
-    batch = pd.factorize(obs[batch_key].astype(str), sort=True)[0] if batch_key else np.zeros(len(obs), dtype=int)
-
-    hvg = np.asarray(embedded["highly_variable_genes"]).astype(str)
-    sets, members = cell_cycle.find_sets(markers.signatures, var, organism=organism)
-    totals = obs["total_counts"].to_numpy(dtype=float)
-    valued = np.zeros(len(obs), dtype=bool)
-    valued[np.random.default_rng(seed).permutation(len(obs))[:MAX_VALUED]] = True
-    values, cycle_values = read_values(source, hvg, sets.astype(str), cells=keep, valued=valued, totals=totals)
-    scores = cell_cycle.cycle_scores(cycle_values, members)
-
-    use_rep = str(embedded["use_rep"])
     data = gap_test.make_data(
-        light.obsm[use_rep],
+        light.obsm[str(embedded["use_rep"])],
         batch,
         values=values,
-        valued=np.flatnonzero(valued),
+        valued=valued,
         seed=seed,
         min_cells=options.min_cluster_cells,
         min_markers=options.min_markers,
@@ -268,25 +253,123 @@ def cluster_dataset(
         max_boot_cells=options.max_boot_cells,
         seed=seed,
     )
-    cycling = find_cycling(data, clusters, scores)
+    names = [str(c) for c in range(record["n_clusters"])]
+    return _Partition(clusters, names, overlap, table, record, find_cycling(data, clusters, scores))
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of a dataset.
+
+    Attributes
+    ----------
+    cells
+        Without counts: ``obs["leiden"]``, ``leiden_stable``, ``dpt_pseudotime``, and what was done in
+        ``uns["mscape"]["cluster_cells"]``.
+    stability, resolutions, paga, heterogeneity
+        Tables of the stage.
+    """
+
+    cells: AnnData
+    stability: pd.DataFrame
+    resolutions: pd.DataFrame
+    paga: pd.DataFrame
+    heterogeneity: pd.DataFrame
+
+
+def cluster_dataset(
+    source: Source,
+    light: AnnData,
+    options: ClusterOptions,
+    *,
+    markers: Markers,
+    organism: str = "human",
+    labels: pd.Series | None = None,
+    seed: int = 0,
+) -> Clusters:
+    """Cluster embedded cells at the resolution that resampling supports, and say how stable each cluster is.
+
+    Parameters
+    ----------
+    source
+        Counts of all cells.
+    light
+        Embedding of the cells to cluster (:func:`mscape.embedding.embed.embed_dataset`).
+    options
+        Settings.
+    markers
+        Registry: the cell-cycle sets.
+    organism
+        Species whose symbols the counts bear.
+    labels
+        A user's own labels that take the place of clusters, index = cells; cells without one are in no cluster.
+    seed
+        Of resamples and Leiden.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If none of the embedded cells has a label.
+    """
+    n_embedded = light.n_obs
+    if labels is not None:
+        light = light[light.obs_names.isin(labels.index)].copy()
+        if not light.n_obs:
+            msg = (
+                f"none of the {n_embedded} cells that are clustered has a label in {labels.name!r}. Label them, set "
+                "cluster.cells: all, or leave cluster.labels out."
+            )
+            raise UserError(msg)
+    embedded = light.uns["mscape"]["embed_cells"]
+    obs = counts.read_obs(source)
+    keep = obs.index.isin(light.obs_names)
+    obs = obs.loc[light.obs_names]
+    var = counts.read_var(source)
+    batch_key = str(embedded["batch_key"])
+    batch = pd.factorize(obs[batch_key].astype(str), sort=True)[0] if batch_key else np.zeros(len(obs), dtype=int)
+
+    hvg = np.asarray(embedded["highly_variable_genes"] if labels is None else []).astype(str)
+    sets, members = cell_cycle.find_sets(markers.signatures, var, organism=organism)
+    totals = obs["total_counts"].to_numpy(dtype=float)
+    valued = np.zeros(len(obs), dtype=bool)
+    valued[np.random.default_rng(seed).permutation(len(obs))[:MAX_VALUED]] = True
+    values, cycle_values = read_values(source, hvg, sets.astype(str), cells=keep, valued=valued, totals=totals)
+    scores = cell_cycle.cycle_scores(cycle_values, members)
+
+    if labels is None:
+        found = _find_partition(
+            light, options, batch=batch, values=values, valued=np.flatnonzero(valued), scores=scores, seed=seed
+        )
+    else:
+        found = take_labels(labels.loc[light.obs_names])
+        found.record["reason"] += f"; {n_embedded - light.n_obs} of {n_embedded} cells have none and are in no group"
+    clusters, record = found.clusters, found.record
     described = describe_clusters(
-        clusters, overlap, obs, cycling=cycling, batch_key=batch_key, min_jaccard=options.min_jaccard
+        clusters,
+        found.overlap,
+        obs,
+        names=found.names,
+        cycling=found.cycling,
+        batch_key=batch_key,
+        min_jaccard=options.min_jaccard,
     )
     logger.info("%s", record["reason"])
     for note in (record["notes"], *described["reason"]):
         if note:
             logger.info("%s", note)
 
-    names = [str(c) for c in range(record["n_clusters"])]
-    leiden = pd.Series(pd.Categorical(clusters.astype(str), categories=names), index=light.obs_names)
+    use_rep = str(embedded["use_rep"])
+    leiden = pd.Series(pd.Categorical.from_codes(clusters, categories=found.names), index=light.obs_names)
     paths = trajectory.connect_clusters(light, leiden)
     times, record["pseudotime"] = trajectory.pseudotime(
         light, leiden, paths, use_rep=use_rep, root=options.root, seed=seed
     )
     logger.info("%s", record["pseudotime"])
     lots = heterogeneity.describe_lots(light.obsm["X_pca"].astype(float), clusters, scores, obs, seed=seed)
-    columns = {"leiden": leiden, "leiden_stable": described["stable"].to_numpy()[clusters], "dpt_pseudotime": times}
-    result = AnnData(obs=pd.DataFrame(columns, index=light.obs_names))
+    columns: dict[str, Any] = {"leiden": leiden}
+    if found.overlap is not None:
+        columns["leiden_stable"] = described["stable"].to_numpy(dtype=bool)[clusters]
+    result = AnnData(obs=pd.DataFrame(columns | {"dpt_pseudotime": times}, index=light.obs_names))
     record |= {"cells": str(embedded["cells"]), "cells_reason": str(embedded["reason"]), "seed": seed}
     settings = {
         key: list(value) if isinstance(value, tuple) else value
@@ -294,4 +377,4 @@ def cluster_dataset(
         if value is not None
     }
     result.uns["mscape"] = {"cluster_cells": record | {"settings": settings}}
-    return Clusters(result, described, table, paths, lots)
+    return Clusters(result, described, found.resolutions, paths, lots)

@@ -19,6 +19,7 @@ class ClusterOptions:
 
     cells: str = "msc"
     min_cells: int = 50
+    labels: str | None = None
     engine: str = "igraph"
     resolution: float | None = None
     resolutions: Sequence[Any] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)

@@ -94,7 +94,7 @@ STAGES = {
         "cluster_cells",
         "results/{dataset}/clusters.h5ad",
         whole=False,
-        what="clusters of the MSC at the resolution that resampling supports",
+        what="clusters of the MSC at the resolution that resampling supports, or the labels of `cluster.labels`",
         adds={"obs": ("leiden",)},
     ),
     "scores": Stage(

@@ -48,7 +48,8 @@ class Table:
     further
         Where columns depend on the data: what each column beside `columns` is; they stand before the last of these.
     only
-        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``gpu`` or ``check``.
+        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``annotated``, ``gpu`` or
+        ``check``.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Table:
 
 
 LOT = Column("lot_id", "str", "The lot, as named in the sample sheet.")
-CLUSTER = Column("cluster", "str", "The sub-population, a number by size from 0.")
+CLUSTER = Column("cluster", "str", "The sub-population, a number by size from 0, or the user's label.")
 SIGNATURE = Column("signature", "str", "Id of the signature.")
 GENE = Column("gene", "str", "The gene, as the dataset names it.")
 N_CELLS = Column("n_cells", "int", "Cells that the row rests on.")
@@ -221,8 +222,10 @@ CLUSTERING = (
         (
             CLUSTER,
             N_CELLS,
-            Column("jaccard", "float", "Mean Jaccard overlap with its best match in subsamples of the cells."),
-            Column("stable", "bool", "Whether that overlap reaches cluster.min_jaccard."),
+            Column(
+                "jaccard", "float", "Mean Jaccard overlap with its best match in resamples; missing for own labels."
+            ),
+            Column("stable", "bool", "Whether that overlap reaches cluster.min_jaccard; missing for own labels."),
             Column("n_lots", "int", "Lots with cells in it."),
             Column("largest_lot_fraction", "float", "Fraction of its cells from the lot with most of them."),
             Column("doublet_fraction", "float", "Fraction of its cells that are predicted doublets."),
@@ -560,6 +563,23 @@ COMPARISON = (
 )
 
 OF_SOME_RUNS = (
+    Table(
+        "annotations",
+        "annotate_cells",
+        "One row a kind of label, lot and label.",
+        (
+            Column("annotation", "str", "The kind of label: a column of the user's table."),
+            LOT,
+            Column("label", "str", "The label."),
+            N_CELLS,
+            Column("fraction", "float", "Fraction of the lot's cells that have a label of this kind."),
+            LOW,
+            HIGH,
+            Column("n_annotated", "int", "Cells of the lot with a label of this kind."),
+            Column("n_lot", "int", "Cells of the lot that pass quality control."),
+        ),
+        only="annotated",
+    ),
     Table(
         "truth",
         "evaluate_simulation",

@@ -298,6 +298,15 @@ def judge_structure(evidence: LotEvidence, settings: dict) -> Assessment:
         return Assessment(
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["unclustered"], n=0
         )
+    if evidence.stability["stable"].isna().all():
+        return Assessment(
+            verdict=NOT_ASSESSABLE,
+            reason="The sub-populations are labels that the user gave: whether they come back in resampling was not "
+            "measured.",
+            threshold=limit,
+            next_action=ACTIONS["labels"],
+            n=n,
+        )
     if len(evidence.stability) < 2:
         return Assessment(
             verdict=PASS,

@@ -30,6 +30,7 @@ ACTIONS = {
     "not_msc": "No cell of this lot passes as MSC: check that the sample is the one that the sheet names.",
     "contaminated_fresh": "See the contaminants table; confirm by flow cytometry and deplete these cells.",
     "contaminated": "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
+    "labels": "Run without cluster.labels to see whether the cells fall into such groups by themselves.",
     "unstable": "Do not build on the unstable clusters; see the stability page.",
     "unclustered": "See the gate's page: which criterion kept the cells out?",
     "no_phase": "Align to a reference that holds the cell-cycle genes; see the coverage table.",

@@ -119,13 +119,20 @@ def coordinates(umap: np.ndarray, rows: np.ndarray, total: int, at: np.ndarray) 
 
 
 def category(
-    values: pd.Series, *, id: str, title: str, group: str, help: str = "", order: Iterable[str] = ()
+    values: pd.Series,
+    *,
+    id: str,
+    title: str,
+    group: str,
+    help: str = "",
+    order: Iterable[str] = (),
+    absent: str = NO_REMARK,
 ) -> Column:
-    """Encode a categorical column; levels come in ``order``, others after them in natural order."""
+    """Encode a categorical column; levels come in ``order``, others after them in natural order, none as ``absent``."""
     text = values.astype(object).where(values.notna(), "").astype(str)
     first = {level: i for i, level in enumerate(order)}
     levels = sorted(natural(text.unique()), key=lambda level: first.get(level, len(first)))
-    shown = ["not clustered" if id == "leiden" and v == "" else NO_REMARK if v == "" else v for v in levels]
+    shown = [absent if level == "" else level for level in levels]
     codes = pd.Categorical(text, categories=levels).codes
     wide = len(levels) > 255
     data = encode(np.asarray(codes, np.uint16 if wide else np.uint8))
@@ -152,7 +159,8 @@ def columns(
 ) -> list[Column]:
     """Encode what the map can be coloured by, in the order of the menu."""
     obs = dataset.obs.iloc[at]
-    result = list(_categories(obs, dataset.lots))
+    own = dataset.light["annotations"].obs.columns if "annotations" in dataset.light else ()
+    result = list(_categories(obs, dataset.lots, own))
     measured = {
         "total_counts": ("Counts per cell (log10)", np.log10),
         "n_genes_by_counts": ("Genes per cell (log10)", np.log10),
@@ -173,12 +181,13 @@ def columns(
     return result
 
 
-def _categories(obs: pd.DataFrame, lots: list[str]) -> Iterable[Column]:
+def _categories(obs: pd.DataFrame, lots: list[str], own: Iterable[str]) -> Iterable[Column]:
     titles = {
         "isct_call": ("Gate call", "Gate"),
         "isct_reason": ("Gate reason", "Gate"),
         "isct_identity": ("Identity", "Gate"),
         "leiden": ("Sub-population", "Sub-populations"),
+        **{kind: (kind, "Own annotations") for kind in own},
         "lot_id": ("Lot", "Sample"),
         "sample_id": ("Sample", "Sample"),
         "phase": ("Cell-cycle phase", "Quality"),
@@ -198,7 +207,9 @@ def _categories(obs: pd.DataFrame, lots: list[str]) -> Iterable[Column]:
             continue
         orders = {"lot_id": lots, "isct_call": ("pass", "indeterminate", "fail"), "phase": ("G1", "S", "G2M")}
         values = obs[id].astype(str).map(of_cell) if id == "isct_reason" else obs[id]
-        yield category(values, id=id, title=title, group=group, help=id, order=orders.get(id, ()))
+        absent = {"Sub-populations": "not clustered", "Own annotations": "not annotated"}.get(group, NO_REMARK)
+        help = "annotations" if group == "Own annotations" else id
+        yield category(values, id=id, title=title, group=group, help=help, order=orders.get(id, ()), absent=absent)
 
 
 def _signatures(dataset: Dataset, at: np.ndarray, limit: int) -> list[Column]:

@@ -31,6 +31,7 @@ LIGHT = {  # input: slots of obsm that the report shows, the first that is there
     "map_msc": ("X_umap",),
     "gate": (),
     "clusters": (),
+    "annotations": (),
     "scores": ("score_z", "score_matched"),
 }
 
@@ -207,11 +208,12 @@ def read_parts(path: Path, cells: pd.Index | None, *, slots: tuple[str, ...] = (
 def _join(obs: pd.DataFrame, light: dict[str, Light]) -> pd.DataFrame:
     """Add gate, cluster and phase columns to the cells; text is "" where a cell has none."""
     obs = obs.copy()
-    for key in ("gate", "clusters", "scores"):
+    for key in ("gate", "clusters", "annotations", "scores"):
         for column, values in light[key].obs.items() if key in light else ():
             text = not pd.api.types.is_numeric_dtype(values) or column in ("leiden",)
             full = np.full(len(obs), "", dtype=object) if text else np.full(len(obs), np.nan)
-            full[light[key].rows] = values.astype(str).to_numpy(dtype=object) if text else values.to_numpy(dtype=float)
+            words = values.astype(object).where(values.notna(), "").astype(str) if text else values.astype(float)
+            full[light[key].rows] = words.to_numpy()
             obs[column] = pd.Series(full, index=obs.index, dtype=object if text else float)
     return obs
 

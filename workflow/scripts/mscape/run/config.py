@@ -65,9 +65,12 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], *, folder: Path) -> 
         target["backend"] = resolved["backend"]
         if "orthologs" in target:
             target["orthologs"] = str((folder / target["orthologs"]).absolute())
+        if "annotations" in target:
+            target["annotations"] = str((folder / target["annotations"]).absolute())
         for section, key in PATHS:
             target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
-    _stop_on("the config", [fault for name, one in resolved["datasets"].items() for fault in _braces(name, one)])
+    datasets = resolved["datasets"].items()
+    _stop_on("the config", [fault for name, one in datasets for fault in _braces(name, one) + _label_faults(name, one)])
     return resolved
 
 
@@ -156,9 +159,19 @@ def _stop_on(where: str, faults: list[str]) -> None:
 
 def _braces(name: str, dataset: dict[str, Any]) -> list[str]:
     """Name the files of a dataset whose path holds braces."""
-    files = [("orthologs", dataset.get("orthologs", ""))]
+    files = [(key, dataset.get(key, "")) for key in ("orthologs", "annotations")]
     files += [(f"{section}.{key}", file) for section, key in PATHS for file in dataset[section].get(key, [])]
     return [f"datasets.{name}.{key}: {file!r} {BRACES}" for key, file in files if _PATTERN.search(file)]
+
+
+def _label_faults(name: str, dataset: dict[str, Any]) -> list[str]:
+    """Say what keeps a user's own labels from being read, as far as it is seen without reading them."""
+    file, labels = dataset.get("annotations", ""), dataset["cluster"].get("labels")
+    if labels is not None and not file:
+        return [f"datasets.{name}: cluster.labels is {labels!r}, a column of annotations, and no annotations are given"]
+    if file and not Path(file).is_file():
+        return [f"datasets.{name}.annotations: no file at {file}. The path is relative to the config file"]
+    return []
 
 
 def _ortholog_faults(config: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from mscape.data import contract
 from mscape.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
@@ -25,8 +26,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _RESERVED_START = re.compile(r"^(isct_|score_|leiden|X_|__)", re.IGNORECASE)
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """Read the rows of a sheet: fields separated by tabs, semicolons or commas, whichever the header holds first.
+def read_rows(path: Path, *, keys: Collection[str] = ()) -> pd.DataFrame:
+    """Read the rows of a table: fields separated by tabs, semicolons or commas, whichever the header holds first.
 
     A line that begins with ``#`` is a comment, unless it is the first and names columns; in a value ``#`` is a
     character as any other. Quotes may enclose a field. Empty lines are passed over.
@@ -35,6 +36,8 @@ def read_rows(path: Path) -> pd.DataFrame:
     ----------
     path
         Text in UTF-8, or UTF-16 with its mark.
+    keys
+        Columns that name the rows and are not kept, so that they may have the name of a result.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     if first is None:
         first = next((place for place, (_, line) in enumerate(lines) if not line.startswith("#")), None)
     if first is None:
-        msg = f"{path} is not a tab-separated text table: it holds no header. Give a header and a row for each sample."
+        msg = f"{path} is not a tab-separated text table: it holds no header. Give a header and rows."
         raise UserError(msg)
     header_line = lines[first][1].removeprefix("#") if _names_columns(lines[first][1]) else lines[first][1]
     mark = next((mark for mark in SEPARATORS if mark in header_line), "\t")
@@ -100,7 +103,7 @@ def read_rows(path: Path) -> pd.DataFrame:
             continue
         rows.append(fields)
         numbers.append(number)
-    faults = column_faults(header) + faults
+    faults = column_faults(header, keys) + faults
     if faults:
         lines_of_faults = "\n".join(f"  - {fault}" for fault in faults)
         msg = f"{path} has {len(faults)} fault{'s' * (len(faults) > 1)}:\n{lines_of_faults}"
@@ -108,7 +111,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=header, index=numbers, dtype=str)
 
 
-def column_faults(header: list[str]) -> list[str]:
+def column_faults(header: list[str], keys: Collection[str] = ()) -> list[str]:
     """List names of columns that are taken, twice there, or cannot be kept in an AnnData file."""
     faults = []
     for number, name in enumerate(header, start=1):
@@ -118,7 +121,7 @@ def column_faults(header: list[str]) -> list[str]:
             faults.append(
                 f"column {name!r}: a name may not hold '/' or be '.'; rename it, e.g. {re.sub(r'[/.]', '_', name)!r}"
             )
-        elif is_reserved(name):
+        elif is_reserved(name) and name not in keys:
             other = f"my_{name.strip('_')}"
             faults.append(f"column {name!r} is the name of a result, which it would replace; rename it, e.g. {other!r}")
     lower = [name.lower() for name in header]

@@ -233,7 +233,25 @@ class Study:
 
     def tables(self, wildcards: Wildcards) -> list[str]:
         """List the stage tables of the dataset, all of them: a new one needs no edit of a rule that shows tables."""
-        return tables_of(wildcards.dataset)
+        return self._tables_of(wildcards.dataset)
+
+    def annotations_source(self, wildcards: Wildcards) -> str:
+        """Give the dataset's table of a user's own labels."""
+        return str(self.dataset(wildcards)["annotations"])
+
+    def annotations_identity(self, wildcards: Wildcards) -> str:
+        """Give the identity of that table; "" where none is given."""
+        file = self.dataset(wildcards).get("annotations")
+        return identify_input(Path(file)) if file else ""
+
+    def annotations(self, wildcards: Wildcards) -> str | list[str]:
+        """Give the labels of the dataset's cells; nothing where a user gave none."""
+        given = "annotations" in self.dataset(wildcards)
+        return f"results/{wildcards.dataset}/annotations.h5ad" if given else []
+
+    def cluster_labels(self, wildcards: Wildcards) -> str | list[str]:
+        """Give the labels that take the place of clusters; nothing where clusters are looked for."""
+        return self.annotations(wildcards) if self.dataset(wildcards)["cluster"]["labels"] is not None else []
 
     def parity(self, wildcards: Wildcards) -> str | list[str]:
         """Give what the comparison with the CPU decided; nothing on the CPU."""
@@ -248,13 +266,18 @@ class Study:
         files = ["results/index.html"]
         for name in self.datasets:
             export = self.config["datasets"][name]["export"]
-            files += [f"results/{name}/{file}" for file in FILES] + tables_of(name)
+            files += [f"results/{name}/{file}" for file in FILES] + self._tables_of(name)
             files += [f"results/{name}/truth.json", f"results/{name}/truth.tsv"] if name in self.simulated else []
             files += [f"results/{name}/parity.json"] if self.gpu else []
             if h5ad or export["h5ad"]:
                 files += [f"results/{name}/{name}.h5ad"]
                 files += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
         return files
+
+    def _tables_of(self, dataset: str) -> list[str]:
+        """List the paths of all stage tables of a dataset, with that of a user's own labels where there are any."""
+        own = ["annotations"] if "annotations" in self.config["datasets"][dataset] else []
+        return [TABLES[name].path.format(dataset=dataset) for name in (*STAGE_TABLES, *own)]
 
     # Memory, threads and time -----------------------------------------------------------------------------------------
 
@@ -320,11 +343,6 @@ class Study:
         """Give the lots of a simulated dataset, each with the dataset's settings filled in."""
         settings = self.config["datasets"][dataset]["simulate"]
         return [{**settings, **lot} for lot in settings["lots"]]
-
-
-def tables_of(dataset: str) -> list[str]:
-    """List the paths of all stage tables of a dataset."""
-    return [TABLES[name].path.format(dataset=dataset) for name in STAGE_TABLES]
 
 
 def fetched_folder(row: Mapping[str, str], dataset: str) -> str:

@@ -168,6 +168,13 @@ def name_by_state(scores: pd.DataFrame, *, stable: bool = True) -> dict:
     return row | {"reason": reason}
 
 
+def name_by_label(labels: pd.Series) -> pd.DataFrame:
+    """Name clusters that are a user's own labels: the label is the name, and no state is read into it."""
+    empty = dict.fromkeys(COLUMNS[1:], np.nan) | {"confidence": "", "signature": "", "runner_up": "", "n_lots": 0}
+    rows = [empty | {"cluster": label, "name": label, "reason": "the user's own label"} for label in labels]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
 def name_clusters(
     scores: pd.DataFrame, stability: pd.DataFrame, cells: pd.DataFrame, shares: pd.DataFrame, reference: str
 ) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def _of_dataset(dataset: Dataset) -> Iterable[Alert]:
         yield Alert("WARN", "Sub-populations are of all cells", str(scope["reason"]), action, target="clusters")
     stability = dataset.tables.get("stability")
     if stability is not None:
-        weak = stability.loc[~stability["stable"], "cluster"]
+        weak = stability.loc[stability["stable"].eq(other=False).fillna(value=False).astype(bool), "cluster"]
         if len(weak):
             title = f"{len(weak)} unstable sub-population{'s' if len(weak) > 1 else ''}: {', '.join(weak)}"
             action = "Do not name or compare what is not stable; see the stability."

@@ -154,13 +154,13 @@ def _overview(dataset: Dataset) -> list[dict]:
         name = row["cluster"]
         card = {
             "name": name,
-            "label": labels.get(name, {}).get("name", ""),
+            "label": label if (label := labels.get(name, {}).get("name", "")) != name else "",
             "confidence": labels.get(name, {}).get("confidence", ""),
             "colour": palette[name],
             "n_cells": int(row["n_cells"]),
             "share": float(row["n_cells"]) / total,
             "jaccard": finite(row["jaccard"]),
-            "stable": bool(row["stable"]),
+            "stable": None if pd.isna(row["stable"]) else bool(row["stable"]),
             "reason": row.get("reason") or "",
             "genes": [],
             "surface": [],

@@ -93,7 +93,12 @@ def write_paragraph(dataset: Dataset, version: str) -> tuple[str, list[str]]:
             "probability that the expression rate of each marker, pooled over nearest neighbours, lies above the "
             "marker's limit, and per lot by the share of such cells with a 95 % interval."
         )
-    if cluster:
+    if cluster.get("labels"):
+        text.append(
+            f"Sub-populations are the labels of the column {cluster['labels']} that the user gave; their stability was "
+            "not measured."
+        )
+    elif cluster:
         engine, resolution = cluster.get("engine", "igraph"), number(cluster.get("resolution"))
         text.append(
             "Cells were clustered with the Leiden algorithm"

@@ -54,15 +54,17 @@ def _hero_clusters(dataset: Dataset) -> dict:
     found = {"value": "n/a", "label": "sub-populations found", "term": "hero_clusters"}
     if stability is None:
         return found | {"note": dataset.missing.get("stability", "")}
-    stable = int(stability["stable"].sum())
     of_all = dataset.stage("embedding_msc", "embed_cells").get("cells") == "all"
     where = (
         "of all cells, because no or too few pass the gate"
         if of_all
         else "of the cells that pass the gate or are left open by it"
     )
-    if len(stability) == 1:
-        found["label"] = "sub-population found"
+    given = stability["stable"].isna().all() and len(stability)
+    found["label"] = f"sub-population{'s' if len(stability) != 1 else ''} {'given' if given else 'found'}"
+    if given:
+        return found | {"value": str(len(stability)), "note": f"labels of the user, stability not measured, {where}"}
+    stable = int(stability["stable"].sum())
     return found | {"value": str(len(stability)), "note": f"{stable} stable under resampling, {where}"}
 
 
