@@ -30,6 +30,8 @@ include: "workflow/rules/passports.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/backends.smk"
+include: "workflow/rules/diffing.smk"
+include: "workflow/rules/tracking.smk"
 
 
 rule all:
@@ -52,6 +54,13 @@ rule check:
     """Look at all samples before any work: `snakemake check`. The findings are in results/check.tsv."""
     input:
         done="results/check.done",
+    localrule: True
+
+
+rule track:
+    """Control charts of all lots in order of time: `snakemake track`."""
+    input:
+        page="results/track.html",
     localrule: True
 
 

@@ -8,6 +8,7 @@ import pytest
 from mscape import paths
 from mscape.data.schema import fill_defaults, load_schema
 from mscape.simulation.options import SimulateOptions
+from mscape.tracking.options import TrackOptions
 
 OPTIONS = {
     "qc": "quality.options.QcOptions",
@@ -27,6 +28,13 @@ def test_options_equal_the_schema_of_their_section(section):
     options = dataclasses.asdict(getattr(importlib.import_module(f"mscape.{module}"), name)())
     schema = load_schema(paths.schema("config.schema.yaml"))
     stated = fill_defaults({}, schema["$defs"][section], schema)
+    assert {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()} == stated
+
+
+def test_options_of_the_control_charts_equal_the_schema():
+    schema = load_schema(paths.schema("config.schema.yaml"))
+    stated = fill_defaults({}, schema["properties"]["track"], schema)
+    options = dataclasses.asdict(TrackOptions())
     assert {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()} == stated
 
 

@@ -139,6 +139,27 @@ def test_the_study_can_be_sent(root, tiny):
     assert "simulated cells of 2 samples" in action["description"]
 
 
+def test_a_run_is_compared_with_an_earlier_one(root, tiny, tmp_path):
+    folder, config = tiny
+    shutil.copytree(folder / "results/tiny", tmp_path / "before/results/tiny")
+    command = ("--config", f"against={tmp_path / 'before'}", "--", "diff")
+    run = snakemake(root, folder, *command, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    page = (folder / "results/diff.html").read_text(encoding="utf-8")
+    assert "No verdict changed. The records of both runs are the same." in page
+    record = json.loads((tmp_path / "before/results/tiny/run.json").read_text())
+    lots = json.loads((tmp_path / "before/results/tiny/passports.json").read_text())
+    record["config"]["gate"]["max_hidden"], lots["lots"][1]["verdict"] = 0.9, "PASS"
+    shutil.rmtree(tmp_path / "before/results/tiny/.checksums")
+    for name, content in (("run", record), ("passports", lots)):
+        (tmp_path / f"before/results/tiny/{name}.json").write_text(json.dumps(content))
+    run = snakemake(root, folder, *command, config=config)
+    assert run.returncode == 1
+    assert "1 verdict of 1 lot changed. Changed: config gate.max_hidden." in run.stderr
+    (row,) = read_table(folder / "results/diff.tsv").to_dict("records")
+    assert (row["lot_id"], row["before"], row["causes"]) == ("B", "PASS", "config: gate.max_hidden")
+
+
 def test_what_the_cellxgene_schema_asks_for_is_named_not_invented(root, tiny):
     folder, config = tiny
     run = snakemake(root, folder, "--", "cellxgene", config=config)

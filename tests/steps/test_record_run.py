@@ -21,13 +21,14 @@ def recorded(tmp_path, toy_counts):
     adata.uns["mscape"] = {"load_counts": {"digest": "ab" * 32}}
     counts.write(adata, tmp_path / "raw.h5ad")
 
-    def record(path="/somewhere/a.h5ad", annotations="", **config):
+    def record(path="/somewhere/a.h5ad", panels=(), annotations="", **config):
         params = SimpleNamespace(
             dataset="d", title="T", seed=3, resolved={"organism": "human", **config}, steps={"gate_msc": "abc"},
             rows=[{"sample_id": "a", "path": path}], annotations=annotations,
         )  # fmt: skip
         output = SimpleNamespace(json=tmp_path / "run.json", config=tmp_path / "config.yaml")
-        main(SimpleNamespace(raw=[tmp_path / "raw.h5ad"]), output, params)
+        given = SimpleNamespace(raw=[tmp_path / "raw.h5ad"], orthologs=[], panel_files=panels, signature_files=[])
+        main(given, output, params)
         return json.loads(output.json.read_text()), yaml.safe_load(output.config.read_text())
 
     return record
@@ -59,3 +60,13 @@ def test_secrets_of_addresses_are_not_recorded(recorded, tmp_path):
     run, _ = recorded(path="https://me:S3CRET@h/a.h5?X-Amz-Signature=S3CRET; geo:GSM1:b.h5")
     assert run["paths"] == {"a": "https://h/a.h5?...; geo:GSM1:b.h5"}
     assert "S3CRET" not in (tmp_path / "run.json").read_text() + (tmp_path / "config.yaml").read_text()
+
+
+def test_the_content_of_the_files_that_settings_name_is_recorded(recorded, tmp_path):
+    (tmp_path / "own.yaml").write_text("panels: {}\n")
+    first, _ = recorded(panels=[str(tmp_path / "own.yaml")])
+    (tmp_path / "own.yaml").write_text("panels: {a: 1}\n")
+    second, _ = recorded(panels=[str(tmp_path / "own.yaml")])
+    assert list(first["files"]) == list(second["files"]) == ["gate.panel_files: own.yaml"]
+    assert first["files"] != second["files"]
+    assert first["run_id"] != second["run_id"]

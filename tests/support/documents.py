@@ -76,8 +76,9 @@ def config_docs() -> str:
         "## `datasets.<name>`",
         _table(schema["$defs"]["dataset"]["properties"], schema),
     ]
-    gpu = schema["properties"]["gpu"]
-    parts += ["## `gpu`", gpu["description"], _table(gpu["properties"], schema)]
+    for name in ("gpu", "track"):  # of the whole study
+        section = schema["properties"][name]
+        parts += [f"## `{name}`", section["description"], _table(section["properties"], schema)]
     for section in config.SECTIONS:
         definition = schema["$defs"][section]
         parts += [f"## `{section}`", definition.get("description", ""), _table(definition["properties"], schema)]
@@ -105,6 +106,7 @@ def outputs_docs() -> str:
     ]
     only = {"simulated": "of simulated datasets", "gpu": "of runs on a GPU", "check": "of `snakemake check`"}
     only["annotated"] = "of datasets with `annotations`"
+    only |= {name: f"of `snakemake {name}`" for name in ("diff", "track")}
     for table in TABLES.values():
         where = f"Written by `{table.step}` to `{table.path}`" + (f", {only[table.only]}." if table.only else ".")
         rows = ["| column | type | meaning |", "|---|---|---|"]

@@ -5,6 +5,9 @@ rule record_run:
     """Save the resolved config, and what makes the run: digests of the inputs, versions, seed, run id."""
     input:
         raw=STUDY.of_samples("results/{dataset}/samples/{sample}/raw.h5ad"),
+        orthologs=STUDY.orthologs,
+        panel_files=STUDY.files_of_setting("gate", "panel_files"),
+        signature_files=STUDY.files_of_setting("score", "signature_files"),
     output:
         config="results/{dataset}/config.yaml",
         json="results/{dataset}/run.json",

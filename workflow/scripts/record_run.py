@@ -55,6 +55,15 @@ def main(input, output, params):
         "seed": params.seed,
         "samples": [{key: value for key, value in row.items() if key != "path"} for row in params.rows],
         "inputs": inputs,
+        "files": {
+            f"{key}: {Path(file).name}": hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            for key, files in (
+                ("orthologs", input.orthologs),
+                ("gate.panel_files", input.panel_files),
+                ("score.signature_files", input.signature_files),
+            )
+            for file in ([files] if isinstance(files, str) else files)
+        },
         "code": params.steps,
         "versions": versions(),
     }

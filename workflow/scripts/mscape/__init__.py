@@ -17,6 +17,8 @@ code that it runs and on nothing else.
 VERBS = {
     **dict.fromkeys(("read", "qc", "embed", "gate", "cluster", "score", "compare", "passport"), "mscape.api"),
     "explain": "mscape.gating.reasons",
+    "diff": "mscape.diffing.diff",
+    "track": "mscape.tracking.track",
 }
 __all__ = [*VERBS, "pl"]
 

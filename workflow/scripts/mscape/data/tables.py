@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DTYPES = ("str", "int", "float", "bool")
+OF_STUDY = {"check", "diff", "track"}  # targets whose tables are of a whole study, not of one dataset
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Table:
     further
         Where columns depend on the data: what each column beside `columns` is; they stand before the last of these.
     only
-        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``annotated``, ``gpu`` or
-        ``check``.
+        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``annotated``, ``gpu``, or the
+        target that makes it.
     """
 
     name: str
@@ -66,8 +67,8 @@ class Table:
 
     @property
     def path(self) -> str:
-        """Path of the file, with wildcards; that of the check is not of one dataset."""
-        return f"results/{self.file}" if self.only == "check" else f"results/{{dataset}}/{self.file}"
+        """Path of the file, with wildcards; some are of the whole study."""
+        return f"results/{self.file}" if self.only in OF_STUDY else f"results/{{dataset}}/{self.file}"
 
     @property
     def names(self) -> list[str]:
@@ -628,6 +629,81 @@ OF_SOME_RUNS = (
             Column("disk_gb", "float", "What it writes, GB."),
         ),
         only="check",
+    ),
+    Table(
+        "diff",
+        "diff",
+        "One row a result that differs between two runs.",
+        (
+            Column("dataset", "str", "The dataset."),
+            Column("kind", "str", "`verdict`, `attribute`, `call`, `cluster`, `score`, or `dataset` of one run only."),
+            LOT,
+            Column("item", "str", "The attribute, signature or measure; `verdict` for the lot's own."),
+            Column("before", "str", "In the earlier run."),
+            Column("after", "str", "In this run."),
+            Column("size", "float", "Cells that moved, Jaccard or adjusted Rand index, or shift, in `unit`."),
+            Column("unit", "str", "Unit of the size."),
+            Column("causes", "str", "Recorded differences upstream of the result, `kind: item`, joined by `; `."),
+            Column("note", "str", "What the row rests on, or why there was no comparison."),
+        ),
+        only="diff",
+    ),
+    Table(
+        "diff_causes",
+        "diff",
+        "One row a difference between the records of two runs.",
+        (
+            Column("dataset", "str", "The dataset."),
+            Column("kind", "str", "`config`, `seed`, `sheet`, `input`, `file`, `code` or `version`."),
+            Column("item", "str", "Key of the config, sample and column, step, or package."),
+            Column("before", "str", "In the earlier run."),
+            Column("after", "str", "In this run."),
+            Column("reaches", "str", "Kinds of results that are computed from it, separated by semicolons."),
+        ),
+        only="diff",
+    ),
+    Table(
+        "track",
+        "track_lots",
+        "One row a lot and number that is followed, in order of time.",
+        (
+            Column("stratum", "str", "What the lots of the chart have in common (`track.by`)."),
+            Column("attribute", "str", "Attribute of the passport, or signature."),
+            Column("date", "str", "Date of the lot."),
+            LOT,
+            Column("dataset", "str", "Its dataset."),
+            Column("value", "float", "The number."),
+            Column("unit", "str", "Its unit."),
+            Column("n", "float", "Cells behind it."),
+            Column("n_history", "int", "Lots before it that its limits rest on."),
+            Column("center", "float", "What these predict for it."),
+            Column("low", "float", "Lower limit, the end of the prediction interval."),
+            Column("high", "float", "Upper limit."),
+            Column("deviate", "float", "Normal deviate of the lot given those before it."),
+            Column("ewma", "float", "Moving average of the deviates, in its own standard deviations."),
+            Column("ewma_limit", "float", "Limit of it for `drift`."),
+            Column("warning_limit", "float", "Limit of it for `drift warning`."),
+            Column("finding", "str", "`within limits`, `beyond limits`, `drift`, `drift warning` or `not assessable`."),
+            Column("reason", "str", "Why, one sentence."),
+            Column("rule_version", "str", "Version of the rules."),
+        ),
+        only="track",
+    ),
+    Table(
+        "track_sight",
+        "track_lots",
+        "One row a chart: the smallest changes that it could have shown in four of five cases.",
+        (
+            Column("stratum", "str", "What the lots of the chart have in common (`track.by`)."),
+            Column("attribute", "str", "Attribute of the passport, or signature."),
+            Column("n_lots", "int", "Lots of the chart."),
+            Column("n_history", "int", "Lots that the limits of its last lot rest on."),
+            Column("shift", "float", "Departure of one lot that is found beyond its limits, SD of the lots."),
+            Column("drift", "float", "Move of the mean within 10 lots that is found by the 15th, SD of the lots."),
+            Column("warned", "float", "The same, warned of."),
+            Column("sentence", "str", "All of it in words."),
+        ),
+        only="track",
     ),
 )
 

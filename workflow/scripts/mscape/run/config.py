@@ -69,6 +69,8 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], *, folder: Path) -> 
             target["annotations"] = str((folder / target["annotations"]).absolute())
         for section, key in PATHS:
             target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
+    track = resolved.get("track", {})
+    track["history"] = [str((folder / one).absolute()) for one in track.get("history", [])]
     datasets = resolved["datasets"].items()
     _stop_on("the config", [fault for name, one in datasets for fault in _braces(name, one) + _label_faults(name, one)])
     return resolved

@@ -1,0 +1,26 @@
+# A finished study, an earlier one -> what changed, and why. A rule without outputs runs whenever it is asked for.
+
+
+rule diff:
+    """Compare with an earlier run: `snakemake diff --config against=DIR`. Ends with 1 if a verdict changed."""
+    input:
+        runs=expand("results/{dataset}/run.json", dataset=STUDY.datasets),
+        passports=expand("results/{dataset}/passports.json", dataset=STUDY.datasets),
+        templates=TEMPLATES,
+    log:
+        "logs/diff.log",
+    benchmark:
+        "logs/diff.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        against=STUDY["against"],
+        results="results",
+        page="results/diff.html",
+        effects="results/diff.tsv",
+        causes="results/diff_causes.tsv",
+        title=STUDY.text("title"),
+        simulated=STUDY.simulated,
+        code=code("diff"),
+    script:
+        "../scripts/diff.py"

@@ -1,0 +1,1 @@
+"""Lots over time: control charts whose limits hold from a short history on."""
