@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -59,6 +62,39 @@ def test_a_fault_is_one_line_and_leaves_nothing_half_written(job, capsys):
     assert "Traceback" not in message
     assert "Traceback" in job.log[0].read_text()
     assert not job.output[0].exists()
+
+
+SCRIPT = """
+import atexit, sys
+from types import SimpleNamespace
+from mscape.run import step
+
+class Library:
+    def __del__(self):
+        print("taken apart")
+
+held = Library()
+atexit.register(print, "exit handlers have run")
+
+def main(input, output, params):
+    sys.stdout.write("buffered\\n")
+    if params.fault:
+        raise ValueError("a fault")
+
+step.run(main, SimpleNamespace(rule="x", log=[{log!r}], params={{"fault": {fault}}}, threads=1, input=[], output=[]))
+print("after the step")
+"""
+
+
+@pytest.mark.parametrize(("fault", "status", "printed"), [(False, 0, []), (True, 1, ["taken apart"])])
+def test_a_script_ends_with_its_step_and_leaves_the_libraries_to_the_system(fault, status, printed, tmp_path):
+    code = SCRIPT.format(log=str(tmp_path / "log"), fault=fault)
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.splitlines() == ["buffered", "exit handlers have run", *printed]
+    assert ("step done" in (tmp_path / "log").read_text()) == (not fault)
 
 
 def test_a_package_of_another_version_is_refused(job, tmp_path, capsys):
