@@ -39,6 +39,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_search_by_pynndescent():
+    """UMAP imports pynndescent, which compiles for 9 s of each process; no test searches with it."""
+    from mscape.backends import cpu
+
+    cpu.skip_search()
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
