@@ -1,3 +1,5 @@
+import ast
+
 import pytest
 
 from mscape.run import source_digest
@@ -58,6 +60,40 @@ def test_a_package_whose_members_are_taken_counts_with_all_of_its_modules(steps)
     source_digest._imported.cache_clear()  # within one run no file comes or goes
     (steps / "kit/new.py").write_text("z = 1\n")
     assert digest_sources(steps / "four.py") != changed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import kit.deep",
+        "import os, kit.deep as d  # for x",
+        "from kit import (\n    other,  # the first\n    deep as d,\n)",
+        "from kit.deep import x",
+        "if True:\n    from kit import deep",
+        "def f():\n\timport kit.deep",
+        "from kit import other as o, deep",
+    ],
+)
+def test_every_way_to_write_an_import_counts(steps, text):
+    (steps / "four.py").write_text(f"{text}\n")
+    before = digest_sources(steps / "four.py")
+    (steps / "kit/deep.py").write_text("x = 2\n")
+    assert digest_sources(steps / "four.py") != before
+
+
+def test_lines_say_what_the_syntax_of_all_modules_says(root):
+    scripts = root / "workflow/scripts"
+    modules = {".".join(file.relative_to(scripts).with_suffix("").parts): file for file in scripts.rglob("*.py")}
+    for file in modules.values():
+        tree, taken = ast.walk(ast.parse(file.read_text("utf-8"))), set()
+        for node in tree:
+            if isinstance(node, ast.Import):
+                taken |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, "the house imports by full names"
+                taken |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+        expected = {modules[name] for name in taken if name in modules}
+        assert expected <= source_digest._imported(file, scripts), file
 
 
 def test_the_place_does_not_count(steps, tmp_path_factory):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDERS = {"resource": "resources", "schema": "workflow/schemas"}  # functions of mscape.paths
+# Lines are read, not syntax trees: these take half a second of each start. A line of a docstring that reads like
+# code counts, too, which can only rerun a step too often.
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]*(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE
+)
+NAMED = re.compile(r"""\b(resource|schema)\(\s*["']([^"'{}]+)["']""")
+MEMBERS = re.compile(r"""\bmembers\(\s*["']([\w.]+)["']""")
+COMMENT = re.compile(r"#.*")
 
 
 def digest_sources(script: Path, *, home: Path | None = None) -> str:
@@ -24,9 +32,8 @@ def digest_sources(script: Path, *, home: Path | None = None) -> str:
     script
         A step; modules are looked for in its folder only, so that installed packages do not count.
     home
-        Where ``resources/`` and ``workflow/schemas/`` are. Files that code names literally, as
-        ``resource("genes.tsv")`` or ``schema("markers.schema.yaml")``, are read by it without being inputs of a rule;
-        none count if not given.
+        Where ``resources/`` and ``workflow/schemas/`` are. Files that code names literally, by the functions of
+        :mod:`mscape.paths`, are read by it without being inputs of a rule; none count if not given.
 
     Returns
     -------
@@ -41,20 +48,15 @@ def digest_sources(script: Path, *, home: Path | None = None) -> str:
         digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     if home:
         for name in sorted({name for one in found for name in _named_files(one)}):
-            digest.update(name.encode() + b"\0" + (home / name).read_bytes() + b"\0")
+            if (home / name).is_file():
+                digest.update(name.encode() + b"\0" + (home / name).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
 @functools.cache
 def _named_files(file: Path) -> frozenset[str]:
     """Files, relative to the package's home, that a module names by a literal."""
-    named = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function, value = getattr(node.func, "attr", getattr(node.func, "id", "")), node.args[0].value
-            if function in FOLDERS and isinstance(value, str):
-                named.add(f"{FOLDERS[function]}/{value}")
-    return frozenset(named)
+    return frozenset(f"{FOLDERS[function]}/{name}" for function, name in NAMED.findall(file.read_text("utf-8")))
 
 
 @functools.cache  # steps share most modules; within one run of Snakemake no file changes
@@ -63,19 +65,23 @@ def _imported(file: Path, folder: Path) -> frozenset[Path]:
 
     ``members("package", ...)`` of :mod:`mscape.modules` imports all modules of a package.
     """
+    text = file.read_text("utf-8")
     names = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "members" and node.args:
-            package = ast.literal_eval(node.args[0]) if isinstance(node.args[0], ast.Constant) else ""
-            modules = (folder / package.replace(".", "/")).glob("*.py") if package else ()
-            names |= {f"{package}.{module.stem}" for module in modules}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            package = file.relative_to(folder).parts[: -node.level] if node.level else ()
-            base = [*package, *filter(None, [node.module])]
-            names |= {".".join([*base, *more]) for more in ([], *([alias.name] for alias in node.names))}
+    for package in MEMBERS.findall(text):
+        names |= {f"{package}.{module.stem}" for module in (folder / package.replace(".", "/")).glob("*.py")}
+    for dots, base, what, plain in IMPORT.findall(text):
+        package = file.relative_to(folder).parts[: -len(dots)] if dots else ()
+        start = ".".join([*package, *filter(None, [base])])
+        names |= (
+            {start} | {".".join(filter(None, [start, name])) for name in _words(what)} if not plain else _words(plain)
+        )
     parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)}
-    paths = [folder / name.replace(".", "/") for name in parents]
+    own = {one.stem for one in folder.iterdir()}
+    paths = [folder / name.replace(".", "/") for name in parents if name.split(".")[0] in own]
     files = [candidate for path in paths for candidate in (path.with_suffix(".py"), path / "__init__.py")]
     return frozenset(candidate for candidate in files if candidate.is_file())
+
+
+def _words(imported: str) -> set[str]:
+    """Names of a statement's list, without what they are called here."""
+    return {name.split()[0] for name in COMMENT.sub("", imported).strip("()").split(",") if name.strip()}
