@@ -27,6 +27,7 @@ include: "workflow/rules/clustering.smk"
 include: "workflow/rules/scoring.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/passports.smk"
+include: "workflow/rules/reference.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/backends.smk"
@@ -61,6 +62,13 @@ rule track:
     """Control charts of all lots in order of time: `snakemake track`."""
     input:
         page="results/track.html",
+    localrule: True
+
+
+rule build_reference:
+    """Write a reference of the lots of each dataset, to judge further lots against: `snakemake build_reference`."""
+    input:
+        STUDY.built_references(STUDY.datasets),
     localrule: True
 
 

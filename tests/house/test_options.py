@@ -18,6 +18,7 @@ OPTIONS = {
     "score": "scoring.options.ScoreOptions",
     "compare": "comparison.options.CompareOptions",
     "passport": "passports.options.PassportOptions",
+    "reference": "reference.options.ReferenceOptions",
     "report": "report.options.ReportOptions",
 }
 

@@ -29,6 +29,7 @@ SCHEMA = {
             },
         },
         **{name: {"type": "object", "additionalProperties": False, "properties": {}} for name in config.SECTIONS},
+        "reference": {"type": "object", "properties": {"path": {"type": "string", "default": ""}}},
         "gate": {
             "type": "object",
             "additionalProperties": False,
@@ -57,8 +58,10 @@ def test_defaults_are_filled_and_a_dataset_overlays_the_study():
 
 def test_files_are_relative_to_the_config_file():
     given = {"datasets": {"a": {"simulate": {}, "gate": {"panel_files": ["mine.yaml", "/else/where.yaml"]}}}}
-    gate = config.resolve(given, SCHEMA, folder=FOLDER)["datasets"]["a"]["gate"]
-    assert gate["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
+    given["reference"] = {"path": "marrow_lots"}
+    found = config.resolve(given, SCHEMA, folder=FOLDER)["datasets"]["a"]
+    assert found["gate"]["panel_files"] == ["/study/mine.yaml", "/else/where.yaml"]
+    assert found["reference"]["path"] == "/study/marrow_lots"
 
 
 def labelled(tmp_path, root, **dataset):

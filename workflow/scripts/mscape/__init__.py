@@ -20,15 +20,16 @@ VERBS = {
     "diff": "mscape.diffing.diff",
     "track": "mscape.tracking.track",
 }
-__all__ = [*VERBS, "pl"]
+MODULES = ("pl", "reference")
+__all__ = [*VERBS, *MODULES]
 
 
 def __getattr__(name: str) -> object:
-    """Import a verb, or the module of plots, at its first use."""
+    """Import a verb, or a module of further ones, at its first use."""
     import importlib
 
-    if name == "pl":
-        return importlib.import_module("mscape.pl")
+    if name in MODULES:
+        return importlib.import_module(f"mscape.{name}")
     if name in VERBS:
         return getattr(importlib.import_module(VERBS[name]), name)
     msg = f"module 'mscape' has no attribute {name!r}"

@@ -49,8 +49,8 @@ class Table:
     further
         Where columns depend on the data: what each column beside `columns` is; they stand before the last of these.
     only
-        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``annotated``, ``gpu``, or the
-        target that makes it.
+        "" for a table of every dataset, else for which runs there is one: ``simulated``, ``annotated``, ``gpu``,
+        ``reference``, or the target that makes it.
     """
 
     name: str
@@ -609,6 +609,73 @@ OF_SOME_RUNS = (
             Column("meaning", "str", "What the measure means."),
         ),
         only="gpu",
+    ),
+    Table(
+        "reference_lots",
+        "judge_reference",
+        "One row a lot that is judged against a reference of lots.",
+        (
+            LOT,
+            Column("reference", "str", "Name and version of the reference."),
+            Column("version", "str", "Digest of the reference's content."),
+            Column("place", "str", "`inside`, `outside`, or `no promise` where the lots are too few for an alarm."),
+            Column("p", "float", "Share of the lots, this one among them, that depart as far; leave one lot out."),
+            Column("alpha", "float", "Rate of false alarms at which the lot is called outside."),
+            Column("smallest_rate", "float", "Smallest rate of false alarms that the lots can promise, 1 / (n + 1)."),
+            Column("alarm_stratum", "str", "What the lots of the alarm have in common with this one."),
+            Column("alarm_lots", "int", "Their number."),
+            Column("stratum", "str", "What the lots of z and of the intervals have in common with this one."),
+            Column("n_lots", "int", "Their number."),
+            Column("decided_by", "str", "The larger departure: `programmes`, or single `genes`."),
+            Column("top", "str", "Signatures with the largest z, with it, separated by `;`."),
+            Column("tissue", "str", "Tissue of the sample sheet."),
+            Column(
+                "nearest_tissue", "str", "Tissue whose reference lots are nearest; empty with fewer than two tissues."
+            ),
+            Column("depth", "float", "Counts to which the sums of all lots were thinned."),
+            Column("sentence", "str", "All of it in words."),
+        ),
+        only="reference",
+    ),
+    Table(
+        "reference_signatures",
+        "judge_reference",
+        "One row a signature of a lot that is judged against a reference of lots.",
+        (
+            LOT,
+            SIGNATURE,
+            Column(
+                "level", "float", "Mean log2 expression of its genes in the lot's sum, of a signed set up minus down."
+            ),
+            Column("z", "float", "Departure from the reference lots, as the normal deviate of the t of prediction."),
+            Column("z_low", "float", "Lower end of the 95 % interval of z over the lot's cells."),
+            Column("z_high", "float", "Upper end of it."),
+            Column("percentile", "float", "Share of the reference lots with a lower level."),
+            Column("low", "float", "Lower end of the 95 % prediction interval of the level of a further lot."),
+            Column("high", "float", "Upper end of it."),
+            Column("stratum", "str", "What the reference lots have in common with this one."),
+            Column("n_lots", "int", "Their number."),
+        ),
+        only="reference",
+    ),
+    Table(
+        "reference_attributes",
+        "rank_attributes",
+        "One row a number of a lot's passport among those of a reference of lots.",
+        (
+            LOT,
+            Column("attribute", "str", "The attribute of the passport."),
+            Column("title", "str", "Its heading."),
+            Column("unit", "str", "Its unit."),
+            Column("value", "float", "Its value in this lot."),
+            Column("percentile", "float", "Share of the reference lots with a lower value; missing under three lots."),
+            Column("low", "float", "Lower end of the 95 % prediction interval of a further lot (Student t over lots)."),
+            Column("high", "float", "Upper end of it."),
+            Column("inside", "bool", "Whether the value lies in the interval."),
+            Column("stratum", "str", "What the reference lots have in common with this one."),
+            Column("n_lots", "int", "Number of reference lots with a value."),
+        ),
+        only="reference",
     ),
     Table(
         "check",

@@ -16,7 +16,7 @@ from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.run.sheet import read_rows
 
-SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "report", "export")
+SECTIONS = ("qc", "embed", "gate", "cluster", "score", "compare", "passport", "reference", "report", "export")
 SHEET_METADATA = (  # metadata of a sample that every cell carries; "unknown" where the sheet does not say
     "sample_id",
     "lot_id",
@@ -67,6 +67,8 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], *, folder: Path) -> 
             target["orthologs"] = str((folder / target["orthologs"]).absolute())
         if "annotations" in target:
             target["annotations"] = str((folder / target["annotations"]).absolute())
+        if place := target["reference"].get("path"):
+            target["reference"]["path"] = str((folder / place).absolute())
         for section, key in PATHS:
             target[section][key] = [str((folder / file).absolute()) for file in target[section].get(key, [])]
     track = resolved.get("track", {})
@@ -162,6 +164,7 @@ def _stop_on(where: str, faults: list[str]) -> None:
 def _braces(name: str, dataset: dict[str, Any]) -> list[str]:
     """Name the files of a dataset whose path holds braces."""
     files = [(key, dataset.get(key, "")) for key in ("orthologs", "annotations")]
+    files += [("reference.path", dataset["reference"].get("path", ""))]
     files += [(f"{section}.{key}", file) for section, key in PATHS for file in dataset[section].get(key, [])]
     return [f"datasets.{name}.{key}: {file!r} {BRACES}" for key, file in files if _PATTERN.search(file)]
 

@@ -14,6 +14,7 @@ from mscape.data.tables import STAGE_TABLES, TABLES
 from mscape.data.yaml_file import program_keys, repeated_keys
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
+from mscape.reference.folder import FILES as REFERENCE_FILES
 from mscape.run import config, resources
 from mscape.run.input_identity import identify_input, identify_inputs
 
@@ -253,6 +254,32 @@ class Study:
         """Give the labels that take the place of clusters; nothing where clusters are looked for."""
         return self.annotations(wildcards) if self.dataset(wildcards)["cluster"]["labels"] is not None else []
 
+    def reference_files(self, wildcards: Wildcards) -> list[str]:
+        """List the files of the reference that the dataset's lots are judged against; none without one.
+
+        Raises
+        ------
+        snakemake.exceptions.WorkflowError
+            If the folder lacks one.
+        """
+        path = self.dataset(wildcards)["reference"]["path"]
+        files = [Path(path, name) for name in REFERENCE_FILES] if path else []
+        if missing := [file.name for file in files if not file.is_file()]:
+            msg = (
+                f"{wildcards.dataset}: reference.path is {path}, which lacks {', '.join(missing)}. Give a folder that "
+                "`snakemake build_reference` wrote."
+            )
+            raise WorkflowError(msg)
+        return [str(file) for file in files]
+
+    def reference_tables(self, wildcards: Wildcards) -> list[str]:
+        """List the tables of lots among those of a reference; none without one."""
+        return self._reference_tables(wildcards.dataset)
+
+    def placed(self, wildcards: Wildcards) -> list[str]:
+        """List those of them that the passports read."""
+        return [path for path in self.reference_tables(wildcards) if "attributes" not in path]
+
     def parity(self, wildcards: Wildcards) -> str | list[str]:
         """Give what the comparison with the CPU decided; nothing on the CPU."""
         return f"results/{wildcards.dataset}/parity.json" if self.gpu else []
@@ -269,15 +296,26 @@ class Study:
             files += [f"results/{name}/{file}" for file in FILES] + self._tables_of(name)
             files += [f"results/{name}/truth.json", f"results/{name}/truth.tsv"] if name in self.simulated else []
             files += [f"results/{name}/parity.json"] if self.gpu else []
+            files += self.built_references([name]) if self.config["datasets"][name]["reference"]["build"] else []
             if h5ad or export["h5ad"]:
                 files += [f"results/{name}/{name}.h5ad"]
                 files += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
         return files
 
     def _tables_of(self, dataset: str) -> list[str]:
-        """List the paths of all stage tables of a dataset, with that of a user's own labels where there are any."""
+        """List the paths of all stage tables of a dataset, with those of a user's own labels and a reference."""
         own = ["annotations"] if "annotations" in self.config["datasets"][dataset] else []
-        return [TABLES[name].path.format(dataset=dataset) for name in (*STAGE_TABLES, *own)]
+        named = [TABLES[name].path.format(dataset=dataset) for name in (*STAGE_TABLES, *own)]
+        return named + self._reference_tables(dataset)
+
+    def _reference_tables(self, name: str) -> list[str]:
+        wanted = self.config["datasets"][name]["reference"]["path"]
+        return [table.path.format(dataset=name) for table in TABLES.values() if wanted and table.only == "reference"]
+
+    @staticmethod
+    def built_references(datasets: list[str]) -> list[str]:
+        """List the files of the references that are built of the lots of datasets."""
+        return [f"results/{name}/reference/{file}" for name in datasets for file in REFERENCE_FILES]
 
     # Memory, threads and time -----------------------------------------------------------------------------------------
 
