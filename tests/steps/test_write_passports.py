@@ -7,7 +7,9 @@ import pytest
 from toy_study import default_settings, write_study
 
 import write_passports
+from mscape.data.table_io import read_table, write_table
 from mscape.passports import passport, reporting_items
+from mscape.passports.reference_rules import UNIT
 
 
 def run(folder, *, organism="human", empty=(), **settings):
@@ -159,3 +161,41 @@ def test_empty_tables_are_not_assessable_and_no_exception(tmp_path):
 def test_a_document_that_does_not_fit_is_refused(document):
     with pytest.raises(ValueError, match="verdict"):
         passport.validate(document | {"lots": [document["lots"][0] | {"verdict": "MAYBE"}]})
+
+
+def test_with_a_reference_programmes_are_relative_to_it(tmp_path):
+    study = write_study(tmp_path)
+    scores = read_table(study.signature_scores, "signature_scores")
+    lots = list(dict.fromkeys(scores["lot_id"]))
+    given = {
+        "reference": "reference marrow, version 0123456789ab",
+        "version": "0123456789ab",
+        "place": "inside",
+        "p": 0.4,
+    }
+    given |= {
+        "alpha": 0.05,
+        "smallest_rate": 1 / 31,
+        "alarm_stratum": "all lots",
+        "alarm_lots": 30,
+        "stratum": "all lots",
+    }
+    given |= {"n_lots": 30, "decided_by": "genes", "top": "", "tissue": "", "nearest_tissue": "", "depth": 1e6}
+    given |= {"sentence": "Inside the 30 lots."}
+    write_table(
+        "reference_lots", pd.DataFrame([{"lot_id": lot} | given for lot in lots]), tmp_path / "reference_lots.tsv"
+    )
+    signatures = scores[["lot_id", "signature"]].assign(z=2.5, z_low=2.0, z_high=3.0, level=1.0, percentile=0.9)
+    signatures = signatures.assign(low=0.0, high=2.0, stratum="all lots", n_lots=30)
+    write_table("reference_signatures", signatures, tmp_path / "reference_signatures.tsv")
+    study.placed = [tmp_path / "reference_lots.tsv", tmp_path / "reference_signatures.tsv"]
+    output = SimpleNamespace(json=str(tmp_path / "passports.json"))
+    params = SimpleNamespace(settings=default_settings("passport"), organism="human", culture="expanded", threads=1)
+    write_passports.main(study, output, params)
+    (lot, *_) = json.loads((tmp_path / "passports.json").read_text())["lots"]
+    found = {one["name"]: one for one in lot["attributes"]}
+    assert found["reference"]["value"] == 0.4
+    known = [one for one in found.values() if one["unit"] == UNIT and one["value"] is not None]
+    assert {one["value"] for one in known} == {2.5}
+    of = "the average of 30 lots (all lots) of the reference marrow, version 0123456789ab"
+    assert all(one["reason"].startswith(f"Against {of}, z: ") for one in known)

@@ -134,7 +134,7 @@ def write_study(folder: Path, *, donors: int = 3, cells_per_lot: int = 60, seed:
         light = AnnData(obs=here, obsm={"X_umap": two["X_umap"]}, uns={"mscape": {"compute_umap": {"seed": 0}}})
         counts.write(light, paths[name.replace("embedding", "map")])
     _write_tables(folder, paths, lots, cells_per_lot, samples)
-    return SimpleNamespace(**paths, samples=samples, annotations=[])
+    return SimpleNamespace(**paths, samples=samples, annotations=[], placed=())
 
 
 INPUTS = {"gate_table": "gate", "hidden": "hidden_mixture", "names": "cluster_names"}

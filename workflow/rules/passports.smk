@@ -50,6 +50,7 @@ rule write_passports:
         signature_scores="results/{dataset}/signature_scores.tsv",
         signatures="results/{dataset}/signatures.tsv",
         run="results/{dataset}/run.json",
+        placed=STUDY.placed,
     output:
         json="results/{dataset}/passports.json",
     log:

@@ -10,6 +10,7 @@ from mscape.data.table_io import read_table
 from mscape.passports.document import gather_evidence, judge_lots
 from mscape.passports.options import PassportOptions
 from mscape.passports.passport import SCHEMA_VERSION, STATEMENT, find_limits, validate
+from mscape.passports.reference_rules import relate_scores
 from mscape.passports.reporting_items import REPORTING
 from mscape.passports.rules import RULE_VERSION, VERDICT_RULE
 from mscape.run import step
@@ -40,6 +41,11 @@ def main(input, output, params):
     run = read_json(input.run)
     options = PassportOptions(**params.settings)
     limits = find_limits(counts.read_light(input.gate, obs=[]).uns["mscape"]["gate_msc"])
+    places = None
+    if input.placed:
+        lots, signatures = (read_table(path) for path in input.placed)
+        tables["signature_scores"] = relate_scores(tables["signature_scores"], signatures)
+        places = lots.set_index("lot_id").to_dict("index")
     evidence = gather_evidence(
         tables,
         cells,
@@ -47,6 +53,7 @@ def main(input, output, params):
         doublets={sample: int(obs["predicted_doublet"].sum()) for sample, obs in quality.items()},
         ambient=ambient,
         limits=limits,
+        places=places,
         organism=params.organism,
         culture=params.culture,
     )

@@ -34,19 +34,22 @@ from mscape.genes.registry import load_markers
 from mscape.passports.document import gather_evidence, judge_lots
 from mscape.passports.options import PassportOptions
 from mscape.passports.passport import find_limits
+from mscape.passports.reference_rules import relate_scores
 from mscape.quality.merge import account
 from mscape.quality.options import QcOptions
 from mscape.quality.qc import qc_sample
+from mscape.reference.verbs import judge as judge_reference
 from mscape.scoring.dataset import score_signatures
 from mscape.scoring.options import ScoreOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from anndata import AnnData
 
     from mscape.passports.rules import LotEvidence
+    from mscape.reference.folder import Reference
 
 
 def read(path: str | Path, *, organism: str = "human", genome: str = "", member: str = "", cells: str = "") -> AnnData:
@@ -466,7 +469,13 @@ def compare(
     return found.contrasts
 
 
-def passport(adata: AnnData, *, options: PassportOptions | None = None) -> pd.DataFrame:
+def passport(
+    adata: AnnData,
+    *,
+    reference: str | Path | Reference | None = None,
+    options: PassportOptions | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Judge each lot: a verdict, value, interval, reason and next action per attribute.
 
     What was not computed is NOT ASSESSABLE.
@@ -475,8 +484,13 @@ def passport(adata: AnnData, *, options: PassportOptions | None = None) -> pd.Da
     ----------
     adata
         Gated; attributes of quality, clusters and scores need :func:`qc`, :func:`cluster` and :func:`score`.
+    reference
+        Reference of lots (:func:`mscape.reference.build`) that the lots are placed in: their programmes are then
+        relative to its lots, and not to those of ``adata``.
     options
         Settings (config section ``passport``).
+    seed
+        Of the thinning to one depth, with a reference.
 
     Returns
     -------
@@ -491,10 +505,11 @@ def passport(adata: AnnData, *, options: PassportOptions | None = None) -> pd.Da
     Raises
     ------
     mscape.errors.UserError
-        If the cells were not gated.
+        If the cells were not gated, or the reference is none or damaged.
     """
     in_memory.calls_of(adata)
-    records = judge_lots(_evidence(adata), options or PassportOptions())
+    placed = None if reference is None else _place(adata, reference, seed=seed)
+    records = judge_lots(_evidence(adata, placed), options or PassportOptions())
     in_memory.note(adata, "passport", json.dumps(records))
     return _attributes(records)
 
@@ -502,8 +517,15 @@ def passport(adata: AnnData, *, options: PassportOptions | None = None) -> pd.Da
 NOT_RUN = ("stability", "composition", "signature_scores", "signatures")  # tables that may not be there
 
 
-def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
-    """Gather what the verbs found about each lot."""
+def _place(adata: AnnData, reference: str | Path | Reference, *, seed: int) -> dict[str, pd.DataFrame]:
+    """Place the lots in a reference, as they were gated."""
+    given = adata.uns["mscape"]["gate"]["params"]
+    keys = {key: given[key] for key in ("organism", "lot_key", "sample_key")}
+    return judge_reference(adata, reference, **keys, seed=seed)
+
+
+def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) -> Iterator[LotEvidence]:
+    """Gather what the verbs found about each lot, and its place in a reference."""
     done = adata.uns["mscape"]
     gate_record, qc_record = done["gate"], done.get("qc", {})
     params = gate_record["params"]
@@ -535,6 +557,8 @@ def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
     if "score" in done:
         tables["signature_scores"] = done["score"]["summary"]
         tables["signatures"] = done["score"]["table"]
+        if placed:
+            tables["signature_scores"] = relate_scores(tables["signature_scores"], placed["reference_signatures"])
     whole = in_memory.metadata(adata.obs, sample_key, lot_key)  # doublets that were taken out were scored, too
     of = whole["sample_id"].astype(str)
     looked_at = "doublet_score" in whole and "predicted_doublet" in whole
@@ -547,6 +571,7 @@ def _evidence(adata: AnnData) -> Iterator[LotEvidence]:
         doublets=doubtful.groupby(of).sum().to_dict(),
         ambient={sample: one["ambient_fraction"] for sample, one in qc_record.get("samples", {}).items()},
         limits=find_limits(gate_record),
+        places=placed["reference_lots"].set_index("lot_id").to_dict("index") if placed else None,
         organism=params["organism"],
         culture=params["culture"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mscape.passports import rules
 from mscape.passports.passport import write_lot
@@ -28,6 +28,7 @@ def gather_evidence(
     doublets: Mapping[str, int],
     ambient: Mapping[str, float],
     limits: dict[str, float],
+    places: Mapping[str, Mapping[str, Any]] | None = None,
     organism: str = "human",
     culture: str = "unknown",
 ) -> Iterator[rules.LotEvidence]:
@@ -46,6 +47,9 @@ def gather_evidence(
         estimated), of each sample.
     limits
         ``min_positive`` and ``max_negative`` of the gate's panel.
+    places
+        Row of reference_lots.tsv by lot, where lots are judged against a reference and ``signature_scores`` is relative
+        to it (:func:`mscape.passports.reference_rules.relate_scores`).
     organism, culture
         Of the dataset.
 
@@ -77,6 +81,7 @@ def gather_evidence(
             organism=organism,
             culture=culture,
             limits=limits,
+            place=(places or {}).get(lot_id),
         )
 
 

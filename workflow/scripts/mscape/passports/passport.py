@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mscape import paths
 from mscape.data import yaml_file
-from mscape.passports import identity_rules, published, quality_rules, score_rules
+from mscape.passports import identity_rules, published, quality_rules, reference_rules, score_rules
 from mscape.passports import rules as passport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +25,15 @@ STATEMENT = (
 )
 
 
-def list_rules(gate: pd.DataFrame) -> list[passport.Attribute]:
+def list_rules(
+    gate: pd.DataFrame, scores: Sequence[passport.Attribute] = score_rules.SCORE_ATTRIBUTES
+) -> list[passport.Attribute]:
     """List the rules of all attributes in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
     return [
         *identity_rules.gate_attributes(gate),
         *quality_rules.QUALITY_ATTRIBUTES,
         *published.PUBLISHED_ATTRIBUTES,
-        *score_rules.SCORE_ATTRIBUTES,
+        *scores,
     ]
 
 
@@ -46,7 +51,8 @@ def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     -------
     The lot's record without its given metadata.
     """
-    attributes = [passport.write_attribute(rule, evidence, settings) for rule in list_rules(evidence.gate)]
+    scores = score_rules.SCORE_ATTRIBUTES if evidence.place is None else reference_rules.REFERENCE_ATTRIBUTES
+    attributes = [passport.write_attribute(rule, evidence, settings) for rule in list_rules(evidence.gate, scores)]
     verdict, reason = passport.judge_lot(attributes)
     return {
         "lot_id": evidence.lot_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,10 +19,11 @@ from mscape.gating.scope import analyzed_cells
 from mscape.passports.sentences import TISSUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 RULE_VERSION = "1.0"
 PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
+AVERAGE = "the average of the lots of this study"
 DESCRIBED = "DESCRIBED"  # of an attribute that only describes: there is nothing to pass
 SEVERITY = (PASS, WARN, NOT_ASSESSABLE, FAIL)
 DECIDES, WARNS, DESCRIBES = "decides", "warns", "describes"
@@ -69,6 +70,8 @@ class LotEvidence:
         Of the dataset.
     limits
         ``min_positive`` and ``max_negative`` of the gate's panel.
+    place
+        Its row of reference_lots.tsv, where it is judged against a reference; ``scores`` are then relative to that.
     """
 
     lot_id: str
@@ -87,6 +90,14 @@ class LotEvidence:
     organism: str = "human"
     culture: str = "unknown"
     limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
+    place: Mapping[str, Any] | None = None
+
+    @property
+    def average(self) -> str:
+        """What the lot's scores are relative to: the lots of its study, or those of a reference."""
+        if self.place is None:
+            return AVERAGE
+        return f"the average of {self.place['n_lots']} lots ({self.place['stratum']}) of the {self.place['reference']}"
 
     @property
     def foreign(self) -> float:

@@ -1,6 +1,7 @@
 """Passport rules of the signature scores: how a lot departs from the average of its dataset's lots.
 
-A score's zero has no biological meaning, so every sentence says what it is relative to: the lots of this study. The
+A score's zero has no biological meaning, so every sentence says what it is relative to: the lots of this study, or
+those of a reference (:mod:`mscape.passports.reference_rules`). The
 lot's z (``signature_scores.tsv``) is its departure from the average of
 the lots in units of random gene sets of the same expression; :mod:`mscape.scoring.consensus` says what several of them
 mean together. These attributes describe: they warn, and never change a lot's verdict.
@@ -19,9 +20,6 @@ from mscape.passports.sentences import ACTIONS
 from mscape.scoring import consensus
 
 STRESS = "MSC_DISSOCIATION_STRESS"
-AVERAGE = "the average of the lots of this study"
-AGAINST = f"Against {AVERAGE}, z"
-NOT_ABOVE = f"It is not above {AVERAGE}."
 LICENSED_WORDS = ("prim", "licens", "ifn", "tnf", "stim", "interferon")
 
 
@@ -39,6 +37,7 @@ def interval_of(evidence: LotEvidence, signature: str) -> tuple[float, float]:
 
 def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether genes gained and genes lost in senescence agree that the lot differs from the others of its study."""
+    average = evidence.average
     threshold = settings["score_threshold"]
     limit = f"genes gained below z = {threshold:g} or genes lost above z = {-threshold:g}"
     z = lot_scores(evidence)
@@ -47,22 +46,22 @@ def judge_senescence(evidence: LotEvidence, settings: dict) -> Assessment:
         return _missing(evidence, [consensus.GAINED, consensus.LOST, consensus.SIGNED], limit)
     level = _level({role: z[name] for role, name in consensus.SENESCENCE.items() if name in z}, threshold)
     said = {
-        "agree": f"Genes gained in senescence are above and genes lost below {AVERAGE}: it looks more senescent than "
+        "agree": f"Genes gained in senescence are above and genes lost below {average}: it looks more senescent than "
         "they do.",
-        "differentiating": f"Genes gained in senescence are above and genes lost below {AVERAGE}, but osteogenic "
+        "differentiating": f"Genes gained in senescence are above and genes lost below {average}, but osteogenic "
         "genes are above it too: cells that stop to differentiate look the same, and senescence is not claimed.",
-        "gained only": f"Genes gained in senescence are above {AVERAGE}, genes lost are not below: no claim of "
+        "gained only": f"Genes gained in senescence are above {average}, genes lost are not below: no claim of "
         "senescence.",
-        "secretory only": f"Only secretory scores are above {AVERAGE}: priming or inflammation can do this, and "
+        "secretory only": f"Only secretory scores are above {average}: priming or inflammation can do this, and "
         "senescence is not claimed.",
-        "none": NOT_ABOVE,
+        "none": f"It is not above {average}.",
     }[found["senescence"]]
     if found["senescence"] == "none" and "lost" in found["senescence_scorers"].split(";"):
-        said = f"Genes lost in senescence are below {AVERAGE}, genes gained are not above: no claim of senescence."
+        said = f"Genes lost in senescence are below {average}, genes gained are not above: no claim of senescence."
     agree = found["senescence"] == "agree"
     return Assessment(
         verdict=WARN if agree else DESCRIBED,
-        reason=f"{AGAINST}: {level}. {said}{_which(evidence)}",
+        reason=f"Against {average}, z: {level}. {said}{_which(evidence)}",
         value=float(z[consensus.SIGNED]),
         low=interval_of(evidence, consensus.SIGNED)[0],
         high=interval_of(evidence, consensus.SIGNED)[1],
@@ -84,6 +83,7 @@ def judge_stress(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     """Distinguish licensing by interferon from inflammation as of senescent cells."""
+    average = evidence.average
     limit = f"licensed and inflammatory genes below z = {settings['score_threshold']:g}"
     z = lot_scores(evidence)
     profile = consensus.immune_profile(z.to_dict(), threshold=settings["score_threshold"])
@@ -93,31 +93,33 @@ def judge_licensing(evidence: LotEvidence, settings: dict) -> Assessment:
     low, high = interval_of(evidence, consensus.IMMUNE["licensed"])
     value = float(z[consensus.IMMUNE["licensed"]])
     found: dict[str, Any] = {"value": value, "low": low, "high": high, "threshold": limit, "n": _n(evidence)}
-    text = f"{AGAINST}: {level}."
+    text = f"Against {average}, z: {level}."
     if profile == "inflamed, not licensed":
         agree = consensus.senescence_agreement(z.to_dict(), threshold=settings["score_threshold"])["senescence"]
         beside = " together with senescence" if agree == "agree" else ""
-        said = f"Inflammatory genes are above {AVERAGE}{beside} and licensed genes are not"
+        said = f"Inflammatory genes are above {average}{beside} and licensed genes are not"
         reason = f"{text} {said}: inflammation, not licensing."
         return Assessment(verdict=WARN, reason=reason + _which(evidence), next_action=ACTIONS["inflamed"], **found)
     if profile == "licensed":
         given = evidence.cells["condition"].astype(str).str.lower().unique() if "condition" in evidence.cells else []
         meant = any(word in condition for condition in given for word in LICENSED_WORDS)
         tail = "as the sheet's condition says" if meant else "which the sheet's condition does not explain"
-        reason = f"{text} Licensed genes are above {AVERAGE}, as after interferon, {tail}."
+        reason = f"{text} Licensed genes are above {average}, as after interferon, {tail}."
         action = "" if meant else ACTIONS["licensed"]
         return Assessment(
             verdict=DESCRIBED if meant else WARN, reason=reason + _which(evidence), next_action=action, **found
         )
-    said = f"Neither licensed nor inflammatory genes are above {AVERAGE}."
+    said = f"Neither licensed nor inflammatory genes are above {average}."
     if profile == "constitutive":
-        said += f" Resting genes are above {AVERAGE}."
-    said += " Whether all its lots are licensed or none is can be decided only by a lot of known state."
+        said += f" Resting genes are above {average}."
+    if evidence.place is None:
+        said += " Whether all its lots are licensed or none is can be decided only by a lot of known state."
     return Assessment(verdict=DESCRIBED, reason=f"{text} {said}{_which(evidence)}", **found)
 
 
 def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
     """Whether early or late osteogenic genes are higher than in the other lots."""
+    average = evidence.average
     threshold = max(settings["score_threshold"], consensus.BIAS_Z)
     limit = f"below z = {threshold:g}"
     names = consensus.LINEAGES["osteogenic"]
@@ -127,8 +129,8 @@ def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
     warn = bool(z.max() >= threshold)
     level = _level({name.rsplit("_", 1)[1].lower(): value for name, value in z.items()}, threshold)
     late = "late" if z.idxmax().endswith("LATE") else "early"
-    said = f"It is above {AVERAGE}: {late} osteogenic genes." if warn else NOT_ABOVE
-    reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
+    said = f"It is above {average}: {late} osteogenic genes." if warn else f"It is not above {average}."
+    reason = f"Against {average}, z: {level}. {said}{_which(evidence)}"
     action = ACTIONS["committed"] if warn else ""
     interval = interval_of(evidence, z.idxmax())
     return Assessment(
@@ -145,6 +147,7 @@ def judge_osteogenic(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
     """RNA-level lineage bias of the lot: bone, fat or cartilage."""
+    average = evidence.average
     threshold = max(settings["score_threshold"], consensus.BIAS_Z)
     limit = f"every lineage below z = {threshold:g}"
     z = lot_scores(evidence)
@@ -162,15 +165,15 @@ def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
     level = _level(best, threshold)
     glucocorticoid = z.get(consensus.GLUCOCORTICOID, -np.inf) >= consensus.HIGH_Z
     said = {
-        "none": f"No {'other ' if glucocorticoid else ''}lineage is above {AVERAGE}.",
-        "mixed": f"The highest lineage is above {AVERAGE}, and a second is too near it to name one.",
-    }.get(bias, f"Its lineage bias is {bias}, against {AVERAGE}.")
+        "none": f"No {'other ' if glucocorticoid else ''}lineage is above {average}.",
+        "mixed": f"The highest lineage is above {average}, and a second is too near it to name one.",
+    }.get(bias, f"Its lineage bias is {bias}, against {average}.")
     if glucocorticoid:
         said = (
-            f"The response to glucocorticoids is above {AVERAGE}, and dexamethasone "
+            f"The response to glucocorticoids is above {average}, and dexamethasone "
             f"raises genes of adipocytes: these say nothing. {said}"
         )
-    reason = f"{AGAINST}: {level}. {said}{_which(evidence)}"
+    reason = f"Against {average}, z: {level}. {said}{_which(evidence)}"
     action = "" if bias == "none" else ACTIONS["committed"]
     verdict = DESCRIBED if bias == "none" else WARN
     return Assessment(
@@ -187,6 +190,7 @@ def judge_trilineage(evidence: LotEvidence, settings: dict) -> Assessment:
 
 def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: str, *, sign: int) -> Assessment:
     """Warn when one signature departs by the threshold to one side."""
+    average = evidence.average
     threshold = settings["score_threshold"]
     limit = f"below z = {threshold:g}" if sign > 0 else f"above z = {-threshold:g}"
     z = lot_scores(evidence)
@@ -195,8 +199,8 @@ def _judge_one(evidence: LotEvidence, settings: dict, signature: str, action: st
     value = float(z[signature])
     warn = sign * value >= threshold
     direction = "above" if sign > 0 else "below"
-    side = f"It {'is' if warn else 'is not'} {direction} {AVERAGE}."
-    reason = f"{AGAINST}: {numbers.signed(value, apart=(-threshold, threshold))}. {side}{_which(evidence)}"
+    side = f"It {'is' if warn else 'is not'} {direction} {average}."
+    reason = f"Against {average}, z: {numbers.signed(value, apart=(-threshold, threshold))}. {side}{_which(evidence)}"
     low, high = interval_of(evidence, signature)
     verdict = WARN if warn else DESCRIBED
     return Assessment(
@@ -223,6 +227,9 @@ def _missing(evidence: LotEvidence, names: list[str], limit: str) -> Assessment:
     reasons = [text for text in rows["reason"].dropna().astype(str) if text] if "reason" in rows else []
     if reasons:
         reason, action = f"It could not be scored: {reasons[0]}", ACTIONS["genes_missing"]
+    elif evidence.place is not None:
+        reason = "The reference gives no z of it: it has too few lots, or lacks its genes."
+        action = ACTIONS["reference_small"]
     elif lots < 2:
         reason, action = "There is no second lot in this study to compare with.", ACTIONS["no_lots"]
     else:

@@ -35,6 +35,8 @@ ACTIONS = {
     "unclustered": "See the gate's page: which criterion kept the cells out?",
     "no_phase": "Align to a reference that holds the cell-cycle genes; see the coverage table.",
     "not_cycling": "Compare with the senescence scores: senescent, confluent and starved cells all stop cycling.",
+    "outside": "See which signatures depart; compare tissue, passage, medium and protocol with its lots.",
+    "reference_small": "Judge it against a reference of more lots.",
     "no_lots": "Add lots of the same tissue and passage to compare with.",
     "genes_missing": "Align to a reference that holds the genes; see the coverage table.",
     "senescence": "Compare with cycling and passage; confirm by SA-beta-gal, p16 and population doublings.",

@@ -14,8 +14,8 @@ from mscape.errors import UserError
 from mscape.gating.lots import MIN_CELLS
 from mscape.genes.names import GeneIndex
 from mscape.genes.registry import all_marker_genes
+from mscape.passports.reference_rules import REFERENCE_ATTRIBUTES
 from mscape.passports.rules import FAIL
-from mscape.passports.score_rules import SCORE_ATTRIBUTES
 from mscape.scoring.options import ScoreOptions
 from mscape.scoring.reference_cells import choose_reference
 
@@ -29,8 +29,8 @@ BLOCKS = 20  # parts of a lot's cells, by name, whose spread is the sampling err
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CURVE = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)  # counts of a lot at which its genes are counted
 ATTRIBUTES = ["lot_id", "attribute", "title", "unit", "value"]
-RELATIVE = {one.name for one in SCORE_ATTRIBUTES}  # attributes whose numbers depend on the other lots of the study ...
-COMMON = ("structure",)  # ... and groups of such attributes
+# Numbers that depend on the other lots of the study are not kept: these attributes, and those of these groups.
+RELATIVE, COMMON = {one.name for one in REFERENCE_ATTRIBUTES}, ("structure",)
 METADATA = ("donor_id", "tissue", "passage", "condition", "assay", "batch", "sex", "disease", "suspension_type")
 
 

@@ -37,6 +37,7 @@ PROGRAMMES = (  # the signatures that passports speak of, and the phases of the 
 MIN_CPM = 20.0  # mean of the lots, from which on a gene's own departure is counted
 LEAST_VARIANCE = 1e-3  # of a gene within a tissue: a gene that no lot shows has none
 MOST_T = 1e3  # a gene or programme in which the reference lots are equal would depart without end
+SHARES = ("fraction", "share")  # units whose values lie between 0 and 1
 SHOWN = 3  # signatures that a sentence names
 HALF_INTERVAL = 1.959964
 STRATA = (("tissue", "assay"), ("tissue",), ("assay",), ())
@@ -276,6 +277,8 @@ def place_attributes(
             values = known.loc[known["attribute"] == one.attribute, "value"].to_numpy(dtype=float)
             enough = len(values) >= departure.LEAST_LOTS
             low, high = departure.prediction_interval(values) if enough else (np.nan, np.nan)
+            if one.unit.startswith(SHARES):
+                low, high = max(low, 0.0), min(high, 1.0)
             rows.append(
                 {
                     "lot_id": name,

@@ -277,7 +277,7 @@ class Study:
         return self._reference_tables(wildcards.dataset)
 
     def placed(self, wildcards: Wildcards) -> list[str]:
-        """List those of them that the passports read."""
+        """List those of them that the passports read: places of lots, z of their signatures."""
         return [path for path in self.reference_tables(wildcards) if "attributes" not in path]
 
     def parity(self, wildcards: Wildcards) -> str | list[str]:
