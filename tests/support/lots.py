@@ -67,7 +67,7 @@ class Lot:
 def make_lot(seed: int = 0, n_cells: int = 40, n_genes: int = 400, depth: float = 3000, genes: int = 0) -> Lot:
     """Draw a lot of the genes of one draw: depths are log-normal, rates of genes too, and the counts Poisson."""
     rng = np.random.default_rng(seed)
-    mito = [name for name in KNOWN["symbol"] if name.startswith("MT-")]
+    mito = [name for name in KNOWN["symbol"].tolist() if name.startswith("MT-")]
     always = [*RATES, *SILENT, *mito]
     other = KNOWN[~KNOWN["symbol"].isin(always)].sample(n_genes - len(always), random_state=genes)
     table = pd.concat([KNOWN[KNOWN["symbol"].isin(always)], other]).sort_values("gene_id").drop_duplicates("symbol")

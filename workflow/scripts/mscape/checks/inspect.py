@@ -390,7 +390,7 @@ def guess_species(names: pd.Series, ids: pd.Series, known: pd.DataFrame) -> tupl
         return BY_PREFIX.get(prefix.value_counts().index[0], "another species"), True
     symbols = names.astype(str).str.replace(r"^(GRC[a-z]{1,2}\d+|hg\d\d|mm\d\d?)_+", "", regex=True)
     _, human = names_of_table(known)
-    spelled = [str(name) for name in symbols]
+    spelled = symbols.tolist()
     exact = sum(name in human for name in spelled) / max(len(spelled), 1)
     title = sum(name.upper() in human and _TITLE.match(name) is not None for name in spelled) / max(len(spelled), 1)
     if max(exact, title) < 0.2:

@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from mscape.genes.names import read_gene_ids, read_orthologs
@@ -161,7 +162,7 @@ def take_apart(name: pd.Series, id: pd.Series, genome: pd.Series, *, organism: s
     name, id = _unquote(name, rewrites), _unquote(id, [])
     genome = genome.copy()
     for key, column in (("name", name), ("id", id)):
-        if not any(map(_GENOME.match, column)):  # extracting costs ten times as much
+        if not any(map(_GENOME.match, column.tolist())):  # extracting costs ten times as much
             continue
         prefix = column.str.extract(_GENOME, expand=True)[0].fillna("")
         if (prefix != "").any():
@@ -175,7 +176,7 @@ def take_apart(name: pd.Series, id: pd.Series, genome: pd.Series, *, organism: s
         else:
             id = column
     name, id = _split_joined(name, id, rewrites)
-    if _known_share(name) < 0.5 and id_share(list(name)) < 0.5:
+    if _known_share(name) < 0.5 and id_share(name.tolist()) < 0.5:
         stripped, affix, what = _strip_affixes(name)
         if what:
             joined: list[str] = []
@@ -184,7 +185,8 @@ def take_apart(name: pd.Series, id: pd.Series, genome: pd.Series, *, organism: s
             rewrites.append(what)
             name, id = _split_joined(name, id, joined)
             rewrites += joined
-    id = pd.Series([_bare_id(one) or _bare_id(other) for one, other in zip(id, name, strict=True)], index=id.index)
+    pairs = zip(id.tolist(), name.tolist(), strict=True)
+    id = pd.Series([_bare_id(one) or _bare_id(other) for one, other in pairs], index=id.index)
     dates: list[str] = []
     if species(organism).has_markers:
         name = _letters_back(name, rewrites)
@@ -219,7 +221,7 @@ def _unquote(column: pd.Series, rewrites: list[str]) -> pd.Series:
 
 def _split_joined(name: pd.Series, id: pd.Series, rewrites: list[str]) -> tuple[pd.Series, pd.Series]:
     """Take names such as ``ENSG00000135318_NT5E``, ``NT5E (ENSG00000135318.11)`` or ``ENSG...|NT5E|coding`` apart."""
-    if not any(map(_ID_INSIDE.search, name)):
+    if not any(map(_ID_INSIDE.search, name.tolist())):
         return name, id
     whole = name.str.match(ENSEMBL)
     inside = name.where(~whole, "").str.extract(_ID_INSIDE)["id"]
@@ -249,7 +251,7 @@ def _pieces(text: str) -> list[str]:
 
 def _known_share(names: pd.Series) -> float:
     symbols = _symbols()
-    return sum(name in symbols for name in names) / max(len(names), 1)
+    return sum(name in symbols for name in names.tolist()) / max(len(names), 1)
 
 
 def _strip_affixes(names: pd.Series) -> tuple[pd.Series, pd.Series, str]:
@@ -259,7 +261,7 @@ def _strip_affixes(names: pd.Series) -> tuple[pd.Series, pd.Series, str]:
     -------
     The names, what was removed from each (without separators), and the change in words ("" if there is none).
     """
-    rest, affix = _without_affixes(list(names))
+    rest, affix = _without_affixes(names.tolist())
     if not any(affix):
         return names, pd.Series("", index=names.index), ""
     removed = pd.Series(affix, index=names.index)
@@ -287,7 +289,7 @@ def _without_affixes(names: list[str]) -> tuple[list[str], list[str]]:
 
 def gene_like_share(names: pd.Series) -> float:
     """Share of names that are ids or known symbols in any case, as they stand."""
-    return _gene_like(list(names))
+    return _gene_like(names.tolist())
 
 
 def _gene_like(names: Sequence[str]) -> float:
@@ -316,7 +318,9 @@ def _letters_back(name: pd.Series, rewrites: list[str]) -> pd.Series:
     """Give names that R's make.names or a database altered (HLA.DRA, MT_ND1) their hyphens back."""
     letters = _by_letters()
     symbols = _symbols()
-    unknown = ~name.map(lambda one: one in symbols).astype(bool)
+    unknown = np.array([one not in symbols for one in name.tolist()], dtype=bool)
+    if not unknown.any():
+        return name
     keys = name[unknown].str.replace(r"[^A-Za-z0-9]", ".", regex=True)
     found = keys.map(letters).dropna()
     mito = keys[keys.str.match(r"^(MT|mt)\.[A-Za-z0-9.]+$") & ~keys.index.isin(found.index)].str.replace(".", "-", n=1)
@@ -343,6 +347,8 @@ def _orf_case(name: pd.Series, rewrites: list[str]) -> pd.Series:
 
 def _from_dates(name: pd.Series, rewrites: list[str], *, organism: str) -> tuple[pd.Series, list[str]]:
     """Give genes that a spreadsheet turned into dates their name back, where a date is the name of one gene only."""
+    if not any(_EXCEL.match(one) or _EXCEL_NUMERIC.match(one) for one in name.tolist()):
+        return name, []
     matched = name.str.extract(_EXCEL)
     month = matched["month"].fillna(matched["month2"])
     numeric = list(name[name.str.match(_EXCEL_NUMERIC)])

@@ -186,13 +186,13 @@ def settle(
     table = table[kept]
     symbol_of, id_of = names_of_table(known) if organism == "human" else ({}, {})
     named = ~table["name"].str.match(ENSEMBL)
-    in_table = pd.Series([symbol_of.get(gene_id) for gene_id in table["id"]], index=table.index, dtype=object)
+    in_table = pd.Series([symbol_of.get(gene_id) for gene_id in table["id"].tolist()], index=table.index, dtype=object)
     symbols = table["name"].where(named & (table["name"] != ""), in_table)
     lost = int(symbols.isna().sum())
     symbols = symbols.where(symbols.notna(), table["id"])
     if lost:
         notes.append(f"{lost:,} Ensembl ids have no symbol in the gene table and keep their id as name")
-    in_table = pd.Series([id_of.get(symbol, "") for symbol in symbols], index=table.index, dtype=object)
+    in_table = pd.Series([id_of.get(symbol, "") for symbol in symbols.tolist()], index=table.index, dtype=object)
     ids = table["id"].where(table["id"] != "", in_table).fillna("")
     if orthologs is not None:
         human = symbols.map(orthologs).where(lambda names: names.notna(), ids.map(orthologs))
@@ -242,7 +242,7 @@ def _other_types(table: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]
     for word in sorted(classes)[:1000]:
         rows = (words == word).to_numpy()
         named = types[rows].iloc[0]
-        strange = ours and gene_share(list(table["name"][rows])) < 0.5 and id_share(list(table["id"][rows])) < 0.5
+        strange = ours and gene_share(table["name"][rows].tolist()) < 0.5 and id_share(table["id"][rows].tolist()) < 0.5
         if (_OTHER_WORDS.search(word) and not word.endswith("_coding")) or strange:
             other[named] = rows
         else:
@@ -257,8 +257,9 @@ def _named_otherwise(table: pd.DataFrame, kinds: np.ndarray) -> dict[str, np.nda
     """Find rows that are no genes by their names: sums, metadata of cells, antibodies and tags."""
     kept = (kinds == "") & (table["id"] == "").to_numpy()
     found: dict[str, np.ndarray] = {}
+    names = table["name"].tolist()
     for row in np.flatnonzero(kept):
-        name = table["name"].iat[row]
+        name = names[row]
         if is_symbol(name):
             continue
         kind = kind_by_name(name)
@@ -269,7 +270,9 @@ def _named_otherwise(table: pd.DataFrame, kinds: np.ndarray) -> dict[str, np.nda
 
 def _leave_out_parts(table: pd.DataFrame, parts: str, leave_out, notes: list[str]) -> bool:
     """Keep the parts of each gene's molecules that are asked for, where they are features of their own."""
-    if sum(map(str.endswith, table["name"], [tuple(f"-{part}" for part in PARTS)] * len(table))) < 0.1 * len(table):
+    if sum(map(str.endswith, table["name"].tolist(), [tuple(f"-{part}" for part in PARTS)] * len(table))) < 0.1 * len(
+        table
+    ):
         return False
     matched = table["name"].str.extract(_PART)
     suffixed = matched["part"].notna()
