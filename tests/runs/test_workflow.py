@@ -133,6 +133,8 @@ def test_the_study_can_be_sent(root, tiny):
         described = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
     assert {"index.html", "tiny/report.html", "tiny/tables/cells.parquet", "tiny/tables/gate.csv"} <= names
     assert "tiny/tiny.h5ad" not in names
+    assert "sbom.cdx.json" in names
+    assert not [name for name in names if name.startswith("tiny/") and name.endswith(".tsv")]  # CSV is guarded
     run_id = json.loads((folder / "results/tiny/passports.json").read_text())["run_id"]
     (action,) = [entity for entity in described if entity["@type"] == "CreateAction"]
     assert action["@id"] == f"#run-{run_id}"

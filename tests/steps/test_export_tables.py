@@ -77,3 +77,13 @@ def test_multiqc_finds_the_lots(made):
     assert (found["plot_type"], found["id"]) == ("table", "mscape_lots")
     assert found["data"] == {"NA": {"verdict": "PASS", "purity": 0.01}}
     assert set(found["headers"]) == {"verdict", "purity"}
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+IFNg", "-80", "@SUM(A1)", "\t=1", "\r=1"])
+def test_text_that_a_spreadsheet_would_run_is_guarded_and_numbers_stay_numbers(text):
+    table = pd.DataFrame({"condition": pd.Categorical([text, "x"]), "value": [-1.5, 2.0], text: ["a", None]})
+    guarded = export_tables.guard(table)
+    assert list(guarded.columns) == ["condition", "value", f"'{text}"]
+    assert list(guarded["condition"]) == [f"'{text}", "x"]
+    assert list(guarded["value"]) == [-1.5, 2.0]
+    assert table["condition"].iloc[0] == text

@@ -36,11 +36,15 @@ def study(root, tmp_path_factory):
     render_index.main(pages, index, SimpleNamespace(title="Test"))
     about = {"title": "Test", "licence": ""}
     inputs = {"results": [str(results / "index.html"), str(own)], "runs": [str(own / "run.json")]}
-    described = SimpleNamespace(json=str(results / "ro-crate-metadata.json"), source=str(results / "source"))
+    described = SimpleNamespace(
+        json=str(results / "ro-crate-metadata.json"),
+        source=str(results / "source"),
+        software=str(results / "sbom.cdx.json"),
+    )
     describe_study.main(
         SimpleNamespace(**inputs), described, SimpleNamespace(**about, repository=str(root), steps={}, code="")
     )
-    inputs["source"] = described.source
+    inputs |= {"source": described.source, "software": described.software}
     for name in ("study.zip", "again.zip"):
         package_study.main(
             SimpleNamespace(**inputs),
@@ -63,7 +67,7 @@ def test_the_metadata_describe_every_file_with_its_digest(study):
         for name in files:
             assert hashlib.sha256(archive.read(name)).hexdigest() == entities[name]["sha256"]
     assert {"index.html", "demo/report.html", "demo/passports.json", "demo/run.json", "source/Snakefile"} <= names
-    assert "demo/figures/umap_gate.svg" in names
+    assert {"demo/figures/umap_gate.svg", "sbom.cdx.json"} <= names
     assert not [name for name in names if "__pycache__" in name or "/." in name]
 
 

@@ -89,6 +89,7 @@ rule describe_study:
         runs=expand("results/{dataset}/run.json", dataset=STUDY.datasets),
     output:
         json="results/ro-crate-metadata.json",
+        software="results/sbom.cdx.json",
         source=directory("results/source"),
     log:
         "logs/describe_study.log",
@@ -110,8 +111,9 @@ rule describe_study:
 rule package_study:
     """Put the study into one zip to send: `snakemake package_study`."""
     input:
-        results=STUDY.results(h5ad=False) + expand("results/{dataset}/tables", dataset=STUDY.datasets),
+        results=STUDY.packed() + expand("results/{dataset}/tables", dataset=STUDY.datasets),
         runs=expand("results/{dataset}/run.json", dataset=STUDY.datasets),
+        software="results/sbom.cdx.json",
         source="results/source",
     output:
         zip="results/study.zip",

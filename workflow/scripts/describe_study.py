@@ -1,9 +1,11 @@
-"""Put the workflow's own files beside the results, and describe the whole study as an RO-Crate."""
+"""Put the workflow's own files and the list of its software beside the results; describe the study as an RO-Crate."""
 
+import json
 import shutil
+from importlib import metadata
 from pathlib import Path
 
-from mscape.export import ro_crate
+from mscape.export import ro_crate, sbom
 from mscape.report import page
 from mscape.run import step
 
@@ -26,9 +28,11 @@ def copy_workflow(repository: Path, target: Path) -> None:
 def main(input, output, params):
     """Copy, digest, write."""
     copy_workflow(Path(params.repository), Path(output.source))
+    software = sbom.list_software(metadata.distributions(), version=page.version())
+    Path(output.software).write_text(json.dumps(software, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _, document = ro_crate.describe_study(
         Path(output.json).parent,
-        [*input.results, output.source],
+        [*input.results, output.source, output.software],
         input.runs,
         title=params.title,
         licence=params.licence,

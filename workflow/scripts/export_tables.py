@@ -11,6 +11,7 @@ from mscape.data.json_file import read_json
 from mscape.data.table_io import read_table
 from mscape.run import step
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with what a spreadsheet begins one
 SHOWN = ("verdict", "value", "low", "high", "unit", "n", "threshold", "reason", "next_action", "weight")
 
 
@@ -77,10 +78,10 @@ def guard(table: pd.DataFrame) -> pd.DataFrame:
     """Put an apostrophe before text that a spreadsheet would run as a formula."""
 
     def safe(text: object) -> object:
-        return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t") else text
+        return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
 
     words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    return table.assign(**{name: table[name].astype(object).map(safe) for name in words})
+    return table.assign(**{name: table[name].astype(object).map(safe) for name in words}).rename(columns=safe)
 
 
 def main(input, output, params):

@@ -35,7 +35,7 @@ index.html                all datasets and lots
 <dataset>/figures/        figures as SVG and PDF
 <dataset>/config.yaml     the settings with all defaults; run.json holds digests, versions, seed, run id
 ro-crate-metadata.json    the same for machines (RO-Crate, Workflow Run Crate): what ran, on what, what came out
-source/                   the workflow that ran
+source/                   the workflow that ran; sbom.cdx.json lists the packages it ran with (CycloneDX)
 
 Intended use: research. Transcript-level concordance with the ISCT phenotype; RNA is not flow cytometry.
 {simulated}"""
@@ -76,7 +76,7 @@ def main(input, output, params):
     root = Path(output.zip).parent
     files, document = ro_crate.describe_study(
         root,
-        [*input.results, input.source],
+        [*input.results, input.source, input.software],
         input.runs,
         title=params.title,
         licence=params.licence,

@@ -29,6 +29,7 @@ PROFILES = {
 MEDIA_TYPES = {
     ".html": "text/html",
     ".json": "application/json",
+    ".cdx.json": "application/vnd.cyclonedx+json",
     ".tsv": "text/tab-separated-values",
     ".csv": "text/csv",
     ".yaml": "application/yaml",
@@ -160,7 +161,7 @@ def describe_file(root: Path, path: Path) -> dict:
         "@id": quote(name),
         "@type": "File",
         "name": name,
-        "encodingFormat": MEDIA_TYPES.get(path.suffix, "text/plain"),
+        "encodingFormat": MEDIA_TYPES.get("".join(path.suffixes[-2:])) or MEDIA_TYPES.get(path.suffix, "text/plain"),
         "contentSize": str(path.stat().st_size),
         "sha256": digest,
     }

@@ -302,6 +302,10 @@ class Study:
                 files += [f"results/{name}/{name}.cellxgene.h5ad"] if export["cellxgene"] else []
         return files
 
+    def packed(self) -> list[str]:
+        """List the results that are sent; stage tables are sent as guarded CSV and as Parquet."""
+        return [path for path in self.results(h5ad=False) if not path.endswith(".tsv")]
+
     def _tables_of(self, dataset: str) -> list[str]:
         """List the paths of all stage tables of a dataset, with those of a user's own labels and a reference."""
         own = ["annotations"] if "annotations" in self.config["datasets"][dataset] else []
