@@ -61,6 +61,16 @@ def test_a_lot_is_judged_by_itself(rates, reference):
         pd.testing.assert_frame_equal(one, all_.loc[["N1"]], check_dtype=False)
 
 
+def test_all_lots_have_one_depth_and_the_shallowest_references_are_left_out(rates, reference):
+    poor = simulated_lots(rates, ["P0", "P1"], umi_median=1000)  # an eighth of the others
+    known = as_reference(join(reference.lots, poor))
+    deep, shallow = simulated_lots(rates, ["D"], umi_median=8000), simulated_lots(rates, ["S"], umi_median=1500)
+    lots, _ = judge(join(deep, shallow), known)
+    assert list(lots["n_lots"]) == [25, 27]
+    assert lots.at["D", "depth"] == min(reference.lots.about["total_counts"].min(), deep.about["total_counts"].iloc[0])
+    assert lots.at["S", "depth"] == poor.about["total_counts"].min()
+
+
 def test_a_lot_is_not_compared_with_itself(rates, reference):
     lots, _ = judge(reference.lots.take(["R3"]), reference)
     assert lots.at["R3", "n_lots"] == 24

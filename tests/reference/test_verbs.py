@@ -36,6 +36,23 @@ def test_lots_are_judged_against_lots_of_another_study(tmp_path):
     assert found["reference_attributes"].empty
 
 
+def test_a_single_lot_has_its_programmes_against_a_reference(tmp_path):
+    known = ms.reference.build(gated([f"R{n}" for n in range(10)], cells=50), tmp_path, name="made up")
+    adata, _ = counted_cells(study_rates(), ["new"], cells=150, licensed_fraction=0.9)
+    ms.qc(adata)
+    ms.embed(adata)
+    ms.gate(adata, culture="expanded")
+    ms.score(adata)
+    alone = ms.passport(adata).set_index("attribute")
+    assert alone.at["immune_licensed", "verdict"] == "NOT ASSESSABLE"
+    found = ms.passport(adata, reference=known).set_index("attribute")
+    assert found.at["immune_licensed", "verdict"] == "WARN"
+    of = f"the average of 10 lots (tissue bone marrow) of the reference made up, version {known.record['version']}"
+    assert found.at["immune_licensed", "reason"].startswith(f"Against {of}, z: ")
+    assert found.at["reference", "verdict"] == "NOT ASSESSABLE"  # 10 lots promise 9.1 %
+    assert "which takes 19" in found.at["reference", "reason"]
+
+
 def test_cells_without_calls_are_refused(tmp_path):
     adata, _ = counted_cells(study_rates(), ["A"])
     with pytest.raises(UserError, match=r"run mscape\.gate"):

@@ -38,6 +38,7 @@ MIN_CPM = 20.0  # mean of the lots, from which on a gene's own departure is coun
 LEAST_VARIANCE = 1e-3  # of a gene within a tissue: a gene that no lot shows has none
 MOST_T = 1e3  # a gene or programme in which the reference lots are equal would depart without end
 SHARES = ("fraction", "share")  # units whose values lie between 0 and 1
+MOST_THINNING = 4.0  # times that a lot or the middle reference lot may be deeper than the shallowest one used
 SHOWN = 3  # signatures that a sentence names
 HALF_INTERVAL = 1.959964
 STRATA = (("tissue", "assay"), ("tissue",), ("assay",), ())
@@ -96,7 +97,7 @@ def judge_lots(
     placed, scored = [], []
     for name in lots.names:
         lot = lots.take([name])
-        others = reference.lots.drop(name)
+        others = _deep_enough(reference.lots.drop(name), lot)
         row, signatures = _judge_lot(lot, others, reference, options, markers=markers, seed=seed)
         placed.append(row)
         if signatures is not None:
@@ -298,17 +299,23 @@ def place_attributes(
 
 
 def _at_one_depth(lot: Lots, others: Lots, *, seed: int) -> tuple[pd.DataFrame, np.ndarray, float]:
-    """Give the sums of the others and, last, the lot, of genes that all measured, thinned to the lot's depth.
+    """Give the sums of the others and, last, the lot, of genes that all measured, thinned to the shallowest of them.
 
-    A lot that is deeper than the middle reference lot is thinned to that one's depth instead.
+    All lots must have one depth: among deeper ones a lot would depart by its noise, among shallower ones it would hide.
     """
     sums = pd.concat([others.sums, lot.sums.reindex(columns=others.sums.columns)])
     sums = sums.loc[:, sums.notna().all()]
     totals = np.concatenate([others.about["total_counts"], lot.about["total_counts"]]).astype(float)
-    depth = float(min(totals[-1], np.median(totals[:-1])))
-    names = [*others.names, *lot.names]
+    depth, names = float(totals.min()), [*others.names, *lot.names]
     thinned, totals = departure.match_depth(sums.to_numpy(), totals, depth, names=names, seed=seed)
     return pd.DataFrame(thinned, sums.index, sums.columns), totals, depth
+
+
+def _deep_enough(others: Lots, lot: Lots) -> Lots:
+    """Leave out reference lots so shallow that thinning to them would take more than the lot's own depth allows."""
+    totals, own = others.about["total_counts"], lot.about["total_counts"].iloc[0]
+    least = min(own, totals.median()) / MOST_THINNING
+    return others.take(list(totals.index[totals >= least]))
 
 
 def _level(expression: np.ndarray, one: GeneSet) -> np.ndarray:
