@@ -72,6 +72,20 @@ rule build_reference:
     localrule: True
 
 
+rule equivalence:
+    """Judge what compare.equivalence asks, in each dataset: `snakemake equivalence`."""
+    input:
+        expand("results/{dataset}/equivalence.html", dataset=STUDY.datasets),
+    localrule: True
+
+
+rule meta:
+    """Pool the contrasts of the study's datasets: `snakemake meta`."""
+    input:
+        page="results/meta.html",
+    localrule: True
+
+
 onstart:
     PROGRESS.begin(log)
 

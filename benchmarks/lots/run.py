@@ -1,4 +1,7 @@
-"""Lots over time: how often the control charts alarm while nothing changes, and how often they find a drift.
+"""Lots against lots: error rates and power of control charts, of equivalence, and of several datasets together.
+
+How often control charts alarm while nothing changes and find a drift; how often the equivalence test errs and what
+donors can show; how often pooled intervals cover.
 
 All series are simulated: normal lots, for which the rates are promised, and lots of heavier tails, of skew, and
 fractions of cells, for which they are not. Run from the repository:
@@ -17,6 +20,8 @@ from scipy import stats
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from mscape.comparison.equivalence import ALPHA, power_of_equivalence  # noqa: E402
+from mscape.comparison.meta import pool  # noqa: E402
 from mscape.tracking import charts  # noqa: E402
 from mscape.tracking.lots import transform  # noqa: E402
 from mscape.tracking.options import TrackOptions  # noqa: E402
@@ -136,7 +141,61 @@ def write_charts(series: int, seed: int) -> str:
     return "\n".join(lines)
 
 
-TABLES = {"charts": write_charts}
+def write_equivalence(series: int, seed: int) -> str:
+    """Set size and power of the equivalence test as Markdown, simulated and as the power table gives them."""
+    rng = np.random.default_rng([seed, 7])
+    lines = [
+        f"{series:,} simulated comparisons a line, seed {seed}; donors' differences are normal with SD 1.",
+        "",
+        "| donors | margin, SD | true difference | EQUIVALENT, simulated | EQUIVALENT, power table |",
+        "|---|---|---|---|---|",
+    ]
+    for n in (3, 4, 6, 10):
+        for margin, difference in ((1, 1.0), (2, 2.0), (1, 0.0), (2, 0.0), (2, 1.0)):
+            drawn = rng.normal(difference, 1, size=(series, n))
+            room = (margin - np.abs(drawn.mean(axis=1))) / (drawn.std(axis=1, ddof=1) / np.sqrt(n))
+            found = (stats.t.sf(room, n - 1) < ALPHA).mean()
+            said = power_of_equivalence(n, margin, difference=difference)
+            lines.append(f"| {n} | {margin} | {difference:g} | {found:.3f} | {said:.3f} |")
+    return "\n".join(lines)
+
+
+def pool_studies(k: int, tau: float, runs: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Give how often the interval covers an effect of 1, and how often permuted studies have p < 0.05."""
+    covered = wrong = 0
+    for _ in range(runs):
+        donors = rng.integers(3, 6, k)
+        arms = [(rng.normal(size=n), rng.normal(size=n) + 1 + tau * rng.normal()) for n in donors]
+        dealt = [np.split(rng.permutation(np.concatenate(pair)), 2) for pair in arms]
+        whole, permuted = (
+            pool(
+                np.array([b.mean() - a.mean() for a, b in pairs]),
+                np.array([(a.var(ddof=1) + b.var(ddof=1)) / len(a) for a, b in pairs]),
+            )
+            for pairs in (arms, dealt)
+        )
+        covered += whole.low <= 1 <= whole.high
+        wrong += permuted.pvalue < 0.05
+    return covered / runs, wrong / runs
+
+
+def write_meta(series: int, seed: int) -> str:
+    """Set coverage and false positives of the meta-analysis as Markdown."""
+    runs = series // 20
+    lines = [
+        f"{runs:,} simulated meta-analyses a line, seed {seed}; donors have SD 1, studies have effects of mean 1.",
+        "",
+        "| studies | SD of effects between studies | 95 % interval covers | permuted: p < 0.05 |",
+        "|---|---|---|---|",
+    ]
+    for k in (3, 4, 5, 6):
+        for tau in (0.0, 0.5, 1.0):
+            cover, wrong = pool_studies(k, tau, runs, np.random.default_rng([seed, k, int(10 * tau)]))
+            lines.append(f"| {k} | {tau:g} | {cover:.3f} | {wrong:.3f} |")
+    return "\n".join(lines)
+
+
+TABLES = {"charts": write_charts, "equivalence": write_equivalence, "meta": write_meta}
 
 
 def main() -> None:
@@ -144,10 +203,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks/lots.md")
     options = parser.parse_args()
-    for name, measure in TABLES.items():
-        text = measure(options.series, options.seed)
+    for name in options.tables:
+        text = TABLES[name](options.series, options.seed)
         print(text, flush=True)
         if options.write:
             mark = f"<!-- benchmarks/lots/run.py {name} -->"

@@ -27,3 +27,10 @@ def test_the_reference_of_the_config_is_taken_and_checked():
         contrasts.find_contrasts(table, reference={"condition": "ifng"})
     with pytest.raises(UserError, match="no factor 'dose'"):
         contrasts.check_contrasts(table, [{"factor": "dose", "reference": "a", "other": "b"}])
+
+
+def test_ages_of_donors_give_a_trend():
+    table = lots([(f"D{i}", "control") for i in range(4)], age=["21", "34", "50", "67"])
+    (found,) = contrasts.find_contrasts(table, factors=["age"])
+    assert found.trend
+    assert found.name == "age: trend"

@@ -27,3 +27,52 @@ rule compare_groups:
         code=code("compare_groups"),
     script:
         "../scripts/compare_groups.py"
+
+
+rule judge_equivalence:
+    """Judge whether two kinds of lots of the same donors are equivalent."""
+    input:
+        passports="results/{dataset}/passports.json",
+        run="results/{dataset}/run.json",
+        scores="results/{dataset}/signature_scores.tsv",
+        templates=TEMPLATES,
+    output:
+        table="results/{dataset}/equivalence.tsv",
+        page="results/{dataset}/equivalence.html",
+    log:
+        "logs/judge_equivalence/{dataset}.log",
+    benchmark:
+        "logs/judge_equivalence/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        asked=lambda wildcards: STUDY.dataset(wildcards)["compare"]["equivalence"],
+        dataset="{dataset}",
+        title=STUDY.text("title"),
+        simulated=STUDY.is_simulated,
+        code=code("judge_equivalence"),
+    script:
+        "../scripts/judge_equivalence.py"
+
+
+rule pool_datasets:
+    """Pool the contrasts of the study's datasets: `snakemake meta`."""
+    input:
+        contrasts=expand("results/{dataset}/contrasts.tsv", dataset=STUDY.datasets),
+        templates=TEMPLATES,
+    output:
+        table="results/meta.tsv",
+        page="results/meta.html",
+    log:
+        "logs/pool_datasets.log",
+    benchmark:
+        "logs/pool_datasets.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        confidence=STUDY["compare"]["confidence"],
+        title=STUDY.text("title"),
+        simulated=STUDY.simulated,
+        code=code("pool_datasets"),
+    script:
+        "../scripts/pool_datasets.py"

@@ -19,6 +19,8 @@ VERBS = {
     "explain": "mscape.gating.reasons",
     "diff": "mscape.diffing.diff",
     "track": "mscape.tracking.track",
+    "equivalence": "mscape.comparison.equivalence",
+    "meta": "mscape.comparison.meta",
 }
 MODULES = ("pl", "reference")
 __all__ = [*VERBS, *MODULES]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 UNKNOWN = "unknown"
+NUMERIC = ("passage", "age")  # factors that give a trend where they have three numbers or more
 RESTING: tuple[str, ...] = (
     "control",
     "ctrl",
@@ -40,7 +41,7 @@ class Contrast:
     reference, other
         Its two levels; the estimate is other minus reference. Both are empty for a trend.
     trend
-        Whether the factor is a number (passage) and the estimate a slope per unit of it.
+        Whether the factor is a number (passage, age of the donor) and the estimate a slope per unit of it.
     """
 
     factor: str
@@ -105,7 +106,7 @@ def find_contrasts(
 
     Returns
     -------
-    Each other level against the reference; for a passage of three or more numbers one trend.
+    Each other level against the reference; for a passage or an age of three or more numbers one trend.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def find_contrasts(
         if len(levels) < 2:
             continue
         numbers = [parse_number(level) for level in levels]
-        if factor == "passage" and factor not in reference and not np.isnan(numbers).any() and len(levels) > 2:
+        if factor in NUMERIC and factor not in reference and not np.isnan(numbers).any() and len(levels) > 2:
             found.append(Contrast(factor, trend=True))
             continue
         base = reference.get(factor) or _pick_reference(lots, factor, levels)

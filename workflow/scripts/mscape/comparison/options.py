@@ -21,6 +21,7 @@ class CompareOptions:
     covariates: Sequence[Any] = ("batch", "assay")
     adjust: bool = True
     contrasts: Sequence[Any] = ()
+    equivalence: Sequence[Any] = ()
     reference: Mapping[str, Any] = field(default_factory=lambda: {})
     min_donors: int = 3
     min_cells: int = 20

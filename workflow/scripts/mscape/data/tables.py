@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DTYPES = ("str", "int", "float", "bool")
-OF_STUDY = {"check", "diff", "track"}  # targets whose tables are of a whole study, not of one dataset
+OF_STUDY = {"check", "diff", "track", "meta"}  # targets whose tables are of a whole study, not of one dataset
 
 
 @dataclass(frozen=True)
@@ -771,6 +771,57 @@ OF_SOME_RUNS = (
             Column("sentence", "str", "All of it in words."),
         ),
         only="track",
+    ),
+    Table(
+        "equivalence",
+        "judge_equivalence",
+        "One row a comparison of `compare.equivalence` and number.",
+        (
+            Column("factor", "str", "Column of the sample sheet."),
+            Column("reference", "str", "Kind that is compared with."),
+            Column("other", "str", "The other kind; differences are other minus reference."),
+            Column("attribute", "str", "Attribute of the passport, or signature."),
+            Column("verdict", "str", "`EQUIVALENT`, `DIFFERENT`, `UNDECIDED` or `NOT ASSESSABLE`."),
+            Column("n_donors", "int", "Donors with both kinds."),
+            Column("difference", "float", "Mean difference of the donors."),
+            Column("low", "float", "Lower end of its 90 % interval."),
+            Column("high", "float", "Upper end of it."),
+            Column("sd", "float", "Standard deviation of the donors' differences."),
+            Column("margin", "float", "Largest difference that does not matter, as the config says."),
+            Column("pvalue", "float", "The larger p-value of the two one-sided tests of equivalence."),
+            Column(
+                "donors_needed", "float", "Donors that show equivalence in 4 of 5 studies if the kinds are the same."
+            ),
+            Column("left_out", "str", "Donors with one of the kinds only, separated by semicolons."),
+            Column("reason", "str", "Why this verdict, one sentence."),
+        ),
+        only="equivalence",
+    ),
+    Table(
+        "meta",
+        "pool_datasets",
+        "One row a contrast, feature and dataset; one of all datasets together, and of scores one without each.",
+        (
+            Column("contrast", "str", "Factor and the two groups that are compared, or its trend."),
+            Column("kind", "str", "`score` or `gene`."),
+            Column("feature", "str", "Signature or gene."),
+            Column("role", "str", "`study`, `pooled`, or `without` the dataset named."),
+            Column("study", "str", "The dataset; `all` of the pooled row."),
+            Column("n_studies", "int", "Datasets that the row pools."),
+            Column("estimate", "float", "Effect, in `unit`."),
+            LOW,
+            HIGH,
+            Column("error", "float", "Standard error of the effect."),
+            Column("tau2", "float", "Variance of the effect between datasets (Paule and Mandel)."),
+            Column("i2", "float", "Share of the variance of the estimates that lies between datasets."),
+            Column("predicted_low", "float", "Lower end of where the effect in a further dataset is expected."),
+            Column("predicted_high", "float", "Upper end of it."),
+            Column("pvalue", "float", "p-value of no effect, over datasets."),
+            Column("pvalue_adj", "float", "The same adjusted by Benjamini and Hochberg within contrast and kind."),
+            Column("unit", "str", "Unit of the effect."),
+            Column("note", "str", "Why there is no pooled effect."),
+        ),
+        only="meta",
     ),
 )
 
