@@ -1,4 +1,5 @@
-# A finished study, an earlier one -> what changed, and why. A rule without outputs runs whenever it is asked for.
+# A finished study, an earlier one -> what changed, and why. A rule without outputs runs
+# whenever it is asked for; a benchmark would count as one, and the second comparison would not be made.
 
 
 rule diff:
@@ -9,8 +10,6 @@ rule diff:
         templates=TEMPLATES,
     log:
         "logs/diff.log",
-    benchmark:
-        "logs/diff.tsv"
     conda:
         "../../envs/cpu.yaml"
     params:
