@@ -77,6 +77,7 @@ def test_fewer_than_three_datasets_other_units_and_clusters_are_not_pooled():
     (row,) = two[two["role"] == "pooled"].to_dict("records")
     assert np.isnan(row["estimate"])
     assert row["note"] == "2 studies have an interval; 3 are needed."
+    assert ms.meta({"a": contrasts({"G": 1.0}, kind="gene"), "b": contrasts({"G": 1.0}, kind="gene")}).empty
     units = {"a": contrasts({"S": 1.0}), "b": contrasts({"S": 1.0}), "c": contrasts({"S": 1.0}, unit="z")}
     assert ms.meta(units)["note"].iloc[-1] == "Not pooled: the studies have the units score and z."
     assert ms.meta(dict.fromkeys("abc", contrasts({"0": 1.0}, kind="composition"))).empty

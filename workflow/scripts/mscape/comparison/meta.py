@@ -125,16 +125,19 @@ def meta(contrasts: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> 
     Returns
     -------
     Table ``meta``. Of each contrast, kind and feature: one row a study, one of all together, and of scores one without
-    each study; ``note`` says why there is no pooled effect where fewer than three studies have one. Sub-populations are
-    left out: their numbers mean other cells in each dataset.
+    each study; ``note`` says why there is no pooled effect where fewer than three studies have one; such genes are left
+    out. Sub-populations are left out: their numbers mean other cells in each dataset.
     """
     tables = [table.assign(study=name) for name, table in contrasts.items()]
     known = (
         pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*TABLES["contrasts"].names, "study"])
     )
     known = known[known["kind"].isin(["score", "gene"])].assign(error=_errors)
+    key = ["contrast", "kind", "feature"]
+    enough = known.groupby(key)["error"].transform("count") >= MIN_STUDIES
+    known = known[enough | (known["kind"] == "score")]
     rows: list[dict[str, object]] = []
-    for (contrast, kind, feature), group in known.groupby(["contrast", "kind", "feature"], sort=True):
+    for (contrast, kind, feature), group in known.groupby(key, sort=True):
         base = {"contrast": contrast, "kind": kind, "feature": feature, "unit": group["unit"].iloc[0]}
         rows += [base | row for row in pool_group(group, confidence=confidence)]
     table = pd.DataFrame(rows, columns=TABLES["meta"].names)
