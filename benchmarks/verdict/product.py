@@ -38,7 +38,12 @@ from mscape.passports.rules import LotEvidence, judge_lot, write_attribute  # no
 from mscape.quality import ambient  # noqa: E402
 
 ROOMS = ("gating", "embedding", "passports", "quality", "data")  # whose code the verdicts depend on
-STAGE_TABLES = {"gate": "table", "contaminants": "contaminants", "hidden_mixture": "hidden"}  # name: output
+STAGE_TABLES = {  # name: output
+    "gate": "table",
+    "contaminants": "contaminants",
+    "hidden_mixture": "hidden",
+    "flow_agreement": "flow_agreement",
+}
 LEFT_OUT = {"structure", "cycling"}
 # The steps read these once a process; the benchmark runs them many times.
 registry.load_markers = cache(registry.load_markers)
@@ -121,7 +126,7 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
             SimpleNamespace(h5ad=embedding),
             SimpleNamespace(settings=config["embed"], cluster=config["cluster"], scope="all", **common),
         )
-        files = {key: str(folder / f"{key}.tsv") for key in ("table", "contaminants", "hidden")}
+        files = {key: str(folder / f"{key}.tsv") for key in STAGE_TABLES.values()}
         output = SimpleNamespace(h5ad=str(folder / "gate.h5ad"), **files)
         gate_msc.main(
             SimpleNamespace(h5ad=adata, embedding=embedding, markers=MARKERS),

@@ -112,6 +112,7 @@ def write_case(folder, X, genes, *, samples=None, lots=None, obs=None, ambient=N
         table=folder / "gate.tsv",
         contaminants=folder / "contaminants.tsv",
         hidden=folder / "hidden_mixture.tsv",
+        flow_agreement=folder / "flow_agreement.tsv",
     )
     return given, made
 
@@ -132,4 +133,5 @@ def run_gate(given, made, *, organism="human", culture="expanded", seed=0, threa
         table=read_table(made.table, "gate"),
         contaminants=read_table(made.contaminants, "contaminants"),
         hidden=read_table(made.hidden, "hidden_mixture"),
+        flow_agreement=read_table(made.flow_agreement, "flow_agreement"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import stage_tables
 from passport_sentences import SIGNATURES, Tables, wilson
 from toy_study import default_settings
 
@@ -67,6 +68,9 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
         {"cluster": ["0", "1", "2"], "stable": rng.uniform(size=3) < (1 if quiet else 0.7)}
     ).head(int(rng.choice([1, 3])))
     tables |= draw_scores(rng, names)
+    tables["flow_agreement"] = draw_flow(rng, tables["gate"])
+    if seed % 2:  # a sheet without flow cytometry has none of its columns
+        cells["flow_CD73"] = "98"
     samples = list(tables["accounting"]["sample_id"])
     size = cells.groupby("lot_id").size()
     scored = {s: int(size.get(s[:-2], 0)) if quiet or rng.uniform() < 0.7 else 0 for s in samples}
@@ -162,6 +166,19 @@ def draw_gate(rng: np.random.Generator, lot: str, cells: pd.DataFrame) -> list[d
             row |= {"verdict": "inconclusive", "reason": "HLADR_INDUCED"}
         rows.append(row)
     return [*rows, _phenotype(rng, common, cells, rows)]
+
+
+def draw_flow(rng: np.random.Generator, gate: pd.DataFrame) -> pd.DataFrame:
+    """Draw flow cytometry of some lots, and what became of the thresholds."""
+    rows = []
+    for row in gate.to_dict("records"):
+        if row["criterion"] not in {"CD73", "CD105", "CD45"} or row["lot_id"] == "L2" or np.isnan(row["estimate"]):
+            continue
+        basis, reason = ("panel", "5 lots") if row["criterion"] == "CD45" else ("flow cytometry of 7 lots", "")
+        given = {"flow": float(rng.choice([0, 0.004, 0.97, 1])), "basis": basis, "reason": reason}
+        used = not reason and row["lot_id"] == "L0"
+        rows.append({k: row[k] for k in ("lot_id", "criterion", "estimate", "low", "high")} | given | {"used": used})
+    return stage_tables.fill("flow_agreement", rows)
 
 
 def _phenotype(rng, common: dict, cells: pd.DataFrame, rows: list[dict]) -> dict:

@@ -81,7 +81,7 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
     """Read the passports of a finished run and what they are held to, from ``results/<dataset>``."""
     folder = Path(folder)
     document = json.loads((folder / "passports.json").read_text(encoding="utf-8"))
-    names = ("accounting", "gate", "contaminants", "hidden_mixture", "composition", "stability")
+    names = ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "composition", "stability")
     tables = {name: read_table(folder / f"{name}.tsv", name) for name in (*names, "signature_scores", "signatures")}
     cells = counts.read_obs(folder / "counts.h5ad").join(
         counts.read_obs(folder / "gate.h5ad")[["isct_call", "isct_reason"]]
@@ -112,6 +112,7 @@ def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
     tables = {"accounting": accounting.assign(lot_id=accounting["sample_id"].map(lots))}
     tables |= {"gate": done["gate"]["table"], "contaminants": done["gate"]["contaminants"]}
     tables |= {"hidden_mixture": done["gate"]["hidden"], "stability": done["cluster"]["stability"]}
+    tables |= {"flow_agreement": done["gate"]["flow_agreement"]}
     size = cells.groupby(["lot_id", "leiden"], observed=True).size().rename("n_cells").reset_index()
     tables["composition"] = size.rename(columns={"leiden": "cluster"}).astype({"cluster": str})
     tables |= {"signature_scores": done["score"]["summary"], "signatures": done["score"]["table"]}
@@ -618,6 +619,34 @@ class Lot:
                 rf"(\S+) {P} of cells by RNA: percentile (\d+) to (\d+) of (\d+) clinical lots by flow cytometry "
                 r"\(median ([\d.]+)%, 5th to 95th percentile ([\d.]+)% to ([\d.]+)%\)\.",
                 placed,
+            ),
+        ]
+
+    def of_flow_agreement(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        rows = self.rows("flow_agreement")
+        own = rows.set_index("criterion")
+
+        def both(marker: str, v: str, low: str, high: str, flow: str) -> bool:
+            row = own.loc[marker]
+            printed = ((v, "estimate"), (low, "low"), (high, "high"), (flow, "flow"))
+            return all(agrees(p, row[k]) for p, k in printed)
+
+        def set_from(markers: str, basis: str, which: str) -> bool:
+            used = "among" in which
+            same = own[(own["basis"] == basis) & (own["used"] == used) & (own["reason"] == "")]
+            return set(markers.split(", ")) == set(same.index) and basis.startswith("flow cytometry of ")
+
+        independent = r"this one among them: for these markers its RNA and its flow cytometry are not independent\."
+        return [
+            (
+                r"The sheet gives no flow cytometry of this lot for a marker that was judged\.",
+                lambda: rows.empty and a["verdict"] == "NOT ASSESSABLE",
+            ),
+            (rf"(\S+) {SHARE} of cells by RNA, {P} by flow cytometry\.", both),
+            (
+                r"The threshold of (.+?) was set from (flow cytometry of \d+ lots), "
+                rf"({independent}|without this one\.)",
+                set_from,
             ),
         ]
 

@@ -26,6 +26,7 @@ TABLES = {
     "gate_table": "gate.tsv",
     "contaminants": "contaminants.tsv",
     "hidden": "hidden_mixture.tsv",
+    "flow_agreement": "flow_agreement.tsv",
     "stability": "stability.tsv",
     "composition": "composition.tsv",
     "signature_scores": "signature_scores.tsv",

@@ -199,6 +199,7 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
             for lot in ids
         ],
     )
+    save("flow_agreement", [])
     save(
         "stability",
         [

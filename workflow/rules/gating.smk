@@ -14,6 +14,7 @@ rule gate_msc:
         table="results/{dataset}/gate.tsv",
         contaminants="results/{dataset}/contaminants.tsv",
         hidden="results/{dataset}/hidden_mixture.tsv",
+        flow_agreement="results/{dataset}/flow_agreement.tsv",
     log:
         "logs/gate_msc/{dataset}.log",
     benchmark:

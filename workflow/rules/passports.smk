@@ -43,6 +43,7 @@ rule write_passports:
         gate_table="results/{dataset}/gate.tsv",
         contaminants="results/{dataset}/contaminants.tsv",
         hidden="results/{dataset}/hidden_mixture.tsv",
+        flow_agreement="results/{dataset}/flow_agreement.tsv",
         clusters="results/{dataset}/clusters.h5ad",
         stability="results/{dataset}/stability.tsv",
         composition="results/{dataset}/composition.tsv",

@@ -23,7 +23,7 @@ def read_inputs(path: str, embedding_path: str) -> tuple[AnnData, AnnData]:
 
 
 def main(input, output, params):
-    """Read counts and embedding, call the cells, write the stage file and three tables."""
+    """Read counts and embedding, call the cells, write the stage file and four tables."""
     cells, embedding = read_inputs(input.h5ad, input.embedding)
     stage = cells.uns.get("mscape", {}).get("merge_samples", {})
     result = gate_dataset(
@@ -48,6 +48,7 @@ def main(input, output, params):
     write_table("gate", result.table, output.table)
     write_table("contaminants", result.contaminants, output.contaminants)
     write_table("hidden_mixture", result.hidden, output.hidden)
+    write_table("flow_agreement", result.flow_agreement, output.flow_agreement)
 
 
 if "snakemake" in globals():

@@ -20,6 +20,7 @@ TABLES = {  # table: input of the rule
     "gate": "gate_table",
     "contaminants": "contaminants",
     "hidden_mixture": "hidden",
+    "flow_agreement": "flow_agreement",
     "composition": "composition",
     "stability": "stability",
     "signature_scores": "signature_scores",

@@ -254,7 +254,8 @@ def gate(
     obsm["isct_pool_size"], obsm["isct_exposure"]
         Cells pooled for each marker, and the counts of all genes that they hold; DataFrames, one column a marker.
     uns["mscape"]["gate"]
-        ``table`` (criteria of each lot), ``contaminants``, ``hidden``, and the panel, thresholds and ``params``.
+        ``table`` (criteria of each lot), ``contaminants``, ``hidden``, ``flow_agreement`` (where ``obs`` has columns
+        ``flow_<marker>``), and the panel, thresholds and ``params``.
 
     Raises
     ------
@@ -288,6 +289,7 @@ def gate(
         "table": result.table,
         "contaminants": result.contaminants,
         "hidden": result.hidden,
+        "flow_agreement": result.flow_agreement,
         "params": {
             "organism": organism,
             "culture": culture,
@@ -539,6 +541,7 @@ def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) 
         "gate": gate_record["table"],
         "contaminants": gate_record["contaminants"],
         "hidden_mixture": gate_record["hidden"],
+        "flow_agreement": gate_record["flow_agreement"],
     }
     if qc_record:
         lots = cells.groupby("sample_id", observed=True)["lot_id"].first().astype(str)

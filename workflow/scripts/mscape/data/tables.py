@@ -183,6 +183,29 @@ GATING = (
         ),
     ),
     Table(
+        "flow_agreement",
+        "gate_msc",
+        "One row a lot and marker with flow cytometry in the sample sheet: its share of cells by RNA beside it.",
+        (
+            LOT,
+            Column("donor_id", "str", "The donor, as named in the sample sheet."),
+            Column("criterion", "str", "The marker."),
+            Column("flow", "float", "Fraction of positive cells by flow cytometry, as the sheet says."),
+            Column("estimate", "float", "Fraction of cells with RNA of the marker above its threshold."),
+            LOW,
+            HIGH,
+            Column("difference", "float", "Estimate by RNA minus flow cytometry."),
+            Column("threshold_cpm", "str", "Threshold of the gene that was used, counts per million."),
+            Column(
+                "basis", "str", "What the threshold rests on: `flow cytometry of N lots`, `control samples` or `panel`."
+            ),
+            Column(
+                "used", "bool", "Whether the threshold was set from this lot: its RNA and flow are not independent."
+            ),
+            Column("reason", "str", "Why the flow cytometry of the lots does not set the threshold; empty if it does."),
+        ),
+    ),
+    Table(
         "contaminants",
         "gate_msc",
         "One row a lot, identity other than MSC, and call.",

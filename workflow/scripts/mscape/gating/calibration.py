@@ -88,13 +88,18 @@ def calibrate(
             raise UserError(msg)
         new[gene] = float(np.sqrt(upper * lower) * 1e6)
 
-    def swap(genes: dict[str, float]) -> dict[str, float]:
-        return {g: new.get(g, t) for g, t in genes.items()}
+    return set_thresholds(panel, new), new
 
-    changed = replace(
+
+def set_thresholds(panel: Panel, cpm: dict[str, float]) -> Panel:
+    """Replace the thresholds of some genes of a panel; ``cpm`` is counts per million by gene."""
+
+    def swap(genes: dict[str, float]) -> dict[str, float]:
+        return {gene: cpm.get(gene, own) for gene, own in genes.items()}
+
+    return replace(
         panel,
         positive=swap(panel.positive),
         negative={name: swap(genes) for name, genes in panel.negative.items()},
         allowed={name: swap(genes) for name, genes in panel.allowed.items()},
     )
-    return changed, new

@@ -12,6 +12,7 @@ import pandas as pd
 from mscape.gating import (
     calibration,
     chemistry_basis,
+    flow_calibration,
     hidden_subset_test,
     intervals,
     lane_ambient,
@@ -21,6 +22,7 @@ from mscape.gating import (
 )
 from mscape.gating.calls import CALLS, Evidence, call_at, call_cells, probabilities
 from mscape.gating.contaminants import contaminant_table
+from mscape.gating.flow_values import flow_markers, read_flow
 from mscape.gating.lots import (
     CRITERIA_COLUMNS,
     Called,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
     from anndata import AnnData
 
+    from mscape.gating.flow_calibration import FlowThreshold
     from mscape.gating.lane_ambient import LaneAmbient
 
 logger = logging.getLogger(__name__)
@@ -83,6 +86,10 @@ class GateResult:
         Ambient RNA that other lots of a lane may have given to each lot (:mod:`mscape.gating.lane_ambient`).
     calibrated
         Thresholds that control samples set, CPM by gene.
+    flow_fits
+        What flow cytometry of the lots says about the threshold of each marker that it was given for.
+    flow_agreement
+        Shares by RNA beside flow cytometry, columns ``flow_calibration.AGREEMENT_COLUMNS``.
     """
 
     calls: pd.DataFrame
@@ -96,6 +103,19 @@ class GateResult:
     options: GateOptions
     lane: pd.DataFrame
     calibrated: dict[str, float] = field(default_factory=dict)
+    flow_fits: tuple[FlowThreshold, ...] = ()
+    flow_agreement: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=flow_calibration.AGREEMENT_COLUMNS)
+    )
+
+    @property
+    def thresholds_from(self) -> str:
+        """What the thresholds rest on, in words."""
+        panel = "panel, uncalibrated against protein"
+        if self.calibrated:
+            return "control samples"
+        by_flow = [f"{fit.criterion} by {fit.basis}" for fit in self.flow_fits if not fit.reason]
+        return f"{', '.join(by_flow)}; the others: {panel}" if by_flow else panel
 
     def obs(self, index: pd.Index) -> pd.DataFrame:
         """Give the columns of ``obs``: call, reason, identity, and the probability of each marker."""
@@ -124,26 +144,32 @@ class GateResult:
         panel = self.panel
         settings = vars(self.options)
         lane = {} if self.lane.empty else {"lane_ambient": self.lane.reset_index(drop=True).rename(index=str)}
-        return lane | {
-            "rule_version": RULE_VERSION,
-            "panel": panel.id,
-            "panel_title": panel.title,
-            "panel_note": panel.note,
-            "panel_basis": panel.basis,
-            "panel_doi": panel.doi,
-            "verdict": panel.verdict,
-            "min_positive": panel.min_positive,
-            "max_negative": panel.max_negative,
-            "thresholds_cpm": panel.thresholds,
-            "positive": panel.proteins,
-            "negative": {name: ";".join(genes) for name, genes in panel.negative.items()},
-            "thresholds_from": "control samples" if self.calibrated else "panel, uncalibrated against protein",
-            "calibrated_cpm": self.calibrated,
-            "parameters": {k: v for k, v in settings.items() if isinstance(v, (int, float, str)) and v is not None},
-            "ambient_fraction": {str(s): float(r) for s, r in zip(samples, self.evidence.rho, strict=True)},
-            "hidden_mixture": int((self.hidden["finding"] == "hidden_mixture").sum()),
-            "n_pools": int(self.clusters.max()) + 1,
-        }
+        fits = pd.DataFrame([vars(fit) | {"lots": ";".join(fit.lots)} for fit in self.flow_fits]).rename(index=str)
+        flow = {} if fits.empty else {"flow_calibration": fits}
+        return (
+            lane
+            | flow
+            | {
+                "rule_version": RULE_VERSION,
+                "panel": panel.id,
+                "panel_title": panel.title,
+                "panel_note": panel.note,
+                "panel_basis": panel.basis,
+                "panel_doi": panel.doi,
+                "verdict": panel.verdict,
+                "min_positive": panel.min_positive,
+                "max_negative": panel.max_negative,
+                "thresholds_cpm": panel.thresholds,
+                "positive": panel.proteins,
+                "negative": {name: ";".join(genes) for name, genes in panel.negative.items()},
+                "thresholds_from": self.thresholds_from,
+                "calibrated_cpm": self.calibrated,
+                "parameters": {k: v for k, v in settings.items() if isinstance(v, (int, float, str)) and v is not None},
+                "ambient_fraction": {str(s): float(r) for s, r in zip(samples, self.evidence.rho, strict=True)},
+                "hidden_mixture": int((self.hidden["finding"] == "hidden_mixture").sum()),
+                "n_pools": int(self.clusters.max()) + 1,
+            }
+        )
 
 
 def gate_dataset(
@@ -211,9 +237,25 @@ def gate_dataset(
             panel, options.calibrate_from, cells, matrix=matrix, genes=genes, measured=measured
         )
     clusters = pool_groups.pool_clusters(embedding, resolution=options.resolution, seed=seed)
+    features = make_features(panel, lineages, matrix, genes, measured)
+    fits: tuple[FlowThreshold, ...] = ()
+    if flow_markers(cells.obs):
+        fits = flow_calibration.fit_flow(
+            cells.obs,
+            features,
+            panel,
+            np.asarray(embedding.obsm["X_pca"]),
+            clusters,
+            options=options,
+            ambient_fraction=ambient_fraction or {},
+            seed=seed,
+        )
+        by_flow = {} if calibrated else {fit.gene: fit.cpm for fit in fits if not fit.reason}
+        panel = calibration.set_thresholds(panel, by_flow)
+        features = make_features(panel, lineages, matrix, genes, measured)
     result = gate_cells(
         cells,
-        make_features(panel, lineages, matrix, genes, measured),
+        features,
         panel,
         lineages,
         Neighborhoods(
@@ -227,7 +269,12 @@ def gate_dataset(
         seed=seed,
         threads=threads,
     )
-    return replace(result, calibrated=calibrated)
+    result = replace(result, calibrated=calibrated, flow_fits=fits)
+    if not fits:
+        return result
+    donors = cells.obs.assign(lot_id=cells.obs["lot_id"].astype(str)).groupby("lot_id")["donor_id"].first().astype(str)
+    agreement = flow_calibration.agreement_table(result.table, read_flow(cells.obs), donors, fits)
+    return replace(result, flow_agreement=agreement.assign(basis="control samples") if calibrated else agreement)
 
 
 class Neighborhoods(NamedTuple):

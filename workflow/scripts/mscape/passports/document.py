@@ -37,8 +37,8 @@ def gather_evidence(
     Parameters
     ----------
     tables
-        ``accounting gate contaminants hidden_mixture composition`` with ``lot_id``; ``stability signature_scores
-        signatures``; empty where a stage did not run.
+        ``accounting gate contaminants hidden_mixture flow_agreement composition`` with ``lot_id``; ``stability
+        signature_scores signatures``; empty where a stage did not run.
     cells
         ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
         ``phase``.
@@ -61,7 +61,7 @@ def gather_evidence(
     for lot_id in dict.fromkeys(accounting["lot_id"]):
         own = {
             name: tables[name][tables[name]["lot_id"] == lot_id]
-            for name in ("accounting", "gate", "contaminants", "hidden_mixture", "composition")
+            for name in ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "composition")
         }
         samples = own["accounting"]["sample_id"]
         yield rules.LotEvidence(
@@ -74,6 +74,7 @@ def gather_evidence(
             doublets=sum(doublets.get(sample, 0) for sample in samples),
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
             hidden=own["hidden_mixture"],
+            flow=own["flow_agreement"],
             composition=own["composition"],
             stability=tables["stability"].set_index("cluster"),
             scores=tables["signature_scores"],

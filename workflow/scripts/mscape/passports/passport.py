@@ -9,7 +9,15 @@ import pandas as pd
 
 from mscape import paths
 from mscape.data import yaml_file
-from mscape.passports import identity_rules, published, quality_rules, reference_rules, score_rules
+from mscape.gating.flow_values import flow_markers
+from mscape.passports import (
+    flow_rules,
+    identity_rules,
+    published,
+    quality_rules,
+    reference_rules,
+    score_rules,
+)
 from mscape.passports import rules as passport
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ STATEMENT = (
 def list_rules(
     gate: pd.DataFrame, scores: Sequence[passport.Attribute] = score_rules.SCORE_ATTRIBUTES
 ) -> list[passport.Attribute]:
-    """List the rules of all attributes in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
+    """List the rules that every lot has in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
     return [
         *identity_rules.gate_attributes(gate),
         *quality_rules.QUALITY_ATTRIBUTES,
@@ -52,7 +60,9 @@ def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     The lot's record without its given metadata.
     """
     scores = score_rules.SCORE_ATTRIBUTES if evidence.place is None else reference_rules.REFERENCE_ATTRIBUTES
-    attributes = [passport.write_attribute(rule, evidence, settings) for rule in list_rules(evidence.gate, scores)]
+    flow = flow_rules.FLOW_ATTRIBUTES if flow_markers(evidence.cells) else ()
+    rules = [*list_rules(evidence.gate, scores), *flow]
+    attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
     verdict, reason = passport.judge_lot(attributes)
     return {
         "lot_id": evidence.lot_id,

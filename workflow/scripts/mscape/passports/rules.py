@@ -58,6 +58,8 @@ class LotEvidence:
         Ambient fraction of each sample, NaN where it could not be estimated.
     hidden
         Its rows of hidden_mixture.tsv.
+    flow
+        Its rows of flow_agreement.tsv.
     composition
         Its rows of composition.tsv.
     stability
@@ -89,6 +91,7 @@ class LotEvidence:
     signatures: pd.DataFrame
     organism: str = "human"
     culture: str = "unknown"
+    flow: pd.DataFrame = field(default_factory=pd.DataFrame)
     limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
     place: Mapping[str, Any] | None = None
 

@@ -13,6 +13,7 @@ import pandas as pd
 from mscape.data.schema import fill_defaults, list_faults
 from mscape.data.yaml_file import not_finite
 from mscape.errors import UserError
+from mscape.gating.flow_values import PREFIX, flow_faults, flow_markers
 from mscape.io.download.urls import is_remote
 from mscape.run.sheet import read_rows
 
@@ -112,7 +113,9 @@ def read_sheet(path: Path, *, schema: dict[str, Any]) -> pd.DataFrame:
             if not is_remote(place) and _PATTERN.search(place)
         ],
     )
-    return complete_sheet(sheet)
+    sheet = complete_sheet(sheet)
+    _stop_on(str(path), flow_faults(sheet))
+    return sheet
 
 
 def simulated_sheet(lots: list[dict[str, Any]], *, dataset: str) -> pd.DataFrame:
@@ -193,7 +196,7 @@ def _sheet_faults(sheet: pd.DataFrame, schema: dict[str, Any]) -> list[str]:
     for column in schema["required"]:
         if column not in sheet:
             faults.append(f"column {column!r} is missing; there are {', '.join(map(repr, sheet.columns))}")
-    for column in sheet.columns.difference(known):
+    for column in sheet.columns.difference([*known, *(PREFIX + marker for marker in flow_markers(sheet))]):
         guess = difflib.get_close_matches(column, known, n=1, cutoff=0.8)
         if guess:
             faults.append(f"unknown column {column!r}: did you mean {guess[0]!r}?")

@@ -152,7 +152,8 @@ def _name(signature: str) -> str:
 
 def passports(dataset: Dataset, options: ReportOptions) -> dict:
     """Give the pages of all lots to the template."""
-    return {"pages": write_pages(dataset)}
+    basis = dataset.stage("gate", "gate_msc").get("thresholds_from", "not recorded")
+    return {"pages": write_pages(dataset), "thresholds_from": basis}
 
 
 SECTION = Section(
