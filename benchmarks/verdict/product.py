@@ -12,6 +12,7 @@ import json
 import math
 import sys
 import tempfile
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,10 +33,12 @@ from mscape.data import counts, schema, yaml_file  # noqa: E402
 from mscape.data.table_io import read_table  # noqa: E402
 from mscape.gating import panels  # noqa: E402
 from mscape.genes import registry  # noqa: E402
-from mscape.passports import identity_rules, passport, quality_rules  # noqa: E402
+from mscape.passports import donor_rules, identity_rules, passport, quality_rules  # noqa: E402
 from mscape.passports.document import gather_evidence  # noqa: E402
 from mscape.passports.rules import LotEvidence, judge_lot, write_attribute  # noqa: E402
 from mscape.quality import ambient  # noqa: E402
+from mscape.quality.sex import GENES  # noqa: E402
+from mscape.quality.sex_mixture import find_two_sexes  # noqa: E402
 
 ROOMS = ("gating", "embedding", "passports", "quality", "data")  # whose code the verdicts depend on
 STAGE_TABLES = {  # name: output
@@ -85,6 +88,17 @@ def ambient_fractions(adata: AnnData) -> dict[str, float]:
         mine = (adata.obs["sample_id"] == library).to_numpy()
         out[library] = float(ambient.measure_ambient(adata, totals, mine, organism="human", markers=MARKERS).fraction)
     return out
+
+
+def sex_mixtures(adata: AnnData) -> dict[str, dict]:
+    """Look for cells of two sexes in each library as quality control does."""
+    sums = {}
+    for name, genes in GENES.items():
+        there = [gene for gene in genes if gene in adata.var_names]
+        sums[name] = np.asarray(adata[:, there].X.sum(axis=1)).ravel() if there else np.full(adata.n_obs, np.nan)
+    table = pd.DataFrame(sums, index=adata.obs_names).assign(n=adata.obs["total_counts"])
+    by_library = table.groupby(adata.obs["sample_id"].astype(str))
+    return {name: asdict(find_two_sexes(own["XIST"], own["Y"], own["n"])) for name, own in by_library}
 
 
 def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
@@ -144,14 +158,25 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     cells = obs.join(calls[["isct_call", "isct_reason", "isct_identity"]])
     fractions = adata.uns["mscape"]["merge_samples"]["ambient_fraction"]
     evidence = gather_evidence(
-        tables, cells, scored={}, doublets={}, ambient=fractions, limits=limits, culture="expanded"
+        tables,
+        cells,
+        scored={},
+        doublets={},
+        ambient=fractions,
+        limits=limits,
+        culture="expanded",
+        sexes=sex_mixtures(adata),
     )
     return {one.lot_id: _judge(one) for one in evidence}
 
 
 def _judge(evidence: LotEvidence) -> dict:
     """Apply the passport's rules to one lot."""
-    rules = [*identity_rules.gate_attributes(evidence.gate), *quality_rules.QUALITY_ATTRIBUTES]
+    rules = [
+        *identity_rules.gate_attributes(evidence.gate),
+        *quality_rules.QUALITY_ATTRIBUTES,
+        *donor_rules.DONOR_ATTRIBUTES,
+    ]
     rules = [rule for rule in rules if rule.name not in LEFT_OUT]
     attributes = [write_attribute(rule, evidence, settings()["passport"]) for rule in rules]
     verdict, reason = judge_lot(attributes)

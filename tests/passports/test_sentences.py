@@ -21,6 +21,7 @@ def write(study):
         ambient=study.ambient,
         limits=dict(study.limits),
         culture=study.culture,
+        sexes=study.sexes,
     )
     return judge_lots(evidence, PassportOptions(**study.settings))
 
@@ -46,6 +47,7 @@ def test_drawn_passports_hold_every_verdict_and_the_kinds_of_sentences(studies):
         "in which it was measured", "The same holds for", "could not be assessed", "No cell was scored",
         "account for most", "is not wholly above", "of so few cells", "fit no lineage panel",
         "by flow cytometry", "are not independent", "without this one", "no flow cytometry of this lot",
+        "two donors in one lot", "the same donor", "the sheet says", "were found among", "cannot be said by sex",
     ):  # fmt: skip
         assert part in said, part
 

@@ -85,7 +85,18 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
         settings=default_settings("passport"),
         limits=PANEL_LIMITS,
         culture=str(rng.choice(["expanded", "fresh", "unknown"])),
+        sexes={sample: draw_sex(rng, quiet=quiet) for sample in samples if quiet or rng.uniform() < 0.9},
     )
+
+
+def draw_sex(rng: np.random.Generator, *, quiet: bool) -> dict:
+    """Draw what a sample says of a second donor; in quiet studies all cells are female."""
+    sex = "female" if quiet else str(rng.choice(["female", "male"]))
+    if quiet or rng.uniform() < 0.6:
+        return {"finding": "not_found", "sex": sex, "bound": float(rng.choice([0.004, 0.03])), "reason": ""}
+    if rng.uniform() < 0.5:
+        return {"finding": "cannot_say", "sex": "unclear", "bound": 0.3, "reason": "the feature table lacks XIST"}
+    return {"finding": "found", "sex": sex, "share": 0.2, "low": 0.17, "high": 0.234, "reason": ""}
 
 
 def draw_cells(rng: np.random.Generator, lot: str, n: int, *, quiet: bool) -> pd.DataFrame:
@@ -108,6 +119,8 @@ def draw_cells(rng: np.random.Generator, lot: str, n: int, *, quiet: bool) -> pd
             else rng.normal(6 if quiet else rng.choice([6, 19.98, 20.02]), 0.3, n),
             "phase": rng.choice(phases, size=n),
             "condition": rng.choice(["control", "IFN-gamma"]),
+            "donor_id": rng.choice(["D1", "unknown"]),
+            "sex": rng.choice(["unknown", "unknown", "female"]),
             "tissue": rng.choice(["umbilical cord", "Bone marrow", "heart", "unknown"]),
         },
         index=[f"{lot}_{i}" for i in range(n)],

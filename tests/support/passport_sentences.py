@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +66,7 @@ class Tables:
     settings: Mapping[str, float]
     limits: Mapping[str, float]
     culture: str = "unknown"
+    sexes: Mapping[str, Mapping] = field(default_factory=dict)
 
 
 def find_false(record: dict, given: Tables) -> list[str]:
@@ -88,7 +89,9 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
     )
     scored = counts.read_obs(folder / "scores.h5ad")
     cells = cells.join(scored[scored.columns.intersection(["phase"])])
-    quality = {path.parent.name: counts.read_obs(path) for path in sorted(folder.glob("samples/*/qc.h5ad"))}
+    paths = {path.parent.name: path for path in sorted(folder.glob("samples/*/qc.h5ad"))}
+    quality = {sample: counts.read_obs(path) for sample, path in paths.items()}
+    records = {sample: counts.read_light(path, obs=[]).uns["mscape"]["qc_cells"] for sample, path in paths.items()}
     record = counts.read_light(folder / "counts.h5ad", obs=[]).uns["mscape"]["merge_samples"]
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     return document, Tables(
@@ -100,6 +103,7 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
         settings=document["thresholds"],
         limits=document["thresholds"],
         culture=config["culture"],
+        sexes={sample: one["sex_mixture"] for sample, one in records.items() if one["sex_mixture"]},
     )
 
 
@@ -127,6 +131,7 @@ def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
         settings=asdict(PassportOptions()),
         limits=limits,
         culture=culture,
+        sexes={name: one["sex_mixture"] for name, one in done["qc"].get("samples", {}).items() if one["sex_mixture"]},
     )
     return {"lots": json.loads(done["passport"])}, given
 
@@ -620,6 +625,60 @@ class Lot:
                 r"\(median ([\d.]+)%, 5th to 95th percentile ([\d.]+)% to ([\d.]+)%\)\.",
                 placed,
             ),
+        ]
+
+    def of_one_donor(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        sexes = {s: self.given.sexes[s] for s in self.samples() if s in self.given.sexes}
+        found = {s: one for s, one in sexes.items() if one["finding"] == "found"}
+        clear = {s: one["sex"] for s, one in sexes.items() if one["finding"] == "not_found"}
+        other = {"female": "male", "male": "female"}
+        sex = next(iter(clear.values()), "")
+
+        def mixed(v: str, low: str, high: str, sample: str | None, rare: str, common: str) -> bool:
+            name = max(found, key=lambda s: found[s]["share"])
+            one = found[name]
+            same = all(agrees(p, one[k]) for p, k in ((v, "share"), (low, "low"), (high, "high")))
+            named = (sample or name) == name and (common, rare) == (one["sex"], other[one["sex"]])
+            return same and named and a["verdict"] == "WARN"
+
+        def none(rare: str, common: str, bound: str, cpm: str, gene: str) -> bool:
+            level = {"male": (150, "Y-linked genes"), "female": (60, "XIST")}[rare]
+            right = (common, rare) == (sex, other[sex]) and (float(cpm), gene) == level and not found
+            most = max(one["bound"] for one in sexes.values())
+            return right and agrees(bound, most) and a["verdict"] == "PASS" and len(clear) == len(sexes)
+
+        def of_donor(own: str, lots: str, theirs: str) -> bool:
+            donors = self.given.cells.groupby("lot_id", observed=True)["donor_id"].first().astype(str)
+            accounting = self.given.tables["accounting"]
+            said = set(lots.split(", "))
+            rows = accounting[accounting["lot_id"].isin(said)]
+            same = {donors[lot] for lot in said} == {donors[self.name]}
+            return own == sex and same and {self.given.sexes[s]["sex"] for s in rows["sample_id"]} == {theirs} != {own}
+
+        def of_sheet(own: str, stated: str) -> bool:
+            given = set(self.cells["sex"].astype(str).str.lower())
+            return own == sex and stated == other[own] and given <= {stated, stated[0], "unknown"}
+
+        return [
+            (rf"{SHARE} of the cells(?: of sample (\S+))? are (\w+) among (\w+) ones: two donors in one lot\.", mixed),
+            (
+                rf"No (\w+) cells were found among the (\w+) ones; more than {P} with ([\d.]+) CPM of "
+                r"(XIST|Y-linked genes) would have been seen\.",
+                none,
+            ),
+            (r"A second donor of the same sex is not seen this way\.", lambda: not found),
+            (
+                r"Its cells are (\w+), those of (.+?) of the same donor (\w+): labels may be swapped\.",
+                of_donor,
+            ),
+            (r"Its cells are (\w+), the sheet says (\w+)\.", of_sheet),
+            (r"Its samples differ in sex: .*\.", lambda: len(set(clear.values())) == 2),
+            (
+                r"Whether all cells are of one donor cannot be said by sex: (.+?)\.",
+                lambda why: why in {one["reason"] for one in sexes.values()} and a["verdict"] == "NOT ASSESSABLE",
+            ),
+            (r"Quality control did not look for cells of the other sex\.", lambda: not sexes),
+            (r"The lot has no cells\.", lambda: self.cells.empty),
         ]
 
     def of_flow_agreement(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:

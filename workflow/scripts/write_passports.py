@@ -36,7 +36,7 @@ def main(input, output, params):
     cells = cells.join(scored[scored.columns.intersection(["phase"])])
     ambient = counts.read_light(input.counts, obs=[]).uns["mscape"]["merge_samples"].get("ambient_fraction", {})
     quality = {  # the folder of a quality file is its sample
-        Path(path).parent.name: contract.read(path, "qc", obs=["doublet_score", "predicted_doublet"]).obs
+        Path(path).parent.name: contract.read(path, "qc", obs=["doublet_score", "predicted_doublet"])
         for path in input.qc
     }
     run = read_json(input.run)
@@ -50,13 +50,14 @@ def main(input, output, params):
     evidence = gather_evidence(
         tables,
         cells,
-        scored={sample: int(obs["doublet_score"].notna().sum()) for sample, obs in quality.items()},
-        doublets={sample: int(obs["predicted_doublet"].sum()) for sample, obs in quality.items()},
+        scored={sample: int(one.obs["doublet_score"].notna().sum()) for sample, one in quality.items()},
+        doublets={sample: int(one.obs["predicted_doublet"].sum()) for sample, one in quality.items()},
         ambient=ambient,
         limits=limits,
         places=places,
         organism=params.organism,
         culture=params.culture,
+        sexes={sample: one.uns["mscape"]["qc_cells"]["sex_mixture"] for sample, one in quality.items()},
     )
     document = {
         "schema_version": SCHEMA_VERSION,

@@ -114,7 +114,8 @@ def qc(
     obs["qc"]
         ``pass`` or the first reason against.
     uns["mscape"]["qc"]
-        Limits, ambient fraction, doublets, sex and notes of each sample; ``accounting``, one row a sample.
+        Limits, ambient fraction, doublets, sex, cells of the other sex and notes of each sample; ``accounting``, one
+        row a sample.
 
     Raises
     ------
@@ -577,6 +578,7 @@ def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) 
         places=placed["reference_lots"].set_index("lot_id").to_dict("index") if placed else None,
         organism=params["organism"],
         culture=params["culture"],
+        sexes={sample: one["sex_mixture"] for sample, one in qc_record.get("samples", {}).items()},
     )
 
 

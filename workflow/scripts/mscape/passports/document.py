@@ -6,7 +6,7 @@ import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mscape.passports import rules
+from mscape.passports import donor_rules, rules
 from mscape.passports.passport import write_lot
 from mscape.passports.reporting_items import describe_lot, report_items
 
@@ -31,6 +31,7 @@ def gather_evidence(
     places: Mapping[str, Mapping[str, Any]] | None = None,
     organism: str = "human",
     culture: str = "unknown",
+    sexes: Mapping[str, Mapping] | None = None,
 ) -> Iterator[rules.LotEvidence]:
     """Gather what was found about each lot.
 
@@ -52,12 +53,16 @@ def gather_evidence(
         to it (:func:`mscape.passports.reference_rules.relate_scores`).
     organism, culture
         Of the dataset.
+    sexes
+        What each sample says of a second donor of the other sex (``sex_mixture`` of quality control).
 
     Yields
     ------
     LotEvidence of one lot, in the order of the accounting.
     """
     accounting = tables["accounting"]
+    of_sample = {sample: one for sample, one in (sexes or {}).items() if one}
+    donors = donor_rules.group_lots(accounting, cells)
     for lot_id in dict.fromkeys(accounting["lot_id"]):
         own = {
             name: tables[name][tables[name]["lot_id"] == lot_id]
@@ -81,6 +86,8 @@ def gather_evidence(
             signatures=tables["signatures"].set_index("id"),
             organism=organism,
             culture=culture,
+            sexes={sample: of_sample[sample] for sample in samples if sample in of_sample},
+            donor_sexes=donor_rules.sexes_of_donor(lot_id, donors, of_sample),
             limits=limits,
             place=(places or {}).get(lot_id),
         )

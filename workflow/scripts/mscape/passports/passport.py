@@ -11,6 +11,7 @@ from mscape import paths
 from mscape.data import yaml_file
 from mscape.gating.flow_values import flow_markers
 from mscape.passports import (
+    donor_rules,
     flow_rules,
     identity_rules,
     published,
@@ -40,6 +41,7 @@ def list_rules(
     return [
         *identity_rules.gate_attributes(gate),
         *quality_rules.QUALITY_ATTRIBUTES,
+        *donor_rules.DONOR_ATTRIBUTES,
         *published.PUBLISHED_ATTRIBUTES,
         *scores,
     ]

@@ -70,6 +70,11 @@ class LotEvidence:
         signatures.tsv of the dataset, index = id.
     organism, culture
         Of the dataset.
+    sexes
+        What each of its samples says of a second donor of the other sex (:class:`mscape.quality.sex_mixture.SexMixture`
+        as a mapping), by sample; empty where quality control did not look.
+    donor_sexes
+        Sex of the other lots of the same donor, by lot, where it is clear.
     limits
         ``min_positive`` and ``max_negative`` of the gate's panel.
     place
@@ -92,6 +97,8 @@ class LotEvidence:
     organism: str = "human"
     culture: str = "unknown"
     flow: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sexes: Mapping[str, Mapping] = field(default_factory=dict)
+    donor_sexes: Mapping[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
     place: Mapping[str, Any] | None = None
 

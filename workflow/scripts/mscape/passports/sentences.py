@@ -37,6 +37,8 @@ ACTIONS = {
     "not_cycling": "Compare with the senescence scores: senescent, confluent and starved cells all stop cycling.",
     "outside": "See which signatures depart; compare tissue, passage, medium and protocol with its lots.",
     "reference_small": "Judge it against a reference of more lots.",
+    "two_donors": "Check the labels; compare the genotypes of the cells (SNPs in the reads), or type the culture.",
+    "sex_unseen": "Compare genotypes (SNPs in the reads) where one donor must be shown.",
     "no_lots": "Add lots of the same tissue and passage to compare with.",
     "genes_missing": "Align to a reference that holds the genes; see the coverage table.",
     "senescence": "Compare with cycling and passage; confirm by SA-beta-gal, p16 and population doublings.",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 
 TOP = 20
 
 
-def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
+def measure_cells(
+    blocks, genes: pd.Index, *, summed: Mapping[str, Sequence[str]] | None = None
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Measure each cell, with scanpy's names and definitions.
 
     Parameters
@@ -22,16 +28,20 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
         Counts as (start, stop, CSR block), as ``counts.blocks`` yields them.
     genes
         Symbols of the columns.
+    summed
+        Name -> genes whose counts are summed in each cell.
 
     Returns
     -------
     cells
         ``total_counts n_genes_by_counts pct_counts_mt pct_counts_in_top_20_genes``; ``pct_counts_mt`` is NaN
-        where the feature table has no mitochondrial genes. A cell without counts has 0 everywhere.
+        where the feature table has no mitochondrial genes. A cell without counts has 0 everywhere. One column more for
+        each name of ``summed``, NaN where the feature table has none of its genes.
     of_gene
         Counts of each gene in the sample, shape (n_genes,).
     """
     mito = genes.str.upper().str.startswith("MT-")
+    columns = {name: np.flatnonzero(genes.isin(list(wanted))) for name, wanted in (summed or {}).items()}
     parts, of_gene = [], np.zeros(len(genes))
     for _, _, block in blocks:
         total = np.asarray(block.sum(axis=1, dtype=np.int64)).ravel()
@@ -47,6 +57,10 @@ def measure_cells(blocks, genes: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
                         else np.nan
                     ),
                     "pct_counts_in_top_20_genes": 100 * _top_counts(block) / safe,
+                    **{
+                        name: np.asarray(block[:, where].sum(axis=1, dtype=np.int64)).ravel() if len(where) else np.nan
+                        for name, where in columns.items()
+                    },
                 }
             )
         )

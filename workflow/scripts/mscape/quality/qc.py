@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from mscape.data import counts
 from mscape.genes.registry import REGISTRY
@@ -15,12 +16,11 @@ from mscape.quality.doublets import score_doublets
 from mscape.quality.dying_cells import find_low_quality
 from mscape.quality.limits import count_together, describe, find_faults, judge_cells, set_limits
 from mscape.quality.metrics import measure_cells
-from mscape.quality.sex import check_sex, sum_sex_genes
+from mscape.quality.sex import GENES, check_sex, sum_sex_genes
+from mscape.quality.sex_mixture import find_two_sexes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pandas as pd
 
     from mscape.data.counts import Source
     from mscape.quality.options import QcOptions
@@ -58,11 +58,13 @@ def qc_sample(
         One row a cell, none dropped: ``total_counts n_genes_by_counts pct_counts_mt ... doublet_score
         predicted_doublet low_quality_group``, and ``qc`` = pass or the first reason against.
     summary
-        Limits, ambient fraction, doublets, sex and notes, for ``uns``.
+        Limits, ambient fraction, doublets, sex, cells of the other sex, and notes, for ``uns``.
     """
     settings = asdict(options)
     genes = counts.read_var(source).index
-    cells, of_gene = measure_cells(counts.blocks(source), genes)
+    of_sex = GENES if species(organism).isct else {}
+    cells, of_gene = measure_cells(counts.blocks(source), genes, summed=of_sex)
+    sexed = pd.DataFrame({name: cells.pop(name) for name in of_sex})
     cells.index = counts.read_obs(source).index
     limits = set_limits(cells, settings)
     faults = find_faults(cells, limits)
@@ -95,6 +97,14 @@ def qc_sample(
             f"the sheet says {sex['stated']}, transcripts say {sex['found']} (XIST {sex['xist_cpm']:.0f}, "
             f"Y {sex['y_cpm']:.0f} CPM): sample swap?"
         )
+    mixture = None
+    if of_sex:
+        own = sexed.iloc[passed]
+        mixture = find_two_sexes(own["XIST"], own["Y"], cells["total_counts"].iloc[passed])
+    if mixture and mixture.finding == "found":
+        notes.append(
+            f"{100 * mixture.share:.0f} % of the cells are of the other sex than the {mixture.sex} ones: two donors?"
+        )
     cells["qc"] = qc.remove_unused_categories()
     summary = {
         "limits": limits,
@@ -109,6 +119,7 @@ def qc_sample(
             "n_called": 0 if found is None else int(found.called.sum()),
         },
         "sex": sex,
+        "sex_mixture": asdict(mixture) if mixture else {},
         "notes": notes,
         "parameters": {key: "none" if value is None else value for key, value in settings.items()},
     }

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "UTY", "USP9Y", "KDM5D", "EIF1AY", "ZFY", "NLGN4Y")
+GENES = {"XIST": ("XIST",), "Y": Y_GENES}
 ENOUGH = 100_000  # counts of a sample
 PRESENT = 10.0  # counts per million
 
