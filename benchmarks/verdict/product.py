@@ -98,7 +98,8 @@ def sex_mixtures(adata: AnnData) -> dict[str, dict]:
         sums[name] = np.asarray(adata[:, there].X.sum(axis=1)).ravel() if there else np.full(adata.n_obs, np.nan)
     table = pd.DataFrame(sums, index=adata.obs_names).assign(n=adata.obs["total_counts"])
     by_library = table.groupby(adata.obs["sample_id"].astype(str))
-    return {name: asdict(find_two_sexes(own["XIST"], own["Y"], own["n"])) for name, own in by_library}
+    found = {name: asdict(find_two_sexes(own["XIST"], own["Y"], own["n"])) for name, own in by_library}
+    return {name: {"sex_mixture": one, "doublets": {"detectable": math.nan}} for name, one in found.items()}
 
 
 def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
@@ -165,7 +166,7 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
         ambient=fractions,
         limits=limits,
         culture="expanded",
-        sexes=sex_mixtures(adata),
+        quality=sex_mixtures(adata),
     )
     return {one.lot_id: _judge(one) for one in evidence}
 

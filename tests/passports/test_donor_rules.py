@@ -22,7 +22,8 @@ def judged(sexes, *, donors=("D1", "D1", "D2"), sex="unknown", organism="human")
     cells["donor_id"] = cells["lot_id"].map(dict(zip(("L0", "L1", "L2"), donors, strict=True)))
     given = {"scored": study.scored, "doublets": study.doublets, "ambient": study.ambient, "limits": dict(study.limits)}
     sexes = dict(zip(("L0_s", "L1_s", "L2_s"), sexes, strict=False))
-    evidence = list(gather_evidence(study.tables, cells, organism=organism, sexes=sexes, **given))
+    quality = {name: {"sex_mixture": one, "doublets": {"detectable": 0.2}} for name, one in sexes.items()}
+    evidence = list(gather_evidence(study.tables, cells, organism=organism, quality=quality, **given))
     return donor_rules.judge_donor(evidence[0], {}), evidence
 
 

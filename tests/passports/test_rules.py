@@ -493,3 +493,13 @@ def test_a_lot_that_lacks_the_matrix_as_a_whole_is_no_contaminated_one(settings)
     assert "the share decides nothing" in judge(634, 0).reason
     assert judge(300, 0).verdict == FAIL  # most of the lot is stroma that has it
     assert judge(500, 140).verdict == FAIL  # a named lineage counts beside it as ever
+
+
+def test_doublets_say_what_part_could_be_seen_and_that_the_total_cannot(settings):
+    found = quality_rules.judge_doublets(evidence(detectable=[0.21, 0.6]), settings)
+    assert found.reason.endswith(
+        "Of doublets simulated from its cells, 21% would be called; doublets of like cells are not seen, and the total "
+        "is not assessable."
+    )
+    unknown = quality_rules.judge_doublets(evidence(detectable=[float("nan")]), settings)
+    assert unknown.reason.endswith("Doublets of like cells are not seen, and the total is not assessable.")

@@ -21,7 +21,13 @@ def write(study):
         ambient=study.ambient,
         limits=dict(study.limits),
         culture=study.culture,
-        sexes=study.sexes,
+        quality={
+            sample: {
+                "sex_mixture": study.sexes.get(sample, {}),
+                "doublets": {"detectable": study.detectable.get(sample, np.nan)},
+            }
+            for sample in study.tables["accounting"]["sample_id"]
+        },
     )
     return judge_lots(evidence, PassportOptions(**study.settings))
 

@@ -85,6 +85,7 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
         settings=default_settings("passport"),
         limits=PANEL_LIMITS,
         culture=str(rng.choice(["expanded", "fresh", "unknown"])),
+        detectable={sample: [0.0004, 0.21, 0.85][(seed + i) % 3] for i, sample in enumerate(samples) if i != seed % 4},
         sexes={sample: draw_sex(rng, quiet=quiet) for sample in samples if quiet or rng.uniform() < 0.9},
     )
 

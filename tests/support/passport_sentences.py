@@ -67,6 +67,7 @@ class Tables:
     limits: Mapping[str, float]
     culture: str = "unknown"
     sexes: Mapping[str, Mapping] = field(default_factory=dict)
+    detectable: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_false(record: dict, given: Tables) -> list[str]:
@@ -104,6 +105,7 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
         limits=document["thresholds"],
         culture=config["culture"],
         sexes={sample: one["sex_mixture"] for sample, one in records.items() if one["sex_mixture"]},
+        detectable={sample: float(one["doublets"]["detectable"]) for sample, one in records.items()},
     )
 
 
@@ -132,6 +134,7 @@ def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
         limits=limits,
         culture=culture,
         sexes={name: one["sex_mixture"] for name, one in done["qc"].get("samples", {}).items() if one["sex_mixture"]},
+        detectable={name: one["doublets"]["detectable"] for name, one in done["qc"].get("samples", {}).items()},
     )
     return {"lots": json.loads(done["passport"])}, given
 
@@ -416,7 +419,14 @@ class Lot:
         k = sum(self.given.doublets.get(s, 0) for s in self.samples())
         loaded, most = int(self.rows("accounting")["loaded"].sum()), self.set["max_doublets"]
         low, high = wilson(k, n) if n else (0, 1)
+        seen = [self.given.detectable.get(sample, np.nan) for sample in self.samples()]
+        unseen = r"oublets of like cells are not seen, and the total is not assessable\."
         return [
+            (rf"D{unseen}", lambda: bool(np.isnan(seen).all())),
+            (
+                rf"Of doublets simulated from its cells, {P} would be called; d{unseen}",
+                lambda p: agrees(p, np.nanmin(seen)),
+            ),
             (r"No cells were read\.", lambda: loaded == 0 and a["verdict"] == "NOT ASSESSABLE"),
             (r"No cell was scored for doublets\.", lambda: n == 0 and a["verdict"] == "NOT ASSESSABLE"),
             (

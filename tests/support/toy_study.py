@@ -290,7 +290,7 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
         )
         qc.index = [f"{sample}_q{i}" for i in range(n)]
         mixture = {"finding": "cannot_say", "sex": "unclear", "reason": "the feature table lacks XIST"}
-        uns = {"mscape": {"qc_cells": {"sex_mixture": mixture}}}
+        uns = {"mscape": {"qc_cells": {"sex_mixture": mixture, "doublets": {"detectable": 0.21}}}}
         counts.write(AnnData(obs=qc, uns=uns), place / "qc.h5ad")
         paths["qc"].append(str(place / "qc.h5ad"))
 

@@ -57,7 +57,7 @@ def main(input, output, params):
         places=places,
         organism=params.organism,
         culture=params.culture,
-        sexes={sample: one.uns["mscape"]["qc_cells"]["sex_mixture"] for sample, one in quality.items()},
+        quality={sample: one.uns["mscape"]["qc_cells"] for sample, one in quality.items()},
     )
     document = {
         "schema_version": SCHEMA_VERSION,

@@ -578,7 +578,7 @@ def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) 
         places=placed["reference_lots"].set_index("lot_id").to_dict("index") if placed else None,
         organism=params["organism"],
         culture=params["culture"],
-        sexes={sample: one["sex_mixture"] for sample, one in qc_record.get("samples", {}).items()},
+        quality=qc_record.get("samples", {}),
     )
 
 

@@ -31,7 +31,7 @@ def gather_evidence(
     places: Mapping[str, Mapping[str, Any]] | None = None,
     organism: str = "human",
     culture: str = "unknown",
-    sexes: Mapping[str, Mapping] | None = None,
+    quality: Mapping[str, Mapping] | None = None,
 ) -> Iterator[rules.LotEvidence]:
     """Gather what was found about each lot.
 
@@ -53,15 +53,17 @@ def gather_evidence(
         to it (:func:`mscape.passports.reference_rules.relate_scores`).
     organism, culture
         Of the dataset.
-    sexes
-        What each sample says of a second donor of the other sex (``sex_mixture`` of quality control).
+    quality
+        What quality control found in each sample: ``sex_mixture``, and ``doublets`` with ``detectable``.
 
     Yields
     ------
     LotEvidence of one lot, in the order of the accounting.
     """
     accounting = tables["accounting"]
-    of_sample = {sample: one for sample, one in (sexes or {}).items() if one}
+    quality = quality or {}
+    of_sample = {sample: one["sex_mixture"] for sample, one in quality.items() if one["sex_mixture"]}
+    detectable = {sample: float(one["doublets"]["detectable"]) for sample, one in quality.items()}
     donors = donor_rules.group_lots(accounting, cells)
     for lot_id in dict.fromkeys(accounting["lot_id"]):
         own = {
@@ -86,6 +88,7 @@ def gather_evidence(
             signatures=tables["signatures"].set_index("id"),
             organism=organism,
             culture=culture,
+            detectable=[detectable.get(sample, float("nan")) for sample in samples],
             sexes={sample: of_sample[sample] for sample in samples if sample in of_sample},
             donor_sexes=donor_rules.sexes_of_donor(lot_id, donors, of_sample),
             limits=limits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -27,6 +28,9 @@ from mscape.passports.sentences import ACTIONS
 from mscape.quality.limits import empty_share, say_empty
 from mscape.scoring import consensus
 from mscape.stats import wilson_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LARGE = 0.05  # of a lot's clustered cells: a sub-population that is counted
 
@@ -175,7 +179,7 @@ def judge_depth(evidence: LotEvidence, settings: dict) -> Assessment:
 
 
 def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
-    """Share of predicted doublets."""
+    """Share of cells that look like two unlike cells, and what part of doublets would."""
     limit = f"at most {percent(settings['max_doublets'])}"
     if not evidence.loaded:
         return Assessment(verdict=NOT_ASSESSABLE, reason="No cells were read.", threshold=limit, n=0)
@@ -191,7 +195,7 @@ def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
         verdict=PASS if side == "within" else WARN,
         reason=(
             f"{share} of the cells scored ({n} of {evidence.loaded} read) look like doublets of unlike cells: "
-            f"{_beside(side, most)}."
+            f"{_beside(side, most)}. {_say_unseen(evidence.detectable)}"
         ),
         value=k / n,
         low=interval[0],
@@ -201,6 +205,15 @@ def judge_doublets(evidence: LotEvidence, settings: dict) -> Assessment:
         next_action="" if side == "within" else ACTIONS["doublets"],
         n=n,
     )
+
+
+def _say_unseen(detectable: Sequence[float]) -> str:
+    """Say what part of the doublets simulated from a sample's cells would be called, the least of the samples."""
+    known = [part for part in detectable if not math.isnan(part)]
+    total = "doublets of like cells are not seen, and the total is not assessable."
+    if not known:
+        return total[0].upper() + total[1:]
+    return f"Of doublets simulated from its cells, {percent(min(known))} would be called; {total}"
 
 
 def _beside(side: str, limit: float) -> str:
@@ -424,14 +437,14 @@ QUALITY_ATTRIBUTES = (
     ),
     Attribute(
         name="doublets",
-        title="Doublets",
+        title="Doublets of unlike cells",
         group="quality",
         unit="fraction of cells",
         weight=WARNS,
         definition=(
             "Cells that look like two cells of different kinds in one droplet, among the cells that were scored for "
-            "it, Wilson interval; samples under 100 cells are not scored. Two MSC in one droplet look the same and are "
-            "mostly not seen."
+            "it, Wilson interval; samples under 100 cells are not scored. Two MSC in one droplet look like one: the "
+            "total rate of doublets cannot be assessed from counts, and in a pure culture most are of that kind."
         ),
         judge=judge_doublets,
     ),

@@ -19,7 +19,7 @@ from mscape.gating.scope import analyzed_cells
 from mscape.passports.sentences import TISSUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 RULE_VERSION = "1.0"
 PASS, WARN, FAIL, NOT_ASSESSABLE = "PASS", "WARN", "FAIL", "NOT ASSESSABLE"
@@ -54,6 +54,8 @@ class LotEvidence:
         Cells read.
     scored, doublets
         Cells with a doublet score, and predicted doublets among them.
+    detectable
+        Of each sample the share of doublets simulated from its cells that would be called, NaN where none were.
     ambient
         Ambient fraction of each sample, NaN where it could not be estimated.
     hidden
@@ -97,6 +99,7 @@ class LotEvidence:
     organism: str = "human"
     culture: str = "unknown"
     flow: pd.DataFrame = field(default_factory=pd.DataFrame)
+    detectable: Sequence[float] = ()
     sexes: Mapping[str, Mapping] = field(default_factory=dict)
     donor_sexes: Mapping[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=lambda: dict(PANEL_LIMITS))
