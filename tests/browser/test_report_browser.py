@@ -441,3 +441,98 @@ def test_a_gene_is_found_by_its_protein_and_before_its_probability(open_page, re
     page.keyboard.press("Enter")
     wait_text(page, "#linked-title", gene)
     assert page.locator("#colour").input_value() == gene
+
+
+@pytest.fixture(scope="module")
+def hundred(tmp_path_factory):
+    """A report of 100 lots with generated passports."""
+    return write_report(tmp_path_factory.mktemp("hundred"), cells=1500, lots=100, change=many_attributes)
+
+
+def shown_rows(page):
+    return page.locator("#matrix tbody tr:not(.band)")
+
+
+def test_a_hundred_lots_are_seen_on_one_screen(open_page, hundred):
+    page = open_page(hundred)
+    page.locator("#matrix").evaluate("(box) => box.scrollIntoView({block: 'start'})")
+    assert page.locator("#matrix-rows").input_value() == "fit"
+    assert shown_rows(page).count() == 100
+    box = page.locator("#matrix table").bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 900
+    page.select_option("#matrix-rows", "text")
+    assert 18 <= shown_rows(page).first.bounding_box()["height"] <= 24
+    assert "%" in shown_rows(page).first.inner_text()
+
+
+def test_lots_are_sorted_within_groups_and_exported_as_numbers(open_page, hundred):
+    page = open_page(hundred)
+    passports = json.loads(hundred.with_name("passports.json").read_text(encoding="utf-8"))["lots"]
+    page.select_option("#matrix-group", "tissue")
+    bands = page.locator("#matrix tr.band").all_inner_texts()
+    assert bands == ["tissue adipose tissue: 50 lots", "tissue bone marrow: 50 lots"]
+    page.locator("#matrix .order[data-by=verdict]").click()
+    assert page.locator("#matrix th[aria-sort]").inner_text().startswith("Verdict")
+    page.locator("#matrix .choose summary").click()
+    page.locator("#matrix .choose input").nth(len(page.locator("#matrix-group option").all()) - 1).uncheck()
+    table = downloaded(page, page.locator("#matrix-csv").click, ".csv").decode("utf-8-sig")
+    heads, *rows = [line.split(",") for line in table.splitlines()]
+    assert heads[:6] == ["lot_id", "verdict", "tissue", "passage", "condition", "donor_id"]
+    assert "criterion_0_verdict" not in heads  # its column is hidden
+    assert heads[6:11] == [f"criterion_1_{what}" for what in ("verdict", "value", "low", "high", "n")]
+    rows = [dict(zip(heads, row, strict=True)) for row in rows]
+    by_name = {lot["lot_id"]: lot for lot in passports}
+    order = ["FAIL", "WARN", "NOT ASSESSABLE", "PASS"]
+    place = [(row["tissue"], order.index(by_name[row["lot_id"]]["verdict"])) for row in rows]
+    assert len(place) == 100
+    assert place == sorted(place)
+    for row in rows:
+        (one,) = (a for a in by_name[row["lot_id"]]["attributes"] if a["name"] == "criterion_1")
+        assert row["criterion_1_verdict"] == one["verdict"]
+        assert float(row["criterion_1_value"]) == one["value"]
+
+
+def test_the_keyboard_reaches_a_square_and_its_reason(open_page, report):
+    page = open_page(report)
+    assert page.locator("#matrix table :is(a, button, td)[tabindex='0']").count() == 1
+    page.locator("#matrix .order").first.focus()
+    for key in ("ArrowDown", "ArrowDown", "End"):
+        page.keyboard.press(key)
+    square = page.evaluate("document.activeElement.title")
+    assert square.startswith("BM-D2-P3, ")
+    assert page.locator("#matrix-said").inner_text() == square.strip()
+    page.keyboard.press("Enter")
+    assert page.locator(".passport:visible h3").inner_text() == "BM-D2-P3"
+
+
+def test_two_lots_stand_side_by_side(open_page, report):
+    def change(given):
+        path = Path(given.passports)
+        document = json.loads(path.read_text(encoding="utf-8"))
+        for lot, (low, high) in zip(
+            document["lots"], ((0.1, 0.2), (0.2, 0.3), (0.25, 0.4), (None, None)), strict=False
+        ):
+            lot["attributes"][0] |= {"value": 0.2, "low": low, "high": high}
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+    page = open_page(write_report(report.parent / "pair", cells=500, change=change))
+    page.locator("#pair summary").click()
+    first = page.locator("#pair-table tbody tr").nth(5)
+
+    def beside(second):
+        page.select_option("#pair-b", str(second))
+        return first.locator("td").last.inner_text()
+
+    assert [beside(second) for second in (1, 2, 3)] == ["overlap", "apart", ""]
+    assert page.locator("#pair-table thead").inner_text().split("\t")[1] == "BM-D1-P3"
+    assert "10% to 20%" in first.inner_text()
+
+
+def test_the_matrix_scrolls_inside_on_a_phone(open_page, hundred):
+    page = open_page(hundred, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    scroll = page.locator("#matrix .scroll")
+    assert scroll.evaluate("(box) => box.scrollWidth > box.clientWidth")
+    scroll.evaluate("(box) => { box.scrollLeft = 200; }")
+    assert 0 <= shown_rows(page).first.locator("th").bounding_box()["x"] < 60  # the lot's name stays

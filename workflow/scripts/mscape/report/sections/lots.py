@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mscape.report.lot_matrix import lot_matrix
 from mscape.report.section import Section
 from mscape.report.sections.summary import definitions, passport_table
 
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
 
 def lots(dataset: Dataset, options: ReportOptions) -> dict:
-    """Tabulate the lots' verdicts, with the definitions that the passports bring along."""
-    return {"table": passport_table(dataset), "terms": definitions(dataset)}
+    """Give the matrix of all lots, the table of their verdicts, and the definitions that the passports bring along."""
+    return {
+        "matrix": lot_matrix(dataset.passports),
+        "table": passport_table(dataset),
+        "terms": definitions(dataset),
+    }
 
 
 SECTION = Section(id="lots", title="Lots", order=10, term="verdict", build=lots)
