@@ -93,3 +93,13 @@ def test_the_check_lists_all_faults_and_keeps_its_tables(root, tmp_path):
     assert "error: d/B: readable:" in text
     assert "error: d/D: download: 'geo:GSM1' is not understood" in text
     assert left == ["logs/check_inputs.log", "results/check.tsv", "results/forecast.tsv"]
+
+
+def test_the_check_looks_again_whenever_it_is_asked_for(root, tmp_path):
+    (tmp_path / "study.yaml").write_text("datasets: {d: {simulate: {lots: [{sample_id: A}]}}}\n")
+    command = [sys.executable, "-m", "snakemake", "check", "-s", root / "Snakefile", "--cores", "1"]
+    command += ["--configfile", tmp_path / "study.yaml", "--directory", tmp_path / "run"]
+    for _ in range(2):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "mscape check: 0 samples: 0 errors, 0 warnings" in done.stdout + done.stderr

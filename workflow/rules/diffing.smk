@@ -14,7 +14,7 @@ rule diff:
         "../../envs/cpu.yaml"
     params:
         against=STUDY["against"],
-        results="results",
+        results=lambda wildcards, input: str(Path(input.runs[0]).parents[1]),
         page="results/diff.html",
         effects="results/diff.tsv",
         causes="results/diff_causes.tsv",
