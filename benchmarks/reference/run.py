@@ -39,6 +39,7 @@ KINDS = {  # kind of lot: how many a study, how it differs, what is asked of the
     "late passage (25 % senescent, 12 % cycling)": (1, {"senescent_fraction": 0.25, "cycling_fraction": 0.12}, "≥ .8"),
     "shallow (1,500 counts a cell)": (1, {"umi_median": 1500.0}, "≤ .1"),
 }
+FIRST_SEED = 1000  # the statistic was chosen on studies of seeds below
 
 
 def draw_lot(rates: object, name: str, seed: int, rng: np.random.Generator, **given: object) -> object:
@@ -114,7 +115,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks/reference_lots.md")
     options = parser.parse_args()
     threadpool_limits(1, "blas")  # as in the workflow
-    rows = [row for seed in range(options.studies) for row in judge_study(seed)]
+    rows = [row for n in range(options.studies) for row in judge_study(FIRST_SEED + n)]
     text = write_simulated(pd.DataFrame(rows), options.studies)
     if "MSCAPE_SHARED_DATA" in os.environ:
         text += "\n\n" + write_real(Path(os.environ["MSCAPE_SHARED_DATA"]))
