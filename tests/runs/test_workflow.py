@@ -237,7 +237,7 @@ def test_a_heavy_step_takes_all_cores_where_memory_has_no_place_for_two(root, ti
     assert (int(said[1]) if said else 1) == threads
 
 
-def test_own_labels_are_shown_and_take_the_place_of_clusters(root, tiny, tmp_path):
+def test_own_labels_are_shown_and_take_the_place_of_clusters(root, tiny):
     """On a copy of the run, so that only what follows from labels is made again."""
     import anndata
 
@@ -246,7 +246,7 @@ def test_own_labels_are_shown_and_take_the_place_of_clusters(root, tiny, tmp_pat
     cells["cell kind"] = before.obs["isct_identity"].astype(str).where(before.obs["isct_call"] == "fail", "stroma")
     cells["half"] = pd.Series(["odd", "even"] * len(cells), dtype=object).to_numpy()[: len(cells)]
     cells.loc[cells.index[::4], "half"] = ""
-    folder = tmp_path / "labelled"
+    folder = tiny[0].with_name("labelled")  # beside it: relative paths to the sources stay what they were
     shutil.copytree(tiny[0], folder, symlinks=True)
     cells.to_csv(folder / "cells.tsv", sep="\t", index=False)
     study = yaml.safe_load(yaml.safe_dump(TINY))

@@ -25,7 +25,7 @@ rule embed_cells:
     params:
         backend=STUDY["backend"],
         settings=STUDY.section("embed"),
-        cluster=STUDY.section("cluster"),
+        cluster=STUDY.settings_of("cluster", "cells", "min_cells"),
         scope="{scope}",
         organism=STUDY.gene_organism,
         seed=STUDY["seed"],

@@ -119,6 +119,10 @@ class Study:
         """Make a function of the wildcards that gives a section of the dataset's config."""
         return lambda wildcards: self.dataset(wildcards)[name]
 
+    def settings_of(self, section: str, *keys: str) -> Setting:
+        """Make a function of the wildcards that gives some settings of a section; the others do not rerun the step."""
+        return lambda wildcards: {key: self.dataset(wildcards)[section][key] for key in keys}
+
     def setting(self, key: str) -> Setting:
         """Make a function of the wildcards that gives one setting of the dataset, such as its organism."""
         return lambda wildcards: self.dataset(wildcards).get(key)
