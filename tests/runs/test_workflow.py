@@ -198,12 +198,13 @@ def test_every_stage_holds_what_the_contract_says(tiny):
                 contract.check(folder / stage.path.format(dataset="tiny", sample=sample, scope=scope), name)
 
 
-def test_no_damaged_stage_file_gives_another_result(tiny, tmp_path, how_many_inputs):
+def test_no_damaged_stage_file_gives_another_result(tiny, tmp_path, how_many_inputs, record_property):
     from stage_faults import damaged_runs
 
     folder, _ = tiny
     share = 1 if how_many_inputs > 1000 else 5  # all with --inputs 2002 and more
     said = dict(damaged_runs(TINY, folder / "results/tiny", tmp_path, share=share))
+    record_property("damages", len(said))
     assert len(said) >= 180 // share
     silent = [what for what, message in said.items() if not message.endswith("Delete the file and run again.")]
     assert silent == []
