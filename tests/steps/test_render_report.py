@@ -93,7 +93,7 @@ def test_page_says_first_what_it_is_and_what_was_found(demo):
 
 def test_sections_stand_in_reading_order(demo):
     names = re.findall(r'<section id="([a-z]+)"', demo)
-    assert names == ["lots", "alerts", "identity", "purity", "explore", "clusters", "scores", "comparison",
+    assert names == ["lots", "alerts", "identity", "flow", "purity", "explore", "clusters", "scores", "comparison",
                      "confounders", "quality", "passports", "truth", "methods"]  # fmt: skip
 
 

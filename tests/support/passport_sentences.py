@@ -574,7 +574,8 @@ class Lot:
 
     def of_published_rates(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
         known = pd.read_csv(RESOURCES / "published_marker_rates.tsv", sep="\t", comment="#")
-        tissue = self.cells["tissue"].astype(str).str.lower().iloc[0] if len(self.cells) else ""
+        given = self.cells["tissue"].astype(str).str.lower() if "tissue" in self.cells else []
+        tissue = given.iloc[0] if len(given) else "unknown"
         rows = self.rows("gate").query("kind in ['positive', 'negative'] and verdict != 'not_assessable'")
         lot = {
             gene: float(rate)

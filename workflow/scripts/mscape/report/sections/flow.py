@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     ("lot_id", "Lot", "text", "lot"),
     ("criterion", "Marker", "text", ""),
-    ("flow", "Flow cytometry", "percent", ""),
+    ("flow", "Flow cytometry", "percent", "flow"),
     ("estimate", "RNA", "percent", "gate"),
     ("low", "Low", "percent", "interval"),
     ("high", "High", "percent", "interval"),
