@@ -588,7 +588,7 @@ class Lot:
         def near(printed: str, rate: float) -> bool:
             if printed.startswith("<"):
                 return rate < 0.1
-            return rate >= 0.1 and abs(float(printed.replace(",", "")) - rate) <= (0.5 if rate >= 100 else 0.05)
+            return rate >= 0.1 and abs(float(printed.replace(",", "")) - rate) <= (0.5 if rate >= 100 else 0.05) + 1e-9
 
         def rate(gene: str, printed: str) -> bool:
             at[:] = gene, known[known["gene"] == gene]
