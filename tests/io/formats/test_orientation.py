@@ -1,6 +1,7 @@
 """Which side of a table is genes: by known names, forms of barcodes and headings; without evidence it is refused."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,3 +75,10 @@ def test_a_parquet_table_without_evidence_is_refused(tmp_path):
     frame.to_parquet(tmp_path / "a.parquet", index=False)
     with pytest.raises(UserError, match="nothing shows whether rows"):
         text.read_parquet(tmp_path / "a.parquet")
+
+
+def test_cells_called_like_genes_are_counted_in_the_message():
+    rows = Side(["", ""], [["NT5E", "THY1", "ENG", "PTPRC"]])
+    columns = Side([], [["c1", "c2", "c3"]])
+    with pytest.raises(UserError, match="100% and 67% of their names are known genes"):
+        find_orientation(rows, columns, Path("table.csv"))
