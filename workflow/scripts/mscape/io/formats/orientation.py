@@ -75,7 +75,7 @@ def find_orientation(rows: Side, columns: Side, path: Path) -> tuple[bool, str]:
     shown = [", ".join(side.names[0][:2]) if side.names else "" for side in (rows, columns)]
     msg = (
         f"{path}: nothing shows whether rows ({shown[0]} ...) or columns ({shown[1]} ...) are genes: {known[0]:.0%} "
-        f"and {known[1]:.0%} of their names are known genes, and barcodes do not tell them apart. Call the first "
+        f"and {known[1]:.0%} of their names are known genes, and barcodes do not distinguish them. Call the first "
         "column 'gene' if it names genes, 'cell' if it names cells."
     )
     raise UserError(msg)
