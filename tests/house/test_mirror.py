@@ -84,6 +84,7 @@ INSIDE = {  # module -> file with its tests, and why it has none of its own
     "quality/options.py": ("house/test_options.py", SETTINGS),
     "quality/qc.py": ("steps/test_qc_cells.py", IN_STEP),
     "quality/sex.py": ("steps/test_qc_cells.py", IN_STEP),
+    "reference/files.py": ("reference/test_folder.py", "names of files alone"),
     "reference/options.py": ("house/test_options.py", SETTINGS),
     "reference/sentences.py": ("reference/test_placing.py", TOGETHER),
     "report/cell_map.py": ("steps/test_render_report.py", IN_STEP),

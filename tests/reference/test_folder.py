@@ -9,7 +9,7 @@ import pytest
 from reference_cases import MARKERS, counted_cells, simulated_lots, study_rates
 
 from mscape.errors import UserError
-from mscape.reference import folder
+from mscape.reference import files, folder
 from mscape.reference.lots import ATTRIBUTES, sum_lots
 
 
@@ -39,7 +39,7 @@ def test_it_is_read_as_it_was_written(lots, tmp_path):
 
 def test_the_same_lots_give_the_same_bytes_and_other_lots_another_version(lots, tmp_path):
     one, same = write(lots, tmp_path / "a"), write(lots, tmp_path / "b")
-    for file in folder.FILES:
+    for file in files.FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     other = write(lots.take(["B"]), tmp_path / "c")
     assert one.record["version"] == same.record["version"] != other.record["version"]
@@ -49,7 +49,7 @@ def test_a_lot_takes_ten_kilobytes_at_most(tmp_path):
     deep = simulated_lots(study_rates(genes=12_000), [f"L{n}" for n in range(20)], cells=5000, umi_median=20_000)
     assert deep.about["total_counts"].min() > 90_000_000
     write(deep, tmp_path)
-    size = sum((tmp_path / file).stat().st_size for file in folder.FILES)
+    size = sum((tmp_path / file).stat().st_size for file in files.FILES)
     assert size / 20 <= 10_000
 
 
@@ -57,13 +57,13 @@ def test_it_holds_no_count_of_a_single_cell(tmp_path):
     """Any cell can be replaced by one of another lot's size without a trace but in sums: no barcode is in the files."""
     adata, calls = counted_cells(study_rates(), ["A"])
     write(sum_lots(adata, calls, markers=MARKERS), tmp_path)
-    text = "".join((tmp_path / file).read_text() for file in folder.FILES if file.endswith(("tsv", "json")))
+    text = "".join((tmp_path / file).read_text() for file in files.FILES if file.endswith(("tsv", "json")))
     assert not [name for name in adata.obs_names if name.split("_")[1].split("-")[0] in text]
     (about,) = folder.read_folder(tmp_path).lots.about.to_dict("records")
     assert about["n_cells"] == 60
 
 
-@pytest.mark.parametrize("file", folder.TABLES)
+@pytest.mark.parametrize("file", files.TABLES)
 def test_a_changed_or_missing_file_is_named(lots, tmp_path, file):
     write(lots, tmp_path)
     (tmp_path / file).write_bytes((tmp_path / file).read_bytes() + b"1")

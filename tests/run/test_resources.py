@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -64,3 +66,11 @@ def test_every_rule_asks_for_memory_and_time_by_its_own_line(root):
     for name in set(rules) - small:
         assert f'mem_mb=STUDY.memory("{name}"' in rules[name], name
         assert f'runtime=STUDY.minutes("{name}"' in rules[name], name
+
+
+def test_what_is_planned_before_the_first_step_imports_no_statistics():
+    """Each start of Snakemake, also of a job on a cluster, imports the study."""
+    slow = {"scipy.stats", "anndata", "h5py", "sklearn"}
+    code = f"import mscape.run.study, sys; print(*sorted({slow} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

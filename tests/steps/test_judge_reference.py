@@ -11,7 +11,7 @@ import judge_reference
 from mscape.data.table_io import read_table
 from mscape.errors import UserError
 from mscape.genes.registry import REGISTRY
-from mscape.reference.folder import FILES
+from mscape.reference.files import FILES
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from reference_cases import REFERENCE_SETTINGS, build_reference, stage_files
 
 import rank_attributes
 from mscape.data.table_io import read_table
-from mscape.reference.folder import FILES
+from mscape.reference.files import FILES
 
 
 def test_a_number_has_its_percentile_among_the_lots_of_its_tissue(tmp_path):

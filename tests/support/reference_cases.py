@@ -13,7 +13,8 @@ from mscape.data import counts
 from mscape.data.reference_table import read_reference
 from mscape.genes.names import GENES
 from mscape.genes.registry import REGISTRY, load_markers
-from mscape.reference.folder import FILES, Reference, read_folder
+from mscape.reference.files import FILES
+from mscape.reference.folder import Reference, read_folder
 from mscape.reference.lots import ATTRIBUTES, METADATA, Lots, depth_points, registry_genes
 from mscape.simulation.cells import draw_cells
 from mscape.simulation.counts import draw_counts

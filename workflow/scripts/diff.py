@@ -7,6 +7,7 @@ import pandas as pd
 
 from mscape.data.table_io import write_table
 from mscape.diffing.diff import Difference, diff
+from mscape.diffing.effects import were_compared
 from mscape.errors import UserError
 from mscape.report.statement import Number, Part, render_statement
 from mscape.report.tables import from_frame
@@ -60,7 +61,7 @@ def describe(found: Difference) -> str:
 def write_page(found: Difference, params: object) -> str:
     """Write the page: verdicts first, what was changed, then each kind of result."""
     effects = found.effects
-    compared = effects[~effects["note"].astype(str).str.startswith("Not compared")]
+    compared = effects[were_compared(effects)]
     differences = [
         from_frame(found.causes, id="causes", caption="Differences between the records", columns=CAUSE_COLUMNS)
     ]

@@ -71,10 +71,11 @@ def counts_of(
     if "total_counts" not in obs:
         obs = obs.assign(total_counts=counts.totals(matrix))
     code, samples = pd.factorize(obs["sample_id"].astype(str))
-    rows = sp.csr_matrix((np.ones(len(obs), np.int64), (code, np.arange(len(obs)))), shape=(len(samples), len(obs)))
     varm = {
         "measured": pd.DataFrame(data=True, index=genes.var.index, columns=list(samples)),
-        "counts": pd.DataFrame((rows @ matrix).toarray().T, index=genes.var.index, columns=list(samples)),
+        "counts": pd.DataFrame(
+            (counts.group_rows(code, len(samples)) @ matrix).toarray().T, index=genes.var.index, columns=list(samples)
+        ),
     }
     return AnnData(matrix, obs=obs, var=genes.var, varm=varm)
 

@@ -42,6 +42,22 @@ def adjust_pvalues(pvalues: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def normal_deviate(t: np.ndarray, df: np.ndarray | int, *, smallest_tail: float) -> np.ndarray:
+    """Write Student's t as the normal deviate of the same tail: the same limit then means the same for few lots.
+
+    Parameters
+    ----------
+    t
+        Values.
+    df
+        Degrees of freedom, 1 or more, broadcast against ``t``.
+    smallest_tail
+        Tails are held to this probability.
+    """
+    tail = np.maximum(scipy.stats.t.sf(np.abs(t), df), smallest_tail)
+    return np.asarray(np.sign(t) * scipy.stats.norm.isf(tail))
+
+
 def leading_vectors(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Leading eigenvalues and eigenvectors (columns) of a symmetric matrix, largest first; the same each time."""
     from scipy.sparse.linalg import eigsh

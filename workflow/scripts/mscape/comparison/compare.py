@@ -203,19 +203,8 @@ def clusters_of(obs: pd.DataFrame, cells: pd.Index) -> pd.Series:
 def sum_lots(bulk: AnnData, lots: pd.Index) -> sp.csr_matrix:
     """Sum pseudobulk rows over the clusters of each lot, shape (n_lots, n_genes)."""
     rows = lots.get_indexer(bulk.obs["lot_id"])
-    pick = sp.csr_matrix((np.ones(len(rows), np.int64), (rows, np.arange(len(rows)))), shape=(len(lots), len(rows)))
-    return sp.csr_matrix(pick @ bulk.X)
-
-
-def measured_in_lots(path: Source, obs: pd.DataFrame, lots: pd.Index, n_genes: int) -> np.ndarray:
-    """Whether each gene is in the feature table of every sample of a lot; all are where the file does not say."""
-    varm = counts.read_light(path, obs=[]).varm
-    if "measured" not in varm:
-        return np.ones((len(lots), n_genes), dtype=bool)
-    measured = varm["measured"]
-    samples = obs[["lot_id", "sample_id"]].astype(str).drop_duplicates()
-    by_lot = samples.groupby("lot_id")["sample_id"].agg(list)
-    return np.array([measured[by_lot[lot]].to_numpy().all(axis=1) for lot in lots])
+    assert (rows >= 0).all()  # every lot has a row
+    return sp.csr_matrix(counts.group_rows(rows, len(lots)) @ bulk.X)
 
 
 def describe_cells(calls: pd.Series) -> str:
@@ -271,7 +260,12 @@ def compare_lots(
     calls = calls.reindex(obs.index)[clustered].astype(str)
     shares = composition.count_both(obs["lot_id"][clustered].astype(str), leiden[clustered], calls == "pass")
     table = composition.cross(obs["lot_id"][clustered].astype(str), leiden[clustered]).reindex(lots.index, fill_value=0)
-    known = measured_in_lots(source, obs, lots.index, len(var))
+    varm = counts.read_light(source, obs=[]).varm
+    known = (
+        pseudobulk.measured_in_lots(varm["measured"], obs, list(lots.index))
+        if "measured" in varm
+        else np.ones((len(lots), len(var)), dtype=bool)  # a file that does not say
+    )
     bulk = gather_pseudobulk(source, obs, leiden, var.assign(measured=known.all(axis=0)))
     summed = sum_lots(bulk, lots.index)
     scores = scores.loc[obs.index[clustered]]

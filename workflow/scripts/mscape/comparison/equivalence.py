@@ -180,22 +180,6 @@ def _possible_sds(n: int) -> np.ndarray:
     return np.sqrt(stats.chi2.ppf((np.arange(SLICES) + 0.5) / SLICES, n - 1) / (n - 1))
 
 
-def power_of_difference(n: int, difference: float, *, alpha: float = 0.05) -> float:
-    """Give the probability that n donors, each compared with itself, show that there is a difference.
-
-    Parameters
-    ----------
-    n
-        Donors.
-    difference
-        In standard deviations of the donors' differences.
-    alpha
-        Of the two-sided t-test.
-    """
-    limit, center = stats.t.ppf(1 - alpha / 2, n - 1), difference * np.sqrt(n)
-    return float(stats.nct.sf(limit, n - 1, center) + stats.nct.cdf(-limit, n - 1, center))
-
-
 def donors_needed(margin: float, *, power: float = 0.8) -> int | None:
     """Find how many donors show equivalence of kinds that do not differ; None if more than MOST_DONORS."""
     low, high = 2, MOST_DONORS

@@ -13,6 +13,7 @@ from mscape.comparison import linear_model, moderated_t
 from mscape.data import counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mscape.comparison.design import Design
@@ -41,14 +42,33 @@ def sum_groups(path: str | Path, groups: np.ndarray, n_groups: int) -> sp.csr_ma
     """
     total = None
     for start, stop, block in counts.blocks(path):
-        part = groups[start:stop]
-        rows = np.flatnonzero(part >= 0)
-        pick = sp.csr_matrix((np.ones(len(rows), np.int64), (part[rows], rows)), shape=(n_groups, stop - start))
-        summed = pick @ block.astype(np.int64)
+        summed = counts.group_rows(groups[start:stop], n_groups) @ block.astype(np.int64)
         total = summed if total is None else total + summed
     total = sp.csr_matrix(total)
     total.sort_indices()
     return total
+
+
+def measured_in_lots(measured: pd.DataFrame, obs: pd.DataFrame, lots: Sequence[str]) -> np.ndarray:
+    """Say which genes are in the feature table of every sample of a lot.
+
+    Parameters
+    ----------
+    measured
+        Genes x samples, bool.
+    obs
+        ``lot_id`` and ``sample_id`` of each cell.
+    lots
+        Lots that have cells.
+
+    Returns
+    -------
+    bool, shape (n_lots, n_genes).
+    """
+    samples = obs[["lot_id", "sample_id"]].astype(str).drop_duplicates()
+    of_lot = samples.groupby("lot_id")["sample_id"].agg(list)
+    known = [measured[of_lot[lot]].to_numpy(dtype=bool).all(axis=1) for lot in lots]
+    return np.array(known, dtype=bool).reshape(len(lots), len(measured))
 
 
 def select_genes(units: np.ndarray, design: Design, *, min_cpm: float = 5.0) -> np.ndarray:

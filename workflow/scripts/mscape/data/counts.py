@@ -199,6 +199,24 @@ def row_sums(source: Source) -> np.ndarray:
     return np.concatenate([totals(block) for _, _, block in blocks(source)])
 
 
+def group_rows(groups: np.ndarray, n_groups: int) -> sp.csr_matrix:
+    """Make the matrix whose product with counts sums them over groups of cells.
+
+    Parameters
+    ----------
+    groups
+        Group of each cell, int, shape (n_cells,); -1 for cells that are left out.
+    n_groups
+        Number of groups.
+
+    Returns
+    -------
+    int64, shape (n_groups, n_cells).
+    """
+    cells = np.flatnonzero(groups >= 0)
+    return sp.csr_matrix((np.ones(len(cells), np.int64), (groups[cells], cells)), shape=(n_groups, len(groups)))
+
+
 def totals(block: sp.csr_matrix) -> np.ndarray:
     """Total counts of each cell of a block, int64, shape (n_cells,); no copy of the counts is made."""
     filled = np.flatnonzero(np.diff(block.indptr))

@@ -10,7 +10,7 @@ import pandas as pd
 from mscape.data.json_file import read_json
 from mscape.data.tables import TABLES
 from mscape.diffing import causes as of_runs
-from mscape.diffing.effects import ABSENT, find_effects
+from mscape.diffing.effects import ABSENT, find_effects, were_compared
 from mscape.diffing.runs import find_datasets
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def name_causes(effects: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
         )
         for kind in of_runs.RESULTS
     }
-    compared = ~effects["note"].astype(str).str.startswith("Not compared")
-    return effects.assign(causes=effects["kind"].map(named).replace("", UNKNOWN_CAUSE).where(compared, ""))
+    return effects.assign(
+        causes=effects["kind"].map(named).replace("", UNKNOWN_CAUSE).where(were_compared(effects), "")
+    )
 
 
 def _stack(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

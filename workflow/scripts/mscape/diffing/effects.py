@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ABSENT = "absent"
+NOT_COMPARED = "Not compared"  # how the note of such a kind of result begins
 SMALLEST_SHIFT = 1e-6  # of the score's own SD: what storing numbers with fewer digits makes is no change
 PARTS = {  # kind of result: file, of which both runs must have one, and its reader
     "call": ("gate.h5ad", runs.read_calls),
@@ -44,13 +45,18 @@ def find_effects(before: Path, after: Path) -> pd.DataFrame:
         old, new = read(before), read(after)
         if old is None or new is None:
             where = " and ".join(str(folder) for folder, one in ((before, old), (after, new)) if one is None)
-            rows.append({"kind": kind, "note": f"Not compared: there is no {file} in {where}."})
+            rows.append({"kind": kind, "note": f"{NOT_COMPARED}: there is no {file} in {where}."})
             continue
         if kind == "call":
             rows += compare_calls(old, new, lot)
         else:
             rows += (compare_clusters if kind == "cluster" else compare_scores)(old, new)
     return pd.DataFrame(rows, columns=["kind", "lot_id", "item", "before", "after", "size", "unit", "note"])
+
+
+def were_compared(effects: pd.DataFrame) -> pd.Series:
+    """Say which rows are changes, and not the note that a kind of result was not compared."""
+    return ~effects["note"].astype(str).str.startswith(NOT_COMPARED)
 
 
 def compare_passports(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

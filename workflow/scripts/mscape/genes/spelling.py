@@ -20,7 +20,7 @@ from mscape.genes.names import read_gene_ids, read_orthologs
 from mscape.genes.species import species
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 LOOKED_AT = 2000  # names sampled over a list to judge what it holds
 FEW_FORMS = 3  # prefixes of genomes in one file
@@ -202,15 +202,6 @@ def _bare_id(name: str) -> str:
     return match[1] if match else ""
 
 
-def suggest(names: Iterable[str]) -> str:
-    """Name the rewrite that would make most names known, where it is not made by itself; "" if there is none."""
-    names, human = [str(name) for name in names], read_gene_ids()
-    exact, upper = (sum(name in human for name in spelled) for spelled in (names, [name.upper() for name in names]))
-    if upper > 0.3 * len(names) and upper > 2 * exact:
-        return "most become human symbols in capital letters: are they genes of another species?"
-    return ""
-
-
 def _unquote(column: pd.Series, rewrites: list[str]) -> pd.Series:
     quoted = column.str.fullmatch(r"""b?(["']).*\1""")
     if not quoted.any():
@@ -285,11 +276,6 @@ def _without_affixes(names: list[str]) -> tuple[list[str], list[str]]:
         if after >= 0.2 and after > 2 * before:
             return rest, affix
     return names, [""] * len(names)
-
-
-def gene_like_share(names: pd.Series) -> float:
-    """Share of names that are ids or known symbols in any case, as they stand."""
-    return _gene_like(names.tolist())
 
 
 def _gene_like(names: Sequence[str]) -> float:

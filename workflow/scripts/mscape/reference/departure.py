@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from mscape.data import sampling
+from mscape.stats import normal_deviate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,9 +78,8 @@ def studentize(values: np.ndarray) -> np.ndarray:
 
 
 def as_normal(t: np.ndarray, df: int) -> np.ndarray:
-    """Write Student's t as the normal deviate of the same tail: the same limit then means the same for few lots."""
-    tail = np.maximum(stats.t.sf(np.abs(t), df), 1e-300)
-    return np.sign(t) * stats.norm.isf(tail)
+    """Write Student's t as the normal deviate of the same tail, as far as numbers reach."""
+    return normal_deviate(t, df, smallest_tail=1e-300)
 
 
 def prediction_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 
 from mscape.errors import UserError
+from mscape.reference.files import RECORD, TABLES
 from mscape.reference.lots import ATTRIBUTES, METADATA, Lots, depth_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = "1.0"
-RECORD = "reference.json"
-TABLES = ("lots.tsv", "sums.tsv.gz", "depth.tsv", "attributes.tsv")
-FILES = (RECORD, *TABLES)
 STATEMENT = (
     "Numbers of lots: sums of counts over the cells of a lot, quantiles and passport values. It holds no count of a "
     "single cell. For research."

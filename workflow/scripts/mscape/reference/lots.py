@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
+from mscape.comparison.pseudobulk import measured_in_lots
 from mscape.data import counts, sampling
 from mscape.errors import UserError
 from mscape.gating.lots import MIN_CELLS
@@ -136,7 +136,7 @@ def sum_lots(source: Source, calls: pd.Series, *, markers: Markers, organism: st
 
     whole, blocks, per_cell = _add_up(source, code, len(lot_names), columns=columns, cells=obs.index)
     of_genes = blocks[:, :, :-1]
-    measured = _measured(adata.varm["measured"], obs["sample_id"].astype(str), lots, lot_names)[:, columns]
+    measured = measured_in_lots(adata.varm["measured"], obs, lot_names)[:, columns]
     sums = np.where(measured, of_genes.sum(axis=1).astype(float), np.nan)
     about = obs[used].groupby(lots[used], sort=False, observed=True).first().reindex(lot_names)
     about = about.reindex(columns=list(METADATA)).astype(object).fillna("unknown").astype(str)
@@ -212,7 +212,8 @@ def _add_up(
     per_cell = np.zeros(len(cells), np.int64)
     for start, stop, block in counts.blocks(source):
         per_cell[start:stop] = counts.totals(block)
-        by_lot, by_part = (_pick(groups[start:stop], n) for groups, n in ((code, n_lots), (part, n_lots * BLOCKS)))
+        by_lot = counts.group_rows(code[start:stop], n_lots)
+        by_part = counts.group_rows(part[start:stop], n_lots * BLOCKS)
         block = block.astype(np.int64)
         summed = (by_lot @ block).toarray()
         whole = summed if whole is None else whole + summed
@@ -220,19 +221,6 @@ def _add_up(
         blocks[:, -1] += by_part @ per_cell[start:stop]
     assert whole is not None  # a stage file has cells
     return whole, blocks.reshape(n_lots, BLOCKS, -1), per_cell
-
-
-def _pick(groups: np.ndarray, n: int) -> sp.csr_matrix:
-    rows = np.flatnonzero(groups >= 0)
-    return sp.csr_matrix((np.ones(len(rows), np.int64), (groups[rows], rows)), shape=(n, len(groups)))
-
-
-def _measured(measured: pd.DataFrame, samples: pd.Series, lots: pd.Series, names: list[str]) -> np.ndarray:
-    """Say which genes all samples of a lot have, bool, shape (n_lots, n_genes)."""
-    of_lot = samples.groupby(lots).unique()
-    return np.array([measured[list(of_lot[name])].to_numpy(dtype=bool).all(axis=1) for name in names]).reshape(
-        len(names), len(measured)
-    )
 
 
 def _depth(sums: np.ndarray, per_cell: np.ndarray) -> list[float]:

@@ -14,7 +14,7 @@ from mscape.data.tables import STAGE_TABLES, TABLES
 from mscape.data.yaml_file import program_keys, repeated_keys
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
-from mscape.reference.folder import FILES as REFERENCE_FILES
+from mscape.reference.files import FILES as REFERENCE_FILES
 from mscape.run import config, resources
 from mscape.run.input_identity import identify_input, identify_inputs
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from mscape.stats import normal_deviate
+
 WEIGHT = 0.1  # of the newest lot in the EWMA: of several that were tried the one that finds a slow drift most often
 FIRST = 3  # lots before there is a standard deviation to speak of: two give t with one degree of freedom
 LEAST_DEVIATES = 5  # in the EWMA before it is judged: one or two lots are no drift
@@ -77,7 +79,7 @@ def draw_chart(values: np.ndarray, *, min_history: int, false_alarms: float) -> 
             known = np.isfinite(x) & (n >= FIRST) & (sd > 0)
             error = np.where(known, sd * np.sqrt(1 + 1 / n), np.nan)
             half = stats.t.ppf(1 - false_alarms / 2, n - 1) * error
-            deviate = _normal_deviate((x - mean) / error, n - 1)
+            deviate = normal_deviate((x - mean) / error, np.maximum(n - 1, 1), smallest_tail=stats.norm.sf(DEPTH))
             judged = known & (n >= min_history)
             beyond = judged & (np.abs(x - mean) > half)
             enters = known & ~beyond
@@ -187,9 +189,3 @@ def find_alarms(values: np.ndarray, *, start: int, rate: float, false_alarms: fl
     """Say which lots from ``start`` on are beyond their limits or find a drift, shape (n_series, n_lots - start)."""
     chart = draw_chart(values, min_history=start, false_alarms=false_alarms)
     return (chart.beyond | (np.abs(chart.ewma) > ewma_limit(rate)))[:, start:]
-
-
-def _normal_deviate(t: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """Give the normal deviate of the same probability as a t, from the tail that it is in."""
-    df = np.maximum(df, 1)
-    return np.sign(t) * -stats.norm.ppf(np.maximum(stats.t.sf(np.abs(t), df), stats.norm.sf(DEPTH)))

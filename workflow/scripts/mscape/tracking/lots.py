@@ -45,7 +45,7 @@ def gather_lots(
     Raises
     ------
     mscape.errors.UserError
-        If a date is missing or none, a lot is there twice, or a named attribute or signature is in no run: all of them.
+        If a date is missing or none, a lot is there twice, or a named attribute is in no run: all of them.
     """
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
@@ -66,9 +66,8 @@ def gather_lots(
             rows += [base | number for number in _numbers_of(lot, scores[scores["lot_id"] == name], options)]
     there = {str(row["attribute"]) for row in rows}
     faults += [
-        f"track.{key}: no lot has {name!r}; there are {', '.join(sorted(there))}"
-        for key, names in (("attributes", options.attributes),)
-        for name in names
+        f"track.attributes: no lot has {name!r}; there are {', '.join(sorted(there))}"
+        for name in options.attributes
         if name not in there
     ]
     if faults:
