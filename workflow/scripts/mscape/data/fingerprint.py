@@ -29,8 +29,7 @@ class MatrixDigest:
 
     def __init__(self, names: Iterable[str]):
         self._parts = [hashlib.sha256() for _ in range(4)]
-        for name in names:
-            self._parts[0].update(name.encode() + b"\0")
+        self._parts[0].update("".join(f"{name}\0" for name in names).encode())
         self.totals: list[np.ndarray] = []
 
     def watch(self, blocks: Iterable[sp.csr_matrix]) -> Iterator[sp.csr_matrix]:

@@ -94,7 +94,6 @@ class Genes:
         result = sp.csr_matrix(
             (data, columns.astype(np.int32, copy=False), indptr.astype(np.int32)), shape=(block.shape[0], len(self.var))
         )
-        result.has_sorted_indices = False
         result.sort_indices()
         result = sum_twins(result, f"the sum of the rows of one gene ({', '.join(self.summed[:3])})")
         if (result.data == 0).any():
