@@ -98,6 +98,14 @@ def test_a_zarr_store_is_checked(place, tmp_path):
         read(path)
 
 
+def test_a_whole_file_that_lacks_a_part_is_not_called_damaged(tmp_path):
+    path = make.tenx_h5(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        del file["matrix/features/id"]
+    with pytest.raises(UserError, match=r"a\.h5 lacks 'id', without which its counts cannot be read"):
+        read(path)
+
+
 def test_h5seurat_is_checked(tmp_path):
     matrix = sp.csr_matrix(COUNTS)
     path = tmp_path / "a.h5seurat"

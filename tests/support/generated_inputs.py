@@ -209,12 +209,26 @@ class Maker:
         return self.pick([sp.csr_matrix, sp.csc_matrix, np.asarray])(counts.astype(dtype))
 
     def annotated(self, lot: Lot, *, only_x: bool = False) -> Path:
-        """AnnData file; anndata warns of names that occur twice, which are meant."""
+        """AnnData file."""
+        adata = self.object(lot, only_x=only_x)
+        path = self.folder / self.pick(["a.h5ad", "data.h5"])
+        adata.write_h5ad(path, compression=self.pick([None, "gzip", "lzf"]))
+        return path
+
+    def store(self, lot: Lot, *, only_x: bool = False) -> Path:
+        """Zarr store of several chunks."""
+        adata = self.object(lot, only_x=only_x)
+        path = self.folder / "a.zarr"
+        adata.write_zarr(path, chunks=(self.pick([7, 1000]),) * 2 if isinstance(adata.X, np.ndarray) else None)
+        return path
+
+    def object(self, lot: Lot, *, only_x: bool) -> anndata.AnnData:
+        """AnnData; anndata warns of names that occur twice, which are meant."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".* names are not unique", category=UserWarning)
-            return self._annotated(lot, only_x=only_x)
+            return self._object(lot, only_x=only_x)
 
-    def _annotated(self, lot: Lot, *, only_x: bool) -> Path:
+    def _object(self, lot: Lot, *, only_x: bool) -> anndata.AnnData:
         where = "X" if only_x else self.pick(["X", "X", "counts", "raw", "raw_counts", "zero", "hvg"])
         names = self.names(lot.symbols, lot.ids)
         in_index = self.maybe("index", 0.6) or len(set(names)) < len(names)
@@ -241,9 +255,7 @@ class Maker:
             adata = adata[:, : len(names) // 3].copy() if where == "hvg" else adata
             if where == "raw":
                 adata.X = logged
-        path = self.folder / self.pick(["a.h5ad", "data.h5"])
-        adata.write_h5ad(path, compression=self.pick([None, "gzip", "lzf"]))
-        return path
+        return adata
 
     def h5(self, lot: Lot) -> Path:
         """10x h5 of both versions."""
@@ -304,6 +316,7 @@ FAMILIES: dict[str, Callable[[Maker, Lot], Path]] = {
     "cells in rows": lambda m, lot: m.folder_of_three(lot, cells_in_rows=True),
     "10x h5": lambda m, lot: m.h5(lot),
     "h5ad": lambda m, lot: m.annotated(lot),
+    "zarr": lambda m, lot: m.store(lot),
     "loom": lambda m, lot: m.loom(lot),
     "genes x cells": lambda m, lot: m.text(lot, genes_in_rows=True),
     "cells x genes": lambda m, lot: m.text(lot, genes_in_rows=False),
@@ -332,8 +345,8 @@ def make_harmful(folder: Path, seed: int) -> Case:
 
 def _any_family(maker: Maker, lot: Lot, *, but: tuple[str, ...] = ()) -> tuple[Path, str]:
     family = maker.pick([name for name in FAMILIES if name not in but])
-    if family == "h5ad":
-        return maker.annotated(lot, only_x=True), family
+    if family in {"h5ad", "zarr"}:
+        return (maker.annotated if family == "h5ad" else maker.store)(lot, only_x=True), family
     return FAMILIES[family](maker, lot), family
 
 
@@ -472,6 +485,28 @@ def _copies_as_parts(maker: Maker) -> tuple[Path, str]:
     return maker.folder / "a.h5ad", "h5ad"
 
 
+def _chunk_lost(maker: Maker) -> tuple[Path, str]:
+    """Delete a chunk of a store as an interrupted copy does, or make a file whose writer stopped before its end."""
+    if maker.maybe("never written", 0.4):
+        path = maker.h5(maker.lot)
+        part = maker.pick(["data", "indices"])
+        with h5py.File(path, "a") as file:
+            group = file["matrix" if "matrix" in file else "GRCh38"]
+            values = group[part][:]
+            del group[part]
+            chunked = group.create_dataset(part, shape=values.shape, dtype=values.dtype, chunks=(64,))
+            chunked[: int(maker.rng.integers(1, len(values) - 64))] = values[0]
+        return path, "10x h5"
+    path = maker.store(maker.lot, only_x=True)
+    chunks = [
+        one
+        for one in sorted(path.rglob("*"))
+        if one.is_file() and "c" in one.relative_to(path).parts and ("X" in one.parts or "_index" in one.parts)
+    ]
+    chunks[int(maker.rng.integers(len(chunks)))].unlink()
+    return path, "zarr"
+
+
 HARMFUL: dict[str, Callable[[Maker], tuple[Path, str]]] = {
     "one name more": _one_more_name,
     "one name less": _one_name_less,
@@ -487,4 +522,5 @@ HARMFUL: dict[str, Callable[[Maker], tuple[Path, str]]] = {
     "a gene twice": _gene_twice,
     "names of no gene": _unknown_names,
     "copies as parts": _copies_as_parts,
+    "a chunk lost": _chunk_lost,
 }

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HEAD = 65_536
 OPEN_END = "{} ends within a line: is it cut short?"
+_LACKING = re.compile(r"object '([^']+)' doesn't exist")  # h5py's words for a part that a file does not hold
 READABLE = "a 10x folder, 10x h5, h5ad, loom, zarr, csv/tsv, Matrix Market or parquet file, or a tar/zip archive of one"
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # marks of text that a spreadsheet calls Unicode
 _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
@@ -213,7 +215,14 @@ def _identify_zip(path: Path) -> str:
 
 
 def damaged(path: Path, error: BaseException) -> UserError:
-    """Make the error for a file that ends early or has wrong bytes."""
+    """Make the error for a file that ends early, has wrong bytes or, though whole, lacks a part of its kind."""
+    lacking = _LACKING.search(str(error)) if isinstance(error, KeyError) else None
+    if lacking:
+        msg = (
+            f"{path} lacks '{lacking[1]}', without which its counts cannot be read. Write it anew from the object that "
+            "it was made of, or give the matrix of the original deposit."
+        )
+        return UserError(msg)
     detail = str(error).splitlines()[0][:120] if str(error).strip() else type(error).__name__
     detail = f"{type(error).__name__}: {detail}" if isinstance(error, KeyError | IndexError) else detail
     msg = f"{path} is damaged or cut short ({detail}). Download it again, or copy it again and compare its size."

@@ -14,6 +14,7 @@ from mscape.data.counts import spans
 from mscape.data.sparse_arrays import check_indices, check_matrix, check_pointers
 from mscape.errors import UserError
 from mscape.genes.spelling import gene_share, id_share, symbol_share
+from mscape.io.formats.chunks import missing_chunks, note_missing, refuse_missing
 from mscape.io.formats.count_table import (
     BLOCK_VALUES,
     CountTable,
@@ -113,11 +114,13 @@ def read_h5ad(path: Path, *, parts: str = "", root: str = "") -> CountTable:
         barcodes = _index(store["obs"], path)
         shape = _shape(store[chosen.places[0]])
         _check_shape(shape, barcodes, features, path, chosen.places[0])
+        warnings = _missing([store[place] for place in chosen.places], path)
         maker = _guess_maker(store)
     prefix = f"{root}/" if root else ""
     places = [prefix + place for place in chosen.places]
     rows = _summed_rows(path, places) if len(places) > 1 else lambda: _h5ad_rows(path, places[0])
-    return _table("h5ad" if not root else "h5mu", barcodes, features, rows, chosen=chosen, maker=maker)
+    format = "h5ad" if not root else "h5mu"
+    return _table(format, barcodes, features, rows, chosen=chosen, maker=maker, warnings=warnings)
 
 
 def read_h5mu(path: Path, *, parts: str = "") -> CountTable:
@@ -152,6 +155,7 @@ def read_h5seurat(path: Path) -> CountTable:
             raise UserError(msg)
         group = file["assays"][assay]
         counts = group["counts"]
+        _missing([counts], path)
         features = decode(group["features"][:])
         barcodes = decode(file["cell.names"][:])
         n_genes, n_cells = (int(n) for n in counts.attrs["dims"])
@@ -187,6 +191,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         chosen = _choose(store, path, parts)
         features = _features(store[chosen.var], path)
         barcodes = _index(store["obs"], path)
+        warnings = _missing([store[place] for place in chosen.places], path)
         matrices = [_whole(store[place], path) for place in chosen.places]
         maker = _guess_maker(store)
     except (OSError, ValueError, KeyError) as error:
@@ -194,7 +199,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         raise UserError(msg) from error
     _check_shape(matrices[0].shape, barcodes, features, path, chosen.places[0])
     matrix = sum_parts(zip(chosen.places, matrices, strict=True), path)
-    return _table("zarr", barcodes, features, lambda: slices(matrix), chosen=chosen, maker=maker)
+    return _table("zarr", barcodes, features, lambda: slices(matrix), chosen=chosen, maker=maker, warnings=warnings)
 
 
 def read_loom(path: Path, *, parts: str = "") -> CountTable:
@@ -219,6 +224,7 @@ def read_loom(path: Path, *, parts: str = "") -> CountTable:
         places = ["matrix", *(f"layers/{name}" for name in file.get("layers", {}))]
         candidates = [_judge_dense(place, "", file[place][:, :n_probed].T, n_genes) for place in places]
         chosen = _decide(candidates, path, parts)
+        warnings = _missing([file[place] for place in chosen.places], path)
     return _table(
         "loom",
         barcodes,
@@ -229,6 +235,7 @@ def read_loom(path: Path, *, parts: str = "") -> CountTable:
         chosen=chosen,
         maker="",
         notes=notes,
+        warnings=warnings,
     )
 
 
@@ -240,6 +247,7 @@ def _table(
     *,
     chosen: Chosen,
     maker: str,
+    warnings: list[str],
     notes: list[str] | None = None,
 ) -> CountTable:
     return CountTable(
@@ -252,7 +260,20 @@ def _table(
         matrix=" + ".join(chosen.places),
         why=chosen.why,
         partial=chosen.partial,
+        warnings=warnings,
     )
+
+
+def _missing(matrices: list, path: Path) -> list[str]:
+    """Refuse sparse matrices of which a part is missing, and say where one of a dense matrix is read as zeros."""
+    said = []
+    for matrix in matrices:
+        if hasattr(matrix, "keys"):
+            for part in ("data", "indices", "indptr"):
+                refuse_missing(matrix[part], path)
+        else:
+            said += note_missing(matrix)
+    return said
 
 
 def _choose(store, path: Path, parts: str) -> Chosen:
@@ -293,7 +314,8 @@ def _judge(matrix, place: str, var: str, path: Path) -> Candidate:
     values = data[:] if data.shape[0] <= PROBE else np.concatenate([data[:half], data[-half:]])
     fault = why_not_counts(values)
     if not fault and shape[0] and not values.any():
-        fault = "it holds no count"
+        missing, n = missing_chunks(data)
+        fault = f"{missing:,} of {n:,} chunks of its values are missing" if missing else "it holds no count"
     doubt = ""
     encoding = _encoding(matrix)
     if not fault and encoding == "csr" and shape[0]:
@@ -501,6 +523,7 @@ def _index(group, path: Path) -> np.ndarray:
     name = _attrs(group).get("_index", "")
     for key in (name, *_INDEX):
         if key and key in group:
+            _refuse_missing_names(group[key], path)
             values = _strings(group[key], group)
             if values is not None:
                 return values
@@ -513,6 +536,16 @@ def _index(group, path: Path) -> np.ndarray:
         msg = f"{path}: {group.name} names nothing. Open the file with anndata and write it again."
         raise UserError(msg)
     return np.array([str(number) for number in range(size)], dtype=object)
+
+
+def _refuse_missing_names(item, path: Path) -> None:
+    """Refuse an index of which a part is missing; the codes of a categorical one may be a chunk of zeros."""
+    if not hasattr(item, "keys"):
+        refuse_missing(item, path)
+        return
+    for part in ("values", "categories"):
+        if part in item:
+            _refuse_missing_names(item[part], path)
 
 
 def _strings(item, group) -> np.ndarray | None:

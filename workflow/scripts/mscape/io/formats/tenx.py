@@ -14,6 +14,7 @@ from mscape.data.counts import spans
 from mscape.data.sparse_arrays import check_indices, check_pointers
 from mscape.errors import UserError
 from mscape.io.formats import matrix_market
+from mscape.io.formats.chunks import refuse_missing
 from mscape.io.formats.count_table import BLOCK_VALUES, CountTable, as_counts, decode, slices, sum_parts, sum_twins
 from mscape.io.formats.detect import OPEN_END, ends_open, open_hdf5
 from mscape.io.formats.features import choose_parts
@@ -216,6 +217,9 @@ def read_h5(path: Path) -> CountTable:
                     f"{name} differs from the first."
                 )
                 raise UserError(msg)
+        for group in groups.values():
+            for part in ("data", "indices", "indptr"):
+                refuse_missing(group[part], path)
         version = "v3" if any("features" in group for group in groups.values()) else "v2"
         names = list(groups)
         chemistry = decode([file.attrs.get("chemistry_description", "")])[0]
