@@ -169,7 +169,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                     level="error" if len(missing) == len(set(panel)) else "warning",
                     found=f"not in the feature table: {', '.join(missing)}",
                     expected="every gene of the gate, with or without counts",
-                    next_step="give the unfiltered feature table; criteria on these genes will not be assessable"
+                    next_step="give the matrix with all genes; criteria on these genes will not be assessable"
                     if species(organism).isct
                     else "nothing if they have no ortholog: the gate says nothing of them; else complete the table",
                 )
@@ -193,7 +193,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                 level="warning",
                 found=f"{len(facts.genes):,} genes",
                 expected="the whole transcriptome",
-                next_step="if genes were filtered before, give the unfiltered matrix: scores and the gate need them",
+                next_step="if genes were left out before, give the matrix with all of them: scores and the gate need them",
             )
         )
     return found

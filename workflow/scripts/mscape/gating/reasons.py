@@ -101,8 +101,8 @@ class Reason(StrEnum):
     AMBIENT_RISK = (
         "AMBIENT_RISK",
         "the call would change with another ambient fraction",
-        "The answer depends on how much ambient RNA is assumed.",
-        "Give the unfiltered matrix, so that ambient RNA can be measured.",
+        "The answer depends on how much ambient RNA, of the lots of this study or of others, is assumed.",
+        "Give the output of CellBender, which removes ambient RNA, or measure the marker by flow cytometry.",
     )
     CHEMISTRY_UNCALIBRATED = (
         "CHEMISTRY_UNCALIBRATED",

@@ -57,7 +57,8 @@ def _gate_attribute(criterion: str, kind: str) -> Attribute:
                 "Fraction of cells whose RNA agrees with the whole ISCT marker phenotype, among the cells that could "
                 "be called; those that could not widen the interval to both sides, and so does the subset that the "
                 "counts could hide. Each call pools the counts of like neighbors, so that a marker missed by chance is "
-                "not taken for absent. This is transcript-level concordance, not flow cytometry."
+                "not taken for absent; similar is what an embedding of all lots of this study shows, so that numbers "
+                "move a little with the lots judged together. This is transcript-level concordance, not flow cytometry."
             ),
             judge=judge,
         )

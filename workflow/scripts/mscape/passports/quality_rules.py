@@ -247,7 +247,7 @@ def judge_ambient(evidence: LotEvidence, settings: dict) -> Assessment:
     limit = f"at most {percent(settings['max_ambient'])}"
     known = [value for value in evidence.ambient if not math.isnan(value)]
     if not known:
-        reason = "It could not be estimated: empty droplets or genes specific to lineages are needed."
+        reason = "It could not be estimated: that takes cells of two lineages, each with RNA that the other lacks."
         return Assessment(
             verdict=NOT_ASSESSABLE, reason=reason, threshold=limit, next_action=ACTIONS["ambient_missing"], n=0
         )

@@ -26,7 +26,7 @@ ACTIONS = {
     "mt": "Check viability at harvest and thaw; cultured MSC are rich in mitochondria, stressed cells richer.",
     "mt_missing": "Keep the mitochondrial genes in the feature table.",
     "ambient": "Wash the cells before loading; the gate already allows for this fraction.",
-    "ambient_missing": "Give the unfiltered matrix with the empty droplets.",
+    "ambient_missing": "Estimate it from the empty droplets of the unfiltered matrix, with CellBender or SoupX.",
     "not_msc": "No cell of this lot passes as MSC: check that the sample is the one that the sheet names.",
     "contaminated_fresh": "See the contaminants table; confirm by flow cytometry and deplete these cells.",
     "contaminated": "See the contaminants table; confirm by flow cytometry and deplete or re-plate the culture.",
