@@ -29,7 +29,7 @@ def test_a_rate_is_compared_with_the_studies_of_its_tissue():
     found = published.judge_rates(lot([NT5E]), {})
     assert found.verdict == DESCRIBED
     assert found.reason == (
-        "NT5E 15.8 CPM: 16.2 (GSE182158), 166 (GSE199071), 65 (FANTOM5), 279 (FANTOM5) in published MSC of "
+        "NT5E 15.8 CPM: 16.2 (GSE182158), 166 (GSE199071), 65 to 279 (FANTOM5, 2 populations) in published MSC of "
         "umbilical cord."
     )
 
@@ -38,6 +38,15 @@ def test_a_rate_is_compared_with_the_studies_of_its_tissue():
 def test_without_a_study_of_the_tissue_the_range_is_given(tissue, which):
     found = published.judge_rates(lot([NT5E], tissue=tissue), {})
     assert found.reason == f"NT5E 15.8 CPM: 16.2 to 488 in 10 published populations of MSC of {which} tissues."
+
+
+def test_a_range_of_two_rates_that_read_the_same_is_one():
+    cd34 = ("CD34", "negative", "CD34", "0", 0.0, 200)
+    found = published.judge_rates(lot([cd34]), {}).reason
+    assert found == (
+        "CD34 < 0.1 CPM: < 0.1 (GSE182158), < 0.1 (GSE199071), < 0.1 (FANTOM5, 2 populations) in published MSC of "
+        "umbilical cord."
+    )
 
 
 def test_words_for_a_tissue_are_those_of_the_sheet():

@@ -594,26 +594,26 @@ class Lot:
             at[:] = gene, known[known["gene"] == gene]
             return near(printed, lot[gene])
 
-        def of_tissue(listed: str, of: str) -> bool:
-            pairs = re.findall(r"(\S[^(]*) \((\w+)\)(?:, )?", listed)
-            own = at[1][at[1]["tissue"] == tissue]
-            same = [
-                (near(r, cpm), s == study) for (r, s), cpm, study in zip(pairs, own["cpm"], own["study"], strict=True)
-            ]
-            return of == tissue and all(x and y for x, y in same)
+        def between(low: str, high: str, rates: pd.Series) -> bool:
+            return (high != low) and near(low, rates.min()) and near(high or low, rates.max())
 
-        def over_all(low: str, high: str, n: str, which: str) -> bool:
+        def of_tissue(listed: str, of: str) -> bool:
+            each = re.findall(rf"{number}(?: to {number})? \((\w+)(?:, (\d+) populations)?\)(?:, |$)", listed)
+            own = dict(list(at[1][at[1]["tissue"] == tissue].groupby("study", sort=False)["cpm"]))
+            same = [between(low, high, own[study]) and int(n or 1) == len(own[study]) for low, high, study, n in each]
+            return of == tissue and [study for *_, study, _ in each] == list(own) and all(same)
+
+        def over_all(low: str, high: str | None, n: str, which: str) -> bool:
             named = "other" if tissue not in {"unknown", "heart"} else "all"  # "heart" is no word of the table
             none = not (at[1]["tissue"] == tissue).any()
-            ends = near(low, at[1]["cpm"].min()) and near(high, at[1]["cpm"].max())
-            return none and ends and int(n) == len(at[1]) and which == named
+            return none and between(low, high or "", at[1]["cpm"]) and int(n) == len(at[1]) and which == named
 
         number = r"((?:< )?[\d.,]+)"
         return [
             (r"No marker that was measured has a published rate\.", lambda: a["verdict"] == "NOT ASSESSABLE"),
             (rf"(\S+) {number} CPM:", rate),
             (r"([^:]+?) in published MSC of ([^.]+)\.", of_tissue),
-            (rf"{number} to {number} in (\d+) published populations of MSC of (other|all) tissues\.", over_all),
+            (rf"{number}(?: to {number})? in (\d+) published populations of MSC of (other|all) tissues\.", over_all),
         ]
 
     def of_clinical_lots(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:

@@ -97,11 +97,18 @@ def _say_published(rates: pd.DataFrame, tissue: str) -> str:
     """Say the rates of one gene in published MSC of a tissue, or their range where there are none of it."""
     same = rates[rates["tissue"] == tissue]
     if same.empty:
-        low, high = _cpm(rates["cpm"].min()), _cpm(rates["cpm"].max())
         which = "other tissues" if tissue else "all tissues"
-        return f"{low} to {high} in {len(rates)} published populations of MSC of {which}"
-    each = ", ".join(f"{_cpm(row.cpm)} ({row.study})" for row in same.itertuples())
+        return f"{_range(rates)} in {len(rates)} published populations of MSC of {which}"
+    by_study = same.groupby("study", sort=False)
+    each = ", ".join(
+        f"{_range(own)} ({study}{f', {len(own)} populations' if len(own) > 1 else ''})" for study, own in by_study
+    )
     return f"{each} in published MSC of {tissue}"
+
+
+def _range(rates: pd.DataFrame) -> str:
+    """Write the lowest and the highest of some rates, or the one that both are."""
+    return " to ".join(dict.fromkeys(_cpm(rate) for rate in (rates["cpm"].min(), rates["cpm"].max())))
 
 
 def judge_clinical(evidence: LotEvidence, settings: dict) -> Assessment:
