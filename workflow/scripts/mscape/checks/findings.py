@@ -193,7 +193,7 @@ def _judge_genes(facts: Facts, organism: str, panel: Collection[str]) -> list[Fi
                 level="warning",
                 found=f"{len(facts.genes):,} genes",
                 expected="the whole transcriptome",
-                next_step="if genes were left out before, give the matrix with all of them: scores and the gate need them",
+                next_step="if genes were left out, give the matrix with all of them: scores and the gate need them",
             )
         )
     return found
