@@ -132,9 +132,10 @@ def write(rows: pd.DataFrame) -> str:
 
 
 def _relative(rows: pd.DataFrame) -> set[str]:
-    """Titles of attributes that are relative to this study or to a reference."""
-    differs = rows.groupby(["title", "relative"])["kind"].value_counts().unstack(fill_value=0)
-    return set(differs.index[differs.get("this study", 0) > 0].get_level_values("title"))
+    """Titles of attributes that a reference makes others."""
+    kinds = {relative: own.groupby("title")["kind"].agg(list) for relative, own in rows.groupby("relative")}
+    by_study, by_reference = kinds["this study"], kinds["a reference"]
+    return set(by_study.index[by_study != by_reference.reindex(by_study.index)])
 
 
 def main() -> None:

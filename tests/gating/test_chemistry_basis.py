@@ -8,15 +8,32 @@ from mscape.gating.chemistry_basis import REASON
 
 
 @pytest.mark.parametrize(
-    "assay", ["10x 5' v2", "10x 5 prime", "10x 5p v1", "10x Flex", "10x Fixed RNA", "targeted panel"]
+    "assay",
+    [
+        "10x 5' v2",
+        "10x 5 prime",
+        "10x 5p v1",
+        "Single Cell 5' PE",
+        "10x Flex",
+        "10x Fixed RNA",
+        "targeted panel",
+        "10x 3' v3, nuclei",
+        "snRNA-seq",
+    ],
 )
 def test_protocols_that_catch_single_genes_less_have_no_basis(assay):
-    assert chemistry_basis.lacks_basis(pd.Series([assay, "10x 3' v3"])).tolist() == [True, False]
+    assert chemistry_basis.lacks_basis(pd.DataFrame({"assay": [assay, "10x 3' v3"]})).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("assay", ["10x 3' v2", "unknown", "Smart-seq2", "Drop-seq", "10x 3' v3.5", "CEL-seq2"])
 def test_others_have(assay):
-    assert not chemistry_basis.lacks_basis(pd.Series([assay]))[0]
+    assert not chemistry_basis.lacks_basis(pd.DataFrame({"assay": [assay]}))[0]
+
+
+def test_nuclei_have_none_whatever_the_kit():
+    obs = pd.DataFrame({"assay": ["10x 3' v3"] * 3, "suspension_type": ["nucleus", "cell", "unknown"]})
+    assert chemistry_basis.lacks_basis(obs).tolist() == [True, False, False]
+    assert not chemistry_basis.lacks_basis(pd.DataFrame(index=["a"]))[0]
 
 
 def test_cells_without_a_marker_are_open_and_cells_of_a_lineage_fail():

@@ -90,6 +90,19 @@ def sexed(path, gene):
     return path
 
 
+def nuclei(folder):
+    """A sample with much RNA of the nucleus and hardly any of mitochondria."""
+    names = GENES.union(["MALAT1", *(f"MT-{name}" for name in ("ND1", "ND2", "CO1", "CO2", "CYB"))], sort=False)
+    path = sample(folder / "a.h5ad", genes=names)
+    adata = anndata.read_h5ad(path)
+    counts = adata.X.toarray()
+    counts[:, names.get_loc("MALAT1")] = counts.sum(axis=1) // 10
+    counts[:, names.str.startswith("MT-")] //= 100
+    adata.X = sp.csr_matrix(counts)
+    adata.write_h5ad(path)
+    return path
+
+
 def stated(path, chemistry):
     """A 10x h5 that states its chemistry."""
     import h5py
@@ -177,6 +190,14 @@ INPUTS = {
         {"assay": "Drop-seq"},
         SMALL | {("warning", "chemistry")},
     ),
+    "5' kit said to be 3'": (
+        lambda d: stated(d / "a.h5", "Single Cell 5' PE"),
+        {"assay": "10x 3' v3"},
+        SMALL | {("warning", "chemistry")},
+    ),
+    "5' kit said to be 5'": (lambda d: stated(d / "a.h5", "Single Cell 5' PE"), {"assay": "10x 5' v2"}, SMALL),
+    "nuclei": (nuclei, {}, {("warning", "nuclei")}),
+    "nuclei said to be nuclei": (nuclei, {"suspension_type": "nucleus"}, set()),
     "male said to be female": (
         lambda d: sexed(d / "a.h5ad", "DDX3Y"),
         {"sex": "female"},

@@ -38,6 +38,7 @@ def samples(tmp_path, toy_counts):
     two = two[:, ::-1].copy()
     two.var_names = ["G99" if name == "G0" else name for name in two.var_names]
     for name, adata in (("a", one), ("b", two)):
+        adata.uns["mscape"] = {"load_counts": {"assay": "Single Cell 5' PE" if name == "a" else ""}}
         counts.write(adata, tmp_path / f"{name}.raw.h5ad")
         obs = pd.DataFrame(dict.fromkeys(contract.MEASURED, 1.0), index=adata.obs_names)
         obs["predicted_doublet"] = False
@@ -70,6 +71,16 @@ def test_counts_of_genes_by_sample_are_those_of_its_cells_that_pass(samples):
     table = counts.read_light(run(folder).h5ad).varm["counts"]
     assert table.loc["G1"].tolist() == [one[1:, "G1"].X.sum(), two[1:, "G1"].X.sum()]
     assert table.loc["G0"].tolist() == [one[1:, "G0"].X.sum(), 0]
+
+
+def test_the_file_says_the_protocol_where_the_sheet_does_not(samples):
+    obs = counts.read_obs(run(samples[2]).h5ad)
+    assert obs.groupby("sample_id", observed=True)["assay"].unique().str[0].to_dict() == {
+        "a": "Single Cell 5' PE",
+        "b": "unknown",
+    }
+    rows = [row | {"assay": "10x 3' v3"} for row in ROWS]
+    assert set(counts.read_obs(run(samples[2], rows).h5ad)["assay"]) == {"10x 3' v3"}
 
 
 def test_absent_is_kept_apart_from_zero(samples):

@@ -122,6 +122,7 @@ def main(input, output, params):
                         "dataset": params.dataset,
                         "sample": params.sample,
                         "format": table.format,
+                        "assay": table.chemistry,
                         "organism": params.organism,
                         "n_cells": len(names),
                         "n_genes": len(genes.var),

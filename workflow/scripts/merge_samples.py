@@ -8,10 +8,15 @@ import pandas as pd
 from mscape.data import counts
 from mscape.data.table_io import write_table
 from mscape.errors import UserError
-from mscape.quality.merge import account, align, describe_cells, merge_var
+from mscape.quality.merge import account, align, describe_cells, merge_var, state_assay
 from mscape.run import step
 
 logger = logging.getLogger(__name__)
+
+
+def read_notes(path: str) -> dict:
+    """Read what load_counts noted of a sample."""
+    return counts.read_light(path, obs=[]).uns["mscape"]["load_counts"]
 
 
 def main(input, output, params):
@@ -28,8 +33,12 @@ def main(input, output, params):
         )
         raise UserError(msg)
     var, measured = merge_var({sample: counts.read_var(path) for sample, path in paths.items()})
+    stated = {sample: read_notes(path)["assay"] for sample, path in paths.items()}
     described = [
-        describe_cells(qc[sample], rows[sample], dataset=params.dataset, culture=params.culture) for sample in rows
+        describe_cells(
+            qc[sample], state_assay(rows[sample], stated[sample]), dataset=params.dataset, culture=params.culture
+        )
+        for sample in rows
     ]
     obs = pd.concat(described)
     for column in obs.select_dtypes(include=["object", "string"]):

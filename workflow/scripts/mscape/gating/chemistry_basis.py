@@ -1,7 +1,8 @@
 """Protocols for which the panel's thresholds have no basis: a marker that is missing there may just be caught less.
 
-The thresholds of positive markers rest on rates of 3' counts of droplets. Kits that read the 5' end, probes or targeted
-genes catch single genes many times less: in a 5' kit NT5E can be 20 to 50 times lower though the protein is there.
+The thresholds of positive markers rest on rates of 3' counts of whole cells in droplets. Kits that read the 5' end,
+probes or targeted genes catch single genes many times less: in a 5' kit NT5E can be 20 to 50 times lower though the
+protein is there. A nucleus holds what is being transcribed, and little of what has been.
 """
 
 from __future__ import annotations
@@ -14,24 +15,36 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-WITHOUT_BASIS = re.compile(r"(?<![0-9])5\s*(?:['’′]|p\b|-?prime)|flex|fixed rna|probe|targeted", re.IGNORECASE)
+WITHOUT_BASIS = re.compile(
+    r"(?<![0-9])5\s*(?:['’′]|p\b|-?prime)|flex|fixed rna|probe|targeted|\bnucle(?:i|us)\b|\bsn-?rna", re.IGNORECASE
+)
+SAID_IN = ("assay", "suspension_type")  # columns of obs
 REASON = "CHEMISTRY_UNCALIBRATED"
 
 
-def lacks_basis(assay: pd.Series) -> np.ndarray:
+def has_basis(said: str) -> bool:
+    """Say whether the thresholds of positive markers have a basis for a protocol, as sheet or file call it."""
+    return WITHOUT_BASIS.search(said) is None
+
+
+def lacks_basis(obs: pd.DataFrame) -> np.ndarray:
     """Find the cells of protocols for which the thresholds of positive markers have no basis.
 
     Parameters
     ----------
-    assay
-        Of each cell, as the sheet says; shape (n_cells,).
+    obs
+        ``assay`` and ``suspension_type`` of each cell, where they are known.
 
     Returns
     -------
     Bool, shape (n_cells,).
     """
-    named = {text: bool(WITHOUT_BASIS.search(text)) for text in assay.astype(str).unique()}
-    return assay.astype(str).map(named).to_numpy(bool)
+    lacking = np.zeros(len(obs), dtype=bool)
+    for column in SAID_IN:
+        if column in obs:
+            said = obs[column].astype(str)
+            lacking |= said.map({text: not has_basis(text) for text in said.unique()}).to_numpy(bool)
+    return lacking
 
 
 def open_cells(calls: pd.DataFrame, without: np.ndarray) -> pd.DataFrame:

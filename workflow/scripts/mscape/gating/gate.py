@@ -355,8 +355,8 @@ def gate_cells(
     rho = pool_groups.ambient_fractions(libraries, ambient_fraction or {}, options.default_ambient)
     ambient = pool_groups.ambient_rates(features, totals, libraries)
     without_basis = np.zeros(len(obs), bool)
-    if "assay" in obs and not options.calibrate_from:
-        without_basis = chemistry_basis.lacks_basis(obs["assay"])
+    if not options.calibrate_from:
+        without_basis = chemistry_basis.lacks_basis(obs)
     lane = lane_ambient.estimate(obs, totals, tracers, features, rho[:, None] * ambient)
     own = rho, ambient
     at_once, _, added = lane.at("center", *own, totals)

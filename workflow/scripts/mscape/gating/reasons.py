@@ -107,8 +107,8 @@ class Reason(StrEnum):
     CHEMISTRY_UNCALIBRATED = (
         "CHEMISTRY_UNCALIBRATED",
         "a positive marker is missing by a threshold that has no basis for this protocol, which may catch it less",
-        "The thresholds of positive markers have no basis for this protocol (5' kit, probes), which may catch a gene "
-        "less.",
+        "The thresholds of positive markers have no basis for this protocol (5' kit, probes, nuclei), which may catch "
+        "a gene less.",
         "Check the marker by flow cytometry, or set thresholds with controls of this protocol (gate.calibrate_from).",
     )
     POOL_MIXED = (

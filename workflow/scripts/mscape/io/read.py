@@ -30,6 +30,8 @@ def read_counts(
         genes = features.settle(table.features, known, organism=organism, genome=genome)
         matrix = sp.vstack([genes.apply(block) for block in table.rows()], format="csr")
         obs = pd.DataFrame(index=pd.Index(table.barcodes.astype(str)))
+        if table.chemistry:
+            obs["assay"] = table.chemistry
         record = {"path": str(path), "format": table.format, "notes": [*table.notes, *genes.notes]}
     if not matrix.nnz:
         msg = f"{path} holds {matrix.shape[0]:,} cells and not one count. Give the matrix that has them."

@@ -45,6 +45,19 @@ def align(block, columns: np.ndarray, n_genes: int):
     return moved
 
 
+def state_assay(row: dict, stated: str) -> dict:
+    """Give a sample the protocol that its file states, where the sheet says none.
+
+    Parameters
+    ----------
+    row
+        The sample's row of the sheet.
+    stated
+        By the file: ``chemistry_description`` of a 10x h5, ``assay`` of a CELLxGENE file; or "".
+    """
+    return row | {"assay": stated} if stated and row.get("assay", "unknown") == "unknown" else row
+
+
 def describe_cells(qc: pd.DataFrame, row: dict, *, dataset: str, culture: str) -> pd.DataFrame:
     """Metadata and quality of the cells of one sample that pass.
 

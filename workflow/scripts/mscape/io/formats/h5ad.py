@@ -115,12 +115,12 @@ def read_h5ad(path: Path, *, parts: str = "", root: str = "") -> CountTable:
         shape = _shape(store[chosen.places[0]])
         _check_shape(shape, barcodes, features, path, chosen.places[0])
         warnings = _missing([store[place] for place in chosen.places], path)
-        maker = _guess_maker(store)
+        maker, chemistry = _guess_maker(store), _state_chemistry(store["obs"])
     prefix = f"{root}/" if root else ""
     places = [prefix + place for place in chosen.places]
     rows = _summed_rows(path, places) if len(places) > 1 else lambda: _h5ad_rows(path, places[0])
     format = "h5ad" if not root else "h5mu"
-    return _table(format, barcodes, features, rows, chosen=chosen, maker=maker, warnings=warnings)
+    return _table(format, barcodes, features, rows, chosen=chosen, maker=maker, warnings=warnings, chemistry=chemistry)
 
 
 def read_h5mu(path: Path, *, parts: str = "") -> CountTable:
@@ -193,13 +193,22 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         barcodes = _index(store["obs"], path)
         warnings = _missing([store[place] for place in chosen.places], path)
         matrices = [_whole(store[place], path) for place in chosen.places]
-        maker = _guess_maker(store)
+        maker, chemistry = _guess_maker(store), _state_chemistry(store["obs"])
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path} is a zarr folder that cannot be read as AnnData ({error}). Copy it again, with its hidden files."
         raise UserError(msg) from error
     _check_shape(matrices[0].shape, barcodes, features, path, chosen.places[0])
     matrix = sum_parts(zip(chosen.places, matrices, strict=True), path)
-    return _table("zarr", barcodes, features, lambda: slices(matrix), chosen=chosen, maker=maker, warnings=warnings)
+    return _table(
+        "zarr",
+        barcodes,
+        features,
+        lambda: slices(matrix),
+        chosen=chosen,
+        maker=maker,
+        warnings=warnings,
+        chemistry=chemistry,
+    )
 
 
 def read_loom(path: Path, *, parts: str = "") -> CountTable:
@@ -249,6 +258,7 @@ def _table(
     maker: str,
     warnings: list[str],
     notes: list[str] | None = None,
+    chemistry: str = "",
 ) -> CountTable:
     return CountTable(
         format=format,
@@ -261,7 +271,19 @@ def _table(
         why=chosen.why,
         partial=chosen.partial,
         warnings=warnings,
+        chemistry=chemistry,
     )
+
+
+def _state_chemistry(obs) -> str:
+    """Say the protocol that obs states for all cells, as CELLxGENE files do, and that they are nuclei; else ""."""
+    said = []
+    for name in ("assay", "suspension_type"):
+        values = _strings(obs[name], obs) if hasattr(obs, "keys") and name in obs else None
+        only = set(values) if values is not None else set()
+        said.append(only.pop() if len(only) == 1 else "")
+    assay, suspension = said
+    return ", ".join(text for text in (assay, "nuclei" if suspension == "nucleus" else "") if text)
 
 
 def _missing(matrices: list, path: Path) -> list[str]:
