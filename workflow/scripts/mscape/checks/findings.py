@@ -11,6 +11,7 @@ from mscape.checks.chemistry import name_family
 from mscape.checks.inspect import FEW_COUNTS, looks_like_reads, looks_unfiltered
 from mscape.gating.chemistry_basis import has_basis
 from mscape.genes.species import species
+from mscape.io.formats.samples_in_file import SUFFIX
 from mscape.quality.sex import check_sex, sum_sex_genes
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def judge(facts: Facts, row: Mapping[str, str], *, organism: str, panel: Collect
         )
     ]
     found += _judge_cells(facts)
+    found += _judge_samples(facts)
     found += _judge_genes(facts, organism, panel)
     found += judge_reading(facts)
     found += _judge_counts(facts)
@@ -135,6 +137,23 @@ def _judge_cells(facts: Facts) -> list[Finding]:
                 found=f"{facts.repeated:,} barcodes occur again in the same file",
                 expected="each barcode once",
                 next_step="if several samples were put into one file, give each its own row",
+            )
+        )
+    return found
+
+
+def _judge_samples(facts: Facts) -> list[Finding]:
+    found = []
+    for name, values in facts.several:
+        shown = ", ".join(values[:3]) + (", ..." if len(values) > 3 else "")
+        choice = f"*{values[0]}" if name == SUFFIX else f"{name}={values[0]}"
+        found.append(
+            Finding(
+                check="several samples",
+                level="warning",
+                found=f"{name} has {len(values)} values: {shown}",
+                expected="cells of one sample",
+                next_step=f"give each its own row with its cells in the column 'cells', such as {choice}",
             )
         )
     return found

@@ -17,6 +17,7 @@ from mscape.genes.species import BY_PREFIX
 from mscape.genes.spelling import ENSEMBL, is_known, looks_like_gene
 from mscape.io.formats import features as naming
 from mscape.io.formats.evidence import features_no_genes, rival_cell, why_no_counts
+from mscape.io.formats.samples_in_file import several_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,6 +85,8 @@ class Facts:
         See ``Genes``.
     known_share
         Share of the features' names that are known.
+    several
+        Columns by which the cells are of several samples, and their values; see ``several_samples``.
     """
 
     format: str
@@ -114,6 +117,7 @@ class Facts:
     rewrites: list[str] = field(default_factory=list)
     dates: list[str] = field(default_factory=list)
     known_share: float = 1.0
+    several: list[tuple[str, list[str]]] = field(default_factory=list)
 
 
 ARRAYS = ("totals", "detected", "of_gene")  # of Facts
@@ -136,6 +140,7 @@ def unpack(packed: Mapping, *, genes: pd.Index, barcodes: np.ndarray) -> Facts:
     rest = json.loads(str(packed["rest"]))
     rest["chemistry"] = Chemistry(**rest["chemistry"])
     rest["unknown"] = [tuple(one) for one in rest["unknown"]]
+    rest["several"] = [tuple(one) for one in rest["several"]]
     rest["summed"] = [tuple(one) for one in rest["summed"]]
     rest["rival"] = tuple(rest["rival"]) if rest["rival"] else None
     rest |= {name: np.asarray(packed[name]) for name in ARRAYS}
@@ -265,6 +270,7 @@ class Watched:
             rewrites=genes.rewrites,
             dates=genes.dates,
             known_share=sum(is_known(str(name)) for name in genes.names) / max(len(genes.names), 1),
+            several=several_samples(table),
         )
 
     def _code_kinds(self) -> np.ndarray:

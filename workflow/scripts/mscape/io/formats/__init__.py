@@ -13,6 +13,7 @@ from mscape.errors import UserError
 from mscape.io.formats import h5ad, tenx, text
 from mscape.io.formats.count_table import choose_cells
 from mscape.io.formats.detect import READABLE, damaged, identify, refuse
+from mscape.io.formats.samples_in_file import match_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def open_counts(
     member
         Which of several matrices of a folder or archive: a glob or a part of the path.
     cells
-        Which cells of a file that holds several samples (see ``table.choose_cells``); all of them if "".
+        Which cells of a file that holds several samples (see ``samples_in_file.match_cells``); all of them if "".
     parts
         Which parts of each gene's molecules to sum, where the file holds only parts: ``all``, or names with ``+``
         between them, such as ``spliced+ambiguous``.
@@ -262,7 +263,7 @@ def _settle(table: CountTable, format: str, cells: str, path: Path) -> CountTabl
     """Refuse another format than the sheet states, keep the sample's own cells, and guard their reading."""
     if format not in {"", "auto", "unknown"}:
         _expect(table, format, path)
-    return _guarded(choose_cells(table, cells, path) if cells else table, path)
+    return _guarded(choose_cells(table, match_cells(table, cells, path)) if cells else table, path)
 
 
 def _expect(table: CountTable, format: str, path: Path) -> None:

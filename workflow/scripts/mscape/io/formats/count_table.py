@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,10 @@ if TYPE_CHECKING:
 BLOCK_VALUES = 10_000_000  # non-zero values read at a time
 FEW_VALUES = 20  # below, two matrices may be equal by chance
 LARGEST = np.iinfo(np.int32).max
+
+
+def _no_column(name: str) -> np.ndarray:
+    raise KeyError(name)
 
 
 @dataclass(kw_only=True)
@@ -53,6 +55,8 @@ class CountTable:
         Whether the counts are a part of each gene's molecules only, such as the spliced ones.
     warnings
         What was done to the file's content that a user should look at.
+    columns, column
+        Names of the text columns that the file has of its cells, and the values of one of them, shape (n_cells,).
     """
 
     format: str
@@ -66,31 +70,20 @@ class CountTable:
     why: str = ""
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    column: Callable[[str], np.ndarray] = _no_column
 
 
-def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:
-    """Keep the cells whose name matches a pattern.
+def choose_cells(table: CountTable, chosen: np.ndarray) -> CountTable:
+    """Keep some cells.
 
     Parameters
     ----------
     table
-        Counts of a file that holds several samples.
-    pattern
-        Globs with ``|`` between them, such as ``*-1|*-3``.
-    path
-        The file, for the message.
-
-    Raises
-    ------
-    mscape.errors.UserError
-        If no name matches.
+        Counts of a file.
+    chosen
+        Whether each cell is kept, shape (n_cells,).
     """
-    expression = re.compile("|".join(fnmatch.translate(part.strip()) for part in pattern.split("|")))
-    chosen = np.array([expression.match(str(name)) is not None for name in table.barcodes], dtype=bool)
-    if not chosen.any():
-        shown = ", ".join(map(str, table.barcodes[:3]))
-        msg = f"{path}: no barcode matches {pattern!r}; they are like {shown}. Correct the sheet's column 'cells'."
-        raise UserError(msg)
 
     def rows() -> Iterator[sp.csr_matrix]:
         start = 0
@@ -100,7 +93,9 @@ def choose_cells(table: CountTable, pattern: str, path: Path) -> CountTable:
             if mask.any():
                 yield block[mask]
 
-    return replace(table, barcodes=table.barcodes[chosen], rows=rows)
+    return replace(
+        table, barcodes=table.barcodes[chosen], rows=rows, column=lambda name: np.asarray(table.column(name))[chosen]
+    )
 
 
 def as_counts(values: np.ndarray, path: Path | str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -115,12 +115,19 @@ def read_h5ad(path: Path, *, parts: str = "", root: str = "") -> CountTable:
         shape = _shape(store[chosen.places[0]])
         _check_shape(shape, barcodes, features, path, chosen.places[0])
         warnings = _missing([store[place] for place in chosen.places], path)
-        maker, chemistry = _guess_maker(store), _state_chemistry(store["obs"])
+        maker, about = _guess_maker(store), _describe_cells(store["obs"])
     prefix = f"{root}/" if root else ""
     places = [prefix + place for place in chosen.places]
     rows = _summed_rows(path, places) if len(places) > 1 else lambda: _h5ad_rows(path, places[0])
+
+    def column(name: str) -> np.ndarray:
+        with open_hdf5(path) as file:
+            return _values((file[root] if root else file)["obs"], name)
+
     format = "h5ad" if not root else "h5mu"
-    return _table(format, barcodes, features, rows, chosen=chosen, maker=maker, warnings=warnings, chemistry=chemistry)
+    return _table(
+        format, barcodes, features, rows, chosen=chosen, maker=maker, warnings=warnings, **about | {"column": column}
+    )
 
 
 def read_h5mu(path: Path, *, parts: str = "") -> CountTable:
@@ -193,7 +200,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         barcodes = _index(store["obs"], path)
         warnings = _missing([store[place] for place in chosen.places], path)
         matrices = [_whole(store[place], path) for place in chosen.places]
-        maker, chemistry = _guess_maker(store), _state_chemistry(store["obs"])
+        maker, about = _guess_maker(store), _describe_cells(store["obs"])
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path} is a zarr folder that cannot be read as AnnData ({error}). Copy it again, with its hidden files."
         raise UserError(msg) from error
@@ -207,7 +214,7 @@ def read_zarr(path: Path, *, parts: str = "") -> CountTable:
         chosen=chosen,
         maker=maker,
         warnings=warnings,
-        chemistry=chemistry,
+        **about,
     )
 
 
@@ -234,6 +241,7 @@ def read_loom(path: Path, *, parts: str = "") -> CountTable:
         candidates = [_judge_dense(place, "", file[place][:, :n_probed].T, n_genes) for place in places]
         chosen = _decide(candidates, path, parts)
         warnings = _missing([file[place] for place in chosen.places], path)
+        of_cells = {name: decode(columns[name][:]) for name in columns if _names_cells(columns[name], n_cells)}
     return _table(
         "loom",
         barcodes,
@@ -245,6 +253,8 @@ def read_loom(path: Path, *, parts: str = "") -> CountTable:
         maker="",
         notes=notes,
         warnings=warnings,
+        columns=list(of_cells),
+        column=of_cells.__getitem__,
     )
 
 
@@ -258,7 +268,7 @@ def _table(
     maker: str,
     warnings: list[str],
     notes: list[str] | None = None,
-    chemistry: str = "",
+    **about: Any,
 ) -> CountTable:
     return CountTable(
         format=format,
@@ -271,8 +281,40 @@ def _table(
         why=chosen.why,
         partial=chosen.partial,
         warnings=warnings,
-        chemistry=chemistry,
+        **about,
     )
+
+
+def _describe_cells(obs) -> dict[str, Any]:
+    """Say what obs states of all cells, and which columns it has of each: arguments of ``CountTable``."""
+    keys = obs if hasattr(obs, "keys") else ()
+    columns = [
+        name
+        for name in keys
+        if name not in _INDEX and name != _attrs(obs).get("_index") and _names_cells(obs[name], None)
+    ]
+    return {"chemistry": _state_chemistry(obs), "columns": columns, "column": lambda name: _values(obs, name)}
+
+
+def _names_cells(item, n_cells: int | None) -> bool:
+    """Whether a column is of text, categories or whole numbers, which may name samples."""
+    if hasattr(item, "keys"):
+        return {"codes", "categories"} <= set(item) or {"values", "mask"} <= set(item)
+    if not item.shape or len(item.shape) != 1 or (n_cells is not None and item.shape != (n_cells,)):
+        return False
+    return getattr(item.dtype, "kind", "O") in "SOUTiu"
+
+
+def _values(obs, name: str) -> np.ndarray:
+    """Values of a column as text."""
+    text = _strings(obs[name], obs)
+    if text is not None:
+        return text
+    item = obs[name]
+    if hasattr(item, "keys") and "codes" in item:  # categories that are numbers
+        words, codes = decode(item["categories"][:]), item["codes"][:]
+        return np.append(words, "")[np.where(codes >= 0, codes, len(words))]
+    return decode((item["values"] if hasattr(item, "keys") else item)[:])
 
 
 def _state_chemistry(obs) -> str:
