@@ -375,6 +375,7 @@ def test_real_samples(tmp_path, shared_data):
     assert error is None
     # four unrelated sets in one dataset: they share few genes, which is said
     assert {fault for fault in faults(table) if fault[2] not in {"panel", "shared genes"}} == {
+        ("s0", "warning", "several samples"),  # seven patients
         ("s1", "warning", "mitochondria"),
         ("s1", "warning", "umi"),
     }
