@@ -112,6 +112,12 @@ def negative() -> np.ndarray:
     return counts
 
 
+def large(dtype) -> np.ndarray:
+    counts = np.minimum(COUNTS, 2000).astype(dtype)
+    counts[3, 3] = 3000
+    return counts
+
+
 BAD = {
     "no such path": (lambda d: d / "nothing", "no such file or folder"),
     "empty folder": (lambda d: (d / "a").mkdir() or d / "a", "holds no counts"),
@@ -140,6 +146,7 @@ BAD = {
         lambda d: make.h5ad(d / "a.h5ad", make.annotated(make.logged().toarray() - 1)),
         "are negative",
     ),
+    "float16 h5ad": (lambda d: make.h5ad(d / "a.h5ad", make.annotated(large(np.float16))), "float16 rounds"),
     "truncated h5ad": (lambda d: make.cut(make.h5ad(d / "a.h5ad", make.annotated())), "damaged or cut short"),
     "h5ad without X": (lambda d: make.h5ad(d / "a.h5ad", anndata.AnnData(obs=make.annotated().obs)), "no matrix"),
     "zarr without X": (lambda d: broken_zarr(d), "zarr"),

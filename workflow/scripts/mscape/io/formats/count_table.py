@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK_VALUES = 10_000_000  # non-zero values read at a time
 FEW_VALUES = 20  # below, two matrices may be equal by chance
+EXACT_FLOAT16 = 2**11  # up to which it holds every whole number
 LARGEST = np.iinfo(np.int32).max
 
 
@@ -131,7 +132,7 @@ def why_not_counts(values: np.ndarray) -> str:
         return ""
     if values.dtype.kind not in "iufb":
         return f"values of type {values.dtype}"
-    low, high = values.min(), values.max()
+    low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
         return f"{int((~np.isfinite(values)).sum())} of {values.size} values are missing or infinite"
     if low < 0:
@@ -139,6 +140,8 @@ def why_not_counts(values: np.ndarray) -> str:
         return f"{share:.0%} of the values are negative, down to {low:.3g}: scaled or residual values"
     if high > LARGEST:
         return f"the largest value is {high:.3g}"
+    if values.dtype == np.float16 and high > EXACT_FLOAT16:
+        return f"float16 rounds whole numbers above {EXACT_FLOAT16:,}, and the largest value is {high:,.0f}"
     if values.dtype.kind == "f":
         decimal = values != np.rint(values)
         if decimal.any():
