@@ -11,8 +11,8 @@ from anndata import AnnData
 from simulate import NEGATIVE, POSITIVE, TAU, Cells
 
 from mscape.gating import gate as gating_gate
+from mscape.gating import gate_genes, pool_groups
 from mscape.gating import panels as gate_panels
-from mscape.gating import pool_groups
 
 RANK_LIMIT = 1500
 
@@ -67,7 +67,7 @@ class Gate:
         where = {g: i for i, g in enumerate(cells.genes)}
         genes = [g for g in wanted if g in where]
         others = [i for i, g in enumerate(cells.genes) if g not in self.hidden_genes]
-        others = others[:: max(1, len(others) // gating_gate.N_REFERENCE)]
+        others = others[:: max(1, len(others) // gate_genes.N_REFERENCE)]
         counts = sp.csc_matrix(cells.X[:, [*(where[g] for g in genes), *others]])
         measured = np.ones((len(cells.truth), len(genes)), bool)
         features = gate_panels.make_features(self.panel, self.lineages, counts[:, : len(genes)], genes, measured)
@@ -87,7 +87,7 @@ class Gate:
             self.lineages,
             gating_gate.Neighborhoods(Z, clusters, pool_groups.cluster_shares(graph, clusters)),
             ambient_fraction=cells.rho if known_rho else {},
-            other_genes=gating_gate.OtherGenes(reference),
+            other_genes=gate_genes.OtherGenes(reference),
             seed=seed,
             threads=threads,
         )

@@ -154,6 +154,7 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     tables["accounting"] = pd.DataFrame({"sample_id": judged, "lot_id": judged})
     tables["accounting"]["loaded"] = [int((library == lot).sum()) for lot in judged]
     tables["composition"] = pd.DataFrame({"lot_id": judged, "cluster": "0", "n_cells": 1, "fraction": 1.0})
+    tables["certificate"] = pd.DataFrame({"lot_id": []})
     tables |= {"stability": pd.DataFrame({"cluster": []}), "signature_scores": pd.DataFrame()}
     tables["signatures"] = pd.DataFrame({"id": []})
     cells = obs.join(calls[["isct_call", "isct_reason", "isct_identity"]])

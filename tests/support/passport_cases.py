@@ -8,6 +8,7 @@ import stage_tables
 from passport_sentences import SIGNATURES, Tables, wilson
 from toy_study import default_settings
 
+from mscape.gating.certificate import try_sizes
 from mscape.gating.intervals import verdict_of
 from mscape.gating.lots import CriterionFacts, _verdict
 from mscape.gating.options import GateOptions
@@ -69,6 +70,7 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
     ).head(int(rng.choice([1, 3])))
     tables |= draw_scores(rng, names)
     tables["flow_agreement"] = draw_flow(rng, tables["gate"])
+    tables["certificate"] = draw_certificate(np.random.default_rng([seed, 1]), tables["gate"])
     if seed % 2:  # a sheet without flow cytometry has none of its columns
         cells["flow_CD73"] = "98"
     samples = list(tables["accounting"]["sample_id"])
@@ -88,6 +90,22 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
         detectable={sample: [0.0004, 0.21, 0.85][(seed + i) % 3] for i, sample in enumerate(samples) if i != seed % 4},
         sexes={sample: draw_sex(rng, quiet=quiet) for sample in samples if quiet or rng.uniform() < 0.9},
     )
+
+
+def draw_certificate(rng: np.random.Generator, gate: pd.DataFrame) -> pd.DataFrame:
+    """Draw how many smaller copies of the settled lots have their verdict."""
+    rows = []
+    for row in gate[(gate["kind"] == "overall") & gate["verdict"].isin(["meets", "fails"])].itertuples():
+        if rng.uniform() < 0.1:
+            continue
+
+        def judge(sizes: list, step: int, verdict: str = row.verdict) -> list[str]:
+            others = ["inconclusive", "not_assessable", verdict, verdict, verdict]
+            return [verdict if rng.uniform() < 0.7 else str(rng.choice(others)) for _ in sizes]
+
+        found = try_sizes(judge, row.verdict, int(rng.choice([30, 400, 1000])), 8123.5, drawn=bool(rng.uniform() < 0.3))
+        rows += [{"lot_id": row.lot_id, "verdict": row.verdict} | one for one in found]
+    return stage_tables.fill("certificate", rows)
 
 
 def draw_sex(rng: np.random.Generator, *, quiet: bool) -> dict:

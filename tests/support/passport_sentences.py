@@ -20,6 +20,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mscape.data import counts
 from mscape.data.table_io import read_table
+from mscape.data.tables import TABLES
 from mscape.gating.reasons import Reason, parse
 from mscape.gating.scope import analyzed_cells
 from mscape.passports.options import PassportOptions
@@ -83,8 +84,9 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
     """Read the passports of a finished run and what they are held to, from ``results/<dataset>``."""
     folder = Path(folder)
     document = json.loads((folder / "passports.json").read_text(encoding="utf-8"))
-    names = ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "composition", "stability")
-    tables = {name: read_table(folder / f"{name}.tsv", name) for name in (*names, "signature_scores", "signatures")}
+    names = ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "certificate", "composition")
+    names = (*names, "stability", "signature_scores", "signatures")
+    tables = {name: read_table(folder / f"{name}.tsv", name) for name in names}
     cells = counts.read_obs(folder / "counts.h5ad").join(
         counts.read_obs(folder / "gate.h5ad")[["isct_call", "isct_reason"]]
     )
@@ -119,6 +121,7 @@ def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
     tables |= {"gate": done["gate"]["table"], "contaminants": done["gate"]["contaminants"]}
     tables |= {"hidden_mixture": done["gate"]["hidden"], "stability": done["cluster"]["stability"]}
     tables |= {"flow_agreement": done["gate"]["flow_agreement"]}
+    tables |= {"certificate": done.get("certify", pd.DataFrame(columns=TABLES["certificate"].names))}
     size = cells.groupby(["lot_id", "leiden"], observed=True).size().rename("n_cells").reset_index()
     tables["composition"] = size.rename(columns={"leiden": "cluster"}).astype({"cluster": str})
     tables |= {"signature_scores": done["score"]["summary"], "signatures": done["score"]["table"]}
@@ -719,6 +722,44 @@ class Lot:
                 set_from,
             ),
         ]
+
+    def of_certificate(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        rows = self.rows("certificate")
+        words = {"meets": "PASS", "inconclusive": "WARN", "fails": "FAIL", "not_assessable": "NOT ASSESSABLE"}
+        verdict = words[rows["verdict"].iloc[0]] if len(rows) else ""
+        copies = r"copies of ([\d,]+) cells and ([\d,]+) counts a cell"
+
+        def row(cells: str, counts: str) -> pd.Series:
+            cells, counts = (int(x.replace(",", "")) for x in (cells, counts))
+            (own,) = (r for _, r in rows.iterrows() if r["n_cells"] == cells and abs(r["median_counts"] - counts) < 1)
+            return own
+
+        def held(said: str, kept: str, repeats: str, cells: str, counts: str) -> bool:
+            own = row(cells, counts)
+            larger = rows[(rows["n_cells"] >= own["n_cells"]) & (rows["median_counts"] >= own["median_counts"])]
+            same = (int(kept), int(repeats)) == (own["kept"], own["repeats"])
+            return same and said == verdict and bool((larger["kept"] == larger["repeats"]).all())
+
+        def lost(cells: str, counts: str, kept: str, repeats: str, said: str, others: str | None) -> bool:
+            own = row(cells, counts)
+            other = {k: int(n) for n, k in re.findall(r"(\d+) ([A-Z ]+)", others or "")}
+            numbers = {w: own[name] for name, w in words.items() if own[name] and w != verdict}
+            same = (int(kept), int(repeats)) == (own["kept"], own["repeats"])
+            return same and said == verdict and other == numbers
+
+        return [
+            (r"Smaller copies of the lot were not judged\.", lambda: rows.empty),
+            (r"The phenotype is open, and only a verdict of PASS or FAIL is tried on smaller copies of the lot\.",
+             lambda: rows.empty),
+            (r"Embedded without the other lots of the study, the lot's phenotype is (.+) and not (\w+): its stability "
+             r"cannot be said\.",
+             lambda found, said: len(rows) == 1 and said == verdict and rows["kept"].iloc[0] == 0
+             and rows[next(k for k, w in words.items() if w == found)].iloc[0] == 1),
+            (rf"(PASS|FAIL) held in (\d+) of (\d+) {copies}\.", held),
+            (rf"Of {copies}, (\d+) of (\d+) were (PASS|FAIL)(?: \((.+?)\))?\.", lost),
+            (r"No smaller size was found of which all copies are (PASS|FAIL)\.",
+             lambda said: said == verdict and not (rows["held"] & (rows["repeats"] > 1)).any()),
+        ]  # fmt: skip
 
     # ---- scores
 

@@ -24,6 +24,7 @@ TABLES = {
     "gate": "lot_id criterion kind estimate low high verdict n_cells detected_fraction reason",
     "hidden_mixture": "lot_id cluster gene n_cells mean_count hidden_fraction lr pvalue finding reason",
     "flow_agreement": "lot_id donor_id criterion flow estimate low high difference threshold_cpm basis used reason",
+    "certificate": "lot_id verdict n_cells median_counts repeats kept held inconclusive",
     "contaminants": "lot_id identity n_cells fraction low high call",
     "stability": "cluster n_cells jaccard stable n_lots largest_lot_fraction reason",
     "resolutions": "resolution n_clusters ari_mean ari_low ari_high chosen",
@@ -122,7 +123,7 @@ def interval(rate: float, n: int) -> tuple[float, float]:
 def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> dict[str, list]:
     """Tables with rows per lot."""
     names = ("gate", "contaminants", "composition", "signature_scores", "accounting", "hidden_mixture")
-    names += ("flow_agreement",)
+    names += ("flow_agreement", "certificate")
     tables: dict[str, list] = {name: [] for name in names}
     for i, lot in enumerate(sheet["lot_id"]):
         part = obs[obs["lot_id"] == lot]
@@ -159,6 +160,7 @@ def lot_tables(rng, obs: pd.DataFrame, sheet: pd.DataFrame, clusters: int) -> di
         tables["accounting"].append([sheet["sample_id"][i], lot, n + drop.sum(), *drop, n])
         measured = [lot, f"D{i}", "CD73", 0.97, 0.95, 0.9, 0.99, -0.02, "4", "panel", False, "RNA does not follow it"]
         tables["flow_agreement"].append(measured)
+        tables["certificate"] += [[lot, "meets", n, 9000, 1, 1, True, 0], [lot, "meets", n // 2, 4500, 4, 3, False, 1]]
         finding = ["hidden_mixture", "none", "not_assessable"][min(i, 2)]
         tables["hidden_mixture"].append([lot, "0", "THY1", n, 4.2, 0.18, 21.0, 0.002, finding, ""])
     return tables

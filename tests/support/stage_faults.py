@@ -27,6 +27,7 @@ TABLES = {
     "contaminants": "contaminants.tsv",
     "hidden": "hidden_mixture.tsv",
     "flow_agreement": "flow_agreement.tsv",
+    "certificate": "certificate.tsv",
     "stability": "stability.tsv",
     "composition": "composition.tsv",
     "signature_scores": "signature_scores.tsv",

@@ -36,3 +36,34 @@ rule gate_msc:
         code=code("gate_msc"),
     script:
         "../scripts/gate_msc.py"
+
+
+rule certify_lots:
+    """Judge smaller copies of each settled lot: with how few of its cells and counts its verdict is the same."""
+    input:
+        h5ad="results/{dataset}/counts.h5ad",
+        embedding="results/{dataset}/embedding.all.h5ad",
+        gate="results/{dataset}/gate.h5ad",
+        gate_table="results/{dataset}/gate.tsv",
+        markers=resource("markers.yaml"),
+        panel_files=STUDY.files_of_setting("gate", "panel_files"),
+    output:
+        table="results/{dataset}/certificate.tsv",
+    log:
+        "logs/certify_lots/{dataset}.log",
+    benchmark:
+        "logs/certify_lots/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=STUDY.memory("certify_lots"),
+        runtime=STUDY.minutes("certify_lots"),
+    params:
+        settings=STUDY.section("gate"),
+        organism=STUDY.setting("organism"),
+        culture=STUDY.setting("culture"),
+        seed=STUDY["seed"],
+        panel_identity=STUDY.identity_of_setting("gate", "panel_files"),
+        code=code("certify_lots"),
+    script:
+        "../scripts/certify_lots.py"

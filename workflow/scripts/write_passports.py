@@ -21,6 +21,7 @@ TABLES = {  # table: input of the rule
     "contaminants": "contaminants",
     "hidden_mixture": "hidden",
     "flow_agreement": "flow_agreement",
+    "certificate": "certificate",
     "composition": "composition",
     "stability": "stability",
     "signature_scores": "signature_scores",

@@ -15,7 +15,8 @@ code that it runs and on nothing else.
 """
 
 VERBS = {
-    **dict.fromkeys(("read", "qc", "embed", "gate", "cluster", "score", "compare", "passport"), "mscape.api"),
+    **dict.fromkeys(("read", "qc", "embed", "gate", "certify"), "mscape.api"),
+    **dict.fromkeys(("cluster", "score", "compare", "passport"), "mscape.api"),
     "explain": "mscape.gating.reasons",
     "diff": "mscape.diffing.diff",
     "track": "mscape.tracking.track",

@@ -27,6 +27,7 @@ from mscape.embedding.embed import embed_dataset
 from mscape.embedding.options import EmbedOptions
 from mscape.embedding.umap import compute_umap
 from mscape.errors import UserError
+from mscape.gating.certificate import Gated, certify_dataset
 from mscape.gating.gate import gate_dataset
 from mscape.gating.options import GateOptions
 from mscape.gating.scope import analyzed_cells
@@ -304,6 +305,61 @@ def gate(
     return adata if copy else None
 
 
+def certify(
+    adata: AnnData, *, layer: str | None = None, options: GateOptions | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """Say with how few of its cells and counts a lot's verdict is the same, by copies of it that are judged again.
+
+    Only a phenotype that is met or failed is tried. The answer is about fewer cells and counts than were measured.
+
+    Parameters
+    ----------
+    adata
+        Raw counts, gated (:func:`gate`) on the embedding of :func:`embed`.
+    layer
+        As of :func:`gate`.
+    options
+        Settings of the gate, as they were given to it.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    One row a lot and size of copies: ``lot_id verdict n_cells median_counts repeats kept held meets inconclusive fails
+    not_assessable``; ``held``: all copies of this size and of each larger one have the lot's verdict.
+
+    Sets
+    ----
+    uns["mscape"]["certify"]
+        The same table, which :func:`passport` reads.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        If the cells were not gated, or pooled on another embedding than that of :func:`embed`.
+    """
+    in_memory.calls_of(adata)
+    done, given = adata.uns["mscape"], adata.uns["mscape"]["gate"]["params"]
+    if given["use_rep"] != done.get("embed", {}).get("key_added"):
+        msg = f"the cells were pooled on obsm[{given['use_rep']!r}]; smaller copies need mscape.embed(adata)."
+        raise UserError(msg)
+    keys = {key: given[key] for key in ("organism", "lot_key", "sample_key")}
+    source = in_memory.counts_of(adata, layer=layer, **keys)
+    embedding = in_memory.embedding_of(adata, source, given["use_rep"])
+    embedding.uns = {"neighbors": adata.uns["neighbors"], "mscape": {"embed_cells": done["embed"]}}
+    samples = done.get("qc", {}).get("samples", {})
+    gated = Gated.of(
+        done["gate"]["table"],
+        done["gate"],
+        embedding,
+        options=options or GateOptions(panel=str(done["gate"]["panel"])),
+        ambient_fraction={sample: one["ambient_fraction"] for sample, one in samples.items()},
+    )
+    table = certify_dataset(source, source, gated, organism=given["organism"], culture=given["culture"], seed=seed)
+    in_memory.note(adata, "certify", table)
+    return table
+
+
 def cluster(
     adata: AnnData,
     *,
@@ -517,7 +573,7 @@ def passport(
     return _attributes(records)
 
 
-NOT_RUN = ("stability", "composition", "signature_scores", "signatures")  # tables that may not be there
+NOT_RUN = ("certificate", "stability", "composition", "signature_scores", "signatures")  # tables that may not be there
 
 
 def _place(adata: AnnData, reference: str | Path | Reference, *, seed: int) -> dict[str, pd.DataFrame]:
@@ -544,6 +600,8 @@ def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) 
         "hidden_mixture": gate_record["hidden"],
         "flow_agreement": gate_record["flow_agreement"],
     }
+    if "certify" in done:
+        tables["certificate"] = done["certify"]
     if qc_record:
         lots = cells.groupby("sample_id", observed=True)["lot_id"].first().astype(str)
         tables["accounting"] = qc_record["accounting"].assign(lot_id=lambda x: x["sample_id"].map(lots))

@@ -23,11 +23,13 @@ from mscape.gating import (
 from mscape.gating.calls import CALLS, Evidence, call_at, call_cells, probabilities
 from mscape.gating.contaminants import contaminant_table
 from mscape.gating.flow_values import flow_markers, read_flow
+from mscape.gating.gate_genes import OtherGenes, ask_genes, measured_genes
 from mscape.gating.lots import (
     CRITERIA_COLUMNS,
     Called,
     LotShares,
     draw_sides,
+    fill_needed,
     judge_lot,
     judge_unexplained,
     settle_phenotype,
@@ -38,17 +40,13 @@ from mscape.gating.panels import (
     Features,
     Lineage,
     Panel,
-    choose_panel,
     make_features,
-    make_lineages,
-    make_panel,
-    read_markers,
 )
 from mscape.gating.pooling import pool
 from mscape.genes.registry import REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import scipy.sparse as sp
@@ -56,10 +54,10 @@ if TYPE_CHECKING:
 
     from mscape.gating.flow_calibration import FlowThreshold
     from mscape.gating.lane_ambient import LaneAmbient
+    from mscape.gating.resolution import GeneLimit
 
 logger = logging.getLogger(__name__)
 
-N_REFERENCE = 600  # genes, evenly spaced in the feature table, by which the variability of one population is judged
 RULE_VERSION = "rate-gate 1.1"
 OWN_AMBIENT_SWEEP = (0.2, 2.0)  # multiples of the lot's own ambient fraction at which a call must not change
 
@@ -84,6 +82,8 @@ class GateResult:
         Settings.
     lane
         Ambient RNA that other lots of a lane may have given to each lot (:mod:`mscape.gating.lane_ambient`).
+    limits
+        What the counts of single cells allow, by lot and gene.
     calibrated
         Thresholds that control samples set, CPM by gene.
     flow_fits
@@ -102,6 +102,7 @@ class GateResult:
     clusters: np.ndarray
     options: GateOptions
     lane: pd.DataFrame
+    limits: Mapping[str, Mapping[str, GeneLimit]]
     calibrated: dict[str, float] = field(default_factory=dict)
     flow_fits: tuple[FlowThreshold, ...] = ()
     flow_agreement: pd.DataFrame = field(
@@ -213,23 +214,9 @@ def gate_dataset(
         If the panel or a file of panels is not usable.
     """
     options = options or GateOptions()
-    panels, entries = read_markers(markers, options.panel_files)
-    tissues = cells.obs["tissue"].astype(str).unique() if "tissue" in cells.obs else []
-    panel_id = choose_panel(panels, options.panel, organism=organism, culture=culture, tissues=tissues)
-    panel = make_panel(panel_id, panels[panel_id])
-    if panel.organism != organism:
-        logger.warning("Panel %s is for %s, the data are %s: no verdict is given.", panel_id, panel.organism, organism)
-        panel = replace(panel, verdict=False)
-    lineages = make_lineages(entries, organism=organism)
-    wanted = dict.fromkeys([*panel.thresholds, *(g for lineage in lineages for g in lineage.genes)])
-    genes = [gene for gene in wanted if gene in cells.var_names]
-    others = cells.var_names.difference(genes)
-    others = others[:: max(1, len(others) // N_REFERENCE)]
-    tracers = lane_ambient.genes_to_read(cells, [*panel.thresholds], lineages).difference([*genes, *others])
-    matrix = read_genes([*genes, *others, *tracers])
-    able = np.array([gene not in panel.thresholds for gene in (*genes, *others, *tracers)])
-    everything = matrix[:, able]
-    matrix, reference = matrix[:, : len(genes)], matrix[:, len(genes) : len(genes) + len(others)].tocsr()
+    asked = ask_genes(cells, markers, options, organism=organism, culture=culture)
+    panel, lineages, genes = asked.panel, asked.lineages, asked.genes
+    matrix, *others = asked.part(read_genes(asked.names))
     measured = measured_genes(cells, genes)
     calibrated = {}
     if options.calibrate_from:
@@ -265,11 +252,12 @@ def gate_dataset(
         ),
         options=options,
         ambient_fraction=ambient_fraction,
-        other_genes=OtherGenes(reference, everything),
+        other_genes=OtherGenes(*others),
         seed=seed,
         threads=threads,
     )
-    result = replace(result, calibrated=calibrated, flow_fits=fits)
+    table = fill_needed(result.table, result.limits, options.max_hidden)
+    result = replace(result, table=table, calibrated=calibrated, flow_fits=fits)
     if not fits:
         return result
     donors = cells.obs.assign(lot_id=cells.obs["lot_id"].astype(str)).groupby("lot_id")["donor_id"].first().astype(str)
@@ -293,21 +281,6 @@ class Neighborhoods(NamedTuple):
     points: np.ndarray
     clusters: np.ndarray
     membership: sp.csr_matrix | None = None
-
-
-class OtherGenes(NamedTuple):
-    """Counts of genes that are no markers of the panel.
-
-    Attributes
-    ----------
-    reference
-        CSR (n_cells, n_genes): how much the rates of one population vary.
-    tracers
-        CSC (n_cells, n_genes): genes by which the lots of a lane differ, to estimate their ambient RNA.
-    """
-
-    reference: sp.csr_matrix | None = None
-    tracers: sp.csc_matrix | None = None
 
 
 def gate_cells(
@@ -347,7 +320,7 @@ def gate_cells(
     """
     options = options or GateOptions()
     points, clusters, membership = neighborhoods
-    reference, tracers = other_genes or OtherGenes()
+    reference, tracers, lane = other_genes or OtherGenes()
     obs = adata.obs
     totals = np.maximum(obs["total_counts"].to_numpy(float), 1)
     lots, libraries = obs["lot_id"].astype(str).to_numpy(), obs["sample_id"].astype(str).to_numpy()
@@ -357,7 +330,7 @@ def gate_cells(
     without_basis = np.zeros(len(obs), bool)
     if not options.calibrate_from:
         without_basis = chemistry_basis.lacks_basis(obs)
-    lane = lane_ambient.estimate(obs, totals, tracers, features, rho[:, None] * ambient)
+    lane = lane or lane_ambient.estimate(obs, totals, tracers, features, rho[:, None] * ambient)
     own = rho, ambient
     at_once, _, added = lane.at("center", *own, totals)
     thresholds = posterior.background(features.tau, 0.0, at_once[:, None]) + added
@@ -399,16 +372,19 @@ def gate_cells(
     capped = p_expressing.copy()
     others = {lot: resolution.compare_genes(cells, evidence, groups, reference) for lot, cells in of_stroma.items()}
     for lot, cells in of_stroma.items():
-        limits = resolution.limit_lot(cells, evidence, p, others[lot], kinds=(POSITIVE,))
-        resolution.cap_probabilities(limits, evidence, capped)
+        positive = resolution.limit_lot(cells, evidence, p, others[lot], kinds=(POSITIVE,))
+        resolution.cap_probabilities(positive, evidence, capped)
     calls, p, at = _call(replace(evidence, p_expressing=capped), over, without_basis, options)
-    rows = []
+    rows: list[dict] = []
+    limits: dict[str, dict[str, GeneLimit]] = {}
     for lot, cells in rows_of.items():
         found = hidden[(hidden["lot_id"] == lot) & (hidden["finding"] == "hidden_mixture")]
         blocks = intervals.blocks_of(points, groups, cells)
         at_ends = [at[end] for end in ("center", *lane.ends(cells))]
         shares = [LotShares(cells, given, blocks, p_expressing, seed=seed) for given in at_ends]
         draw_sides(shares, n_draws=options.n_bootstrap, seed=seed)
+        limited = [resolution.limit_lot(of_stroma[lot], one.evidence, one.p, others[lot]) for one in at_ends]
+        limits[lot] = limited[0]
         answers = [
             judge_lot(
                 lot,
@@ -417,11 +393,11 @@ def gate_cells(
                 blocks,
                 hidden=set(found["gene"]),
                 shares=share,
-                limits=resolution.limit_lot(of_stroma[lot], called.evidence, called.p, others[lot]),
+                limits=limit,
                 options=options,
                 seed=seed,
             )
-            for share, called in zip(shares, at_ends, strict=True)
+            for share, called, limit in zip(shares, at_ends, limited, strict=True)
         ]
         joined = lane_ambient.join_answers(answers)
         joined = chemistry_basis.open_criteria(joined) if without_basis[cells].any() else joined
@@ -429,7 +405,7 @@ def gate_cells(
         rows.append(judge_unexplained(lot, cells, evidence, calls))
     table = pd.DataFrame(rows)[CRITERIA_COLUMNS]
     contaminants = contaminant_table(pd.Series(lots), calls)
-    return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane=lane.table)
+    return GateResult(calls, p, table, contaminants, hidden, evidence, panel, clusters, options, lane.table, limits)
 
 
 @dataclass(frozen=True)
@@ -490,16 +466,6 @@ def _call(evidence: Evidence, over: AmbientRange, without_basis: np.ndarray, opt
     if not ends:
         called["center"] = calls, p
     return calls, p, {end: Called(at[end], *answer) for end, answer in called.items()}
-
-
-def measured_genes(cells: AnnData, genes: list[str]) -> np.ndarray:
-    """Is each gene in the feature table of each cell's sample? Shape (n_cells, n_genes)."""
-    if "measured" not in cells.varm:
-        return np.ones((cells.n_obs, len(genes)), bool)
-    table = pd.DataFrame(cells.varm["measured"], index=cells.var_names)
-    table = table.loc[genes].astype(bool)
-    samples = cells.obs["sample_id"].astype(str)
-    return table.T.reindex(samples.unique()).fillna(value=True).astype(bool).loc[samples].to_numpy()
 
 
 def calibrate_panel(panel, calibrate_from, cells, *, matrix, genes, measured):

@@ -23,6 +23,8 @@ from mscape.gating.resolution import needed
 from mscape.stats import wilson_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mscape.gating.calls import Evidence
     from mscape.gating.intervals import Blocks
     from mscape.gating.options import GateOptions
@@ -164,8 +166,6 @@ def judge_lot(
         else:
             row["high"] = high + (1 - high) * facts.hidden_upper
         rows.append(row | _verdict(row, panel, facts, options))
-        if rows[-1]["reason"] == Reason.HOMOGENEITY_ASSUMED and rows[-1]["verdict"] == "inconclusive":
-            rows[-1] |= _needed(rows[-1], limits.get(next(iter(genes))), options.max_hidden)
     rows = [follow_cells(row, cells, p, calls, features, min_probability=options.min_probability) for row in rows]
     overall = _overall(
         common, cells, called, blocks, rows, limits=limits, options=options, violating=violating, seed=seed
@@ -391,12 +391,29 @@ def _verdict(row: dict, panel: Panel, facts: CriterionFacts, options: GateOption
     return {"verdict": "meets", "reason": Reason.HOMOGENEITY_ASSUMED if facts.hidden_upper > shortfall else ""}
 
 
-def _needed(row: dict, limit: GeneLimit | None, max_hidden: float) -> dict:
-    """Cells at this depth, or counts a cell with these cells, that would settle a positive criterion."""
-    if limit is None or not limit.fits:
-        return {}
-    cells, depth = needed(limit, max_hidden)
-    return {"n_cells_needed": cells * row["n_cells"], "median_counts_needed": depth * row["median_counts"]}
+def fill_needed(table: pd.DataFrame, limits: Mapping[str, Mapping[str, GeneLimit]], max_hidden: float) -> pd.DataFrame:
+    """Fill in the cells at this depth, or counts a cell with these cells, that would settle an open positive criterion.
+
+    Parameters
+    ----------
+    table
+        Rows with ``CRITERIA_COLUMNS``.
+    limits
+        Lot -> gene -> what the counts of single cells allow.
+    max_hidden
+        Largest hidden share with which a criterion is met.
+    """
+    table = table.copy()
+    for at, row in table.iterrows():
+        limit = limits[row["lot_id"]].get(row["genes"].partition(";")[0])
+        open_ = row["verdict"] == "inconclusive" and row["reason"] == Reason.HOMOGENEITY_ASSUMED
+        if open_ and row["kind"] != "overall" and limit is not None and limit.fits:
+            cells, depth = needed(limit, max_hidden)
+            table.loc[at, ["n_cells_needed", "median_counts_needed"]] = (
+                cells * row["n_cells"],
+                depth * row["median_counts"],
+            )
+    return table
 
 
 def _overall(

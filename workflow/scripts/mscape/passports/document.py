@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OF_LOT = (  # tables with a column ``lot_id``
+    "accounting",
+    "gate",
+    "contaminants",
+    "hidden_mixture",
+    "flow_agreement",
+    "certificate",
+    "composition",
+)
+
 
 def gather_evidence(
     tables: Mapping[str, pd.DataFrame],
@@ -38,8 +48,8 @@ def gather_evidence(
     Parameters
     ----------
     tables
-        ``accounting gate contaminants hidden_mixture flow_agreement composition`` with ``lot_id``; ``stability
-        signature_scores signatures``; empty where a stage did not run.
+        ``accounting gate contaminants hidden_mixture flow_agreement certificate composition`` with ``lot_id``;
+        ``stability signature_scores signatures``; empty where a stage did not run.
     cells
         ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
         ``phase``.
@@ -66,10 +76,7 @@ def gather_evidence(
     detectable = {sample: float(one["doublets"]["detectable"]) for sample, one in quality.items()}
     donors = donor_rules.group_lots(accounting, cells)
     for lot_id in dict.fromkeys(accounting["lot_id"]):
-        own = {
-            name: tables[name][tables[name]["lot_id"] == lot_id]
-            for name in ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "composition")
-        }
+        own = {name: tables[name][tables[name]["lot_id"] == lot_id] for name in OF_LOT}
         samples = own["accounting"]["sample_id"]
         yield rules.LotEvidence(
             lot_id=lot_id,
@@ -82,6 +89,7 @@ def gather_evidence(
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
             hidden=own["hidden_mixture"],
             flow=own["flow_agreement"],
+            certificate=own["certificate"],
             composition=own["composition"],
             stability=tables["stability"].set_index("cluster"),
             scores=tables["signature_scores"],

@@ -11,6 +11,7 @@ from mscape import paths
 from mscape.data import yaml_file
 from mscape.gating.flow_values import flow_markers
 from mscape.passports import (
+    certificate_rules,
     donor_rules,
     flow_rules,
     identity_rules,
@@ -40,6 +41,7 @@ def list_rules(
     """List the rules that every lot has in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
     return [
         *identity_rules.gate_attributes(gate),
+        *certificate_rules.CERTIFICATE_ATTRIBUTES,
         *quality_rules.QUALITY_ATTRIBUTES,
         *donor_rules.DONOR_ATTRIBUTES,
         *published.PUBLISHED_ATTRIBUTES,

@@ -62,6 +62,8 @@ class LotEvidence:
         Its rows of hidden_mixture.tsv.
     flow
         Its rows of flow_agreement.tsv.
+    certificate
+        Its rows of certificate.tsv.
     composition
         Its rows of composition.tsv.
     stability
@@ -99,6 +101,7 @@ class LotEvidence:
     organism: str = "human"
     culture: str = "unknown"
     flow: pd.DataFrame = field(default_factory=pd.DataFrame)
+    certificate: pd.DataFrame = field(default_factory=pd.DataFrame)
     detectable: Sequence[float] = ()
     sexes: Mapping[str, Mapping] = field(default_factory=dict)
     donor_sexes: Mapping[str, str] = field(default_factory=dict)

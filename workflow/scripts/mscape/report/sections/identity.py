@@ -66,7 +66,28 @@ def identity(dataset: Dataset, options: ReportOptions) -> dict:
         "table": from_frame(table, id="gate", caption="Gate criteria per lot", columns=CRITERIA),
         "reasons": reasons,
         "limits": limits,
+        "copies": _copies(dataset),
     } | _hidden(dataset)
+
+
+def _copies(dataset: Dataset) -> Table | None:
+    """Tabulate the verdicts of smaller copies of each lot."""
+    table = dataset.tables.get("certificate")
+    if table is None or table.empty:
+        return None
+    shown = table.assign(held=table["held"].map({True: "yes", False: "no"}))
+    columns = (
+        ("lot_id", "Lot", "text", "lot"),
+        ("verdict", "Verdict of the lot", "verdict", "verdict"),
+        ("n_cells", "Cells", "number", "cells"),
+        ("median_counts", "Counts a cell", "number", ""),
+        ("repeats", "Copies", "number", ""),
+        ("kept", "With its verdict", "number", ""),
+        ("held", "Held here and at larger sizes", "text", ""),
+        ("inconclusive", "Inconclusive", "number", ""),
+        ("not_assessable", "Not assessable", "number", ""),
+    )
+    return from_frame(shown, id="copies", caption="Verdicts of copies with fewer cells and counts", columns=columns)
 
 
 def _hidden(dataset: Dataset) -> dict:
@@ -122,7 +143,7 @@ SECTION = Section(
     title="Identity",
     order=30,
     term="concordance",
-    tables=("gate", "hidden_mixture"),
+    tables=("gate", "hidden_mixture", "certificate"),
     needs=("gate",),
     build=identity,
 )
