@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +18,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "workflow/scripts"), str(ROOT / "tests/support")]
 
 import guards  # noqa: E402  beside this file
+import measured  # noqa: E402
 
-PAGE = ROOT / "docs/reliability.md"
-START, END = "<!-- reliability: start -->", "<!-- reliability: end -->"
 ALL_STAGES = 2002  # generated inputs from which a test tries all damages of stage files, too
 
 
@@ -106,22 +104,6 @@ def rows(inputs: int, *, stages: bool) -> list[tuple[str, int, list[str]]]:
     return [*found, ("guards taken away one at a time: a test fails", len(guards.GUARDS), unnoticed)]
 
 
-def write(found: list[tuple[str, int, list[str]]], command: str) -> None:
-    """Put the table between the marks of the page."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    lines = [f"{datetime.now(UTC):%d %B %Y}, commit {commit.stdout.strip()}, by `{command}`.", ""]
-    lines += ["| tried | number | did not hold |", "|---|---|---|"]
-    lines += [
-        f"| {what} | {tried:,} | {len(failed)}{': ' + ', '.join(failed) if failed else ''} |"
-        for what, tried, failed in found
-    ]
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text.partition(START)[0], text.partition(END)[2]
-    PAGE.write_text(before + START + "\n" + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
-
-
 def main() -> int:
     """Attack, write, and end with 1 if anything did not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -129,7 +111,7 @@ def main() -> int:
     parser.add_argument("--stages", action="store_true", help="also all damages of the stage files of a small study")
     given = parser.parse_args()
     found = rows(given.inputs, stages=given.stages)
-    write(found, " ".join(["python benchmarks/reliability/run.py", *sys.argv[1:]]))
+    measured.write(found, " ".join(["python benchmarks/reliability/run.py", *sys.argv[1:]]), block="reliability")
     return int(any(failed for _, _, failed in found))
 
 
