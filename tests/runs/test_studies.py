@@ -26,7 +26,7 @@ def sheet_of(root, name):
 
 def load(tmp_path, path, row):
     given = {"sample": row["sample_id"], "dataset": "D", "format": "auto", "organism": "human"}
-    given |= {key: row.get(key, "") for key in ("member", "genome", "cells", "parts")}
+    given |= {key: row.get(key, "") for key in make.NOT_GIVEN}
     target = tmp_path / f"{row['sample_id']}.h5ad"
     load_counts.main(
         SimpleNamespace(path=path, genes=make.GENES, orthologs=[]),

@@ -46,6 +46,23 @@ def test_good_input_gives_the_counts(name, tmp_path):
     assert adata.uns["mscape"]["load_counts"]["n_cells"] == len(BARCODES)
 
 
+def test_with_pseudonyms_no_cell_and_no_column_may_name_a_donor(tmp_path, toy_counts):
+    adata = toy_counts(40, 4, mean=200)
+    adata.var_names = adata.var["feature_name"] = SYMBOLS[:4]
+    adata.var["gene_id"] = IDS[:4]
+    adata.obs["donor_id"] = ["Smith", "Jones"] * 20
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    assert load(tmp_path, tmp_path / "a.h5ad").n_obs == 40
+    with pytest.raises(UserError, match="column 'donor_id' names samples or donors, and findings would show"):
+        load(tmp_path, tmp_path / "a.h5ad", concealed=["other"])
+    adata.obs_names = [f"Smith_{name}" for name in adata.obs_names]
+    del adata.obs["donor_id"]
+    adata.write_h5ad(tmp_path / "b.h5ad")
+    assert load(tmp_path, tmp_path / "b.h5ad", concealed=["other"]).n_obs == 40
+    with pytest.raises(UserError, match="cells: 'Smith_cell0' holds 'Smith'"):
+        load(tmp_path, tmp_path / "b.h5ad", concealed=["Smith"])
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_refused_in_one_sentence(name, tmp_path):
     build, message = BAD[name]

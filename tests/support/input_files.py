@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 GENES = Path(__file__).parents[2] / "resources" / "genes.tsv"
 MARKERS = GENES.with_name("markers.yaml")
-NOT_GIVEN = {"member": "", "genome": "", "cells": "", "parts": ""}
+NOT_GIVEN = {"member": "", "genome": "", "cells": "", "parts": "", "concealed": ()}
 KNOWN = pd.read_csv(GENES, sep="\t", dtype=str, keep_default_na=False)
 SYMBOLS = ["NT5E", "THY1", "ENG", "COL1A1", "PTPRC", "CD34", "CD14", "HLA-DRA", "MT-ND1", "MT-CO1", "XIST", "ACTB"]
 IDS = KNOWN.set_index("symbol")["gene_id"].loc[SYMBOLS].tolist()

@@ -77,6 +77,7 @@ rule load_counts:
         parts=STUDY.sheet_value("parts"),
         organism=STUDY.setting("organism"),
         identity=STUDY.input_identity,
+        concealed=STUDY.names_to_conceal,
         code=code("load_counts"),
     script:
         "../scripts/load_counts.py"

@@ -14,6 +14,8 @@ from mscape.data.reference_table import read_reference
 from mscape.errors import UserError
 from mscape.genes.orthologs import read_orthologs
 from mscape.io import formats
+from mscape.io.formats.samples_in_file import SUFFIX
+from mscape.run.pseudonyms import refuse_names
 from mscape.run.step import run
 
 logger = logging.getLogger("mscape")
@@ -72,12 +74,29 @@ def refuse_no_counts(facts: inspect.Facts, path: Path) -> None:
             raise UserError(msg)
 
 
+def refuse_columns(facts: inspect.Facts, path: Path) -> None:
+    """Stop if a column of the file names samples or donors, because a finding would show its values.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        With the columns.
+    """
+    if columns := [repr(name) for name, _ in facts.several if name != SUFFIX]:
+        msg = (
+            f"{path}: column {', '.join(columns)} names samples or donors, and findings would show its values. With "
+            "report.pseudonyms give a file of its own for each sample, or take the column out."
+        )
+        raise UserError(msg)
+
+
 def main(input, output, params):
     """Write raw.h5ad of one sample; ``input.orthologs`` is empty where the cells are human or mouse cells.
 
     ``params``: ``sample``, ``dataset``, ``format``, ``organism``, and from the sheet, "" where it does not say:
     ``member`` (which matrix of a folder or archive), ``genome`` (which of several), ``cells`` (which barcodes
-    of a file that holds several samples) and ``parts`` (which of a gene's molecules to sum).
+    of a file that holds several samples) and ``parts`` (which of a gene's molecules to sum); ``concealed``, names that
+    no cell may bear.
     """
     path = Path(str(input.path))
     target = Path(str(output.h5ad))
@@ -105,6 +124,7 @@ def main(input, output, params):
             parts=params.parts,
         )
         genes = watched.genes
+        refuse_names(str(path), {"cells": list(table.barcodes), "notes": table.notes}, params.concealed)
         names, repeated = name_cells(table.barcodes, params.sample)
         notes = table.notes + genes.notes
         if repeated:
@@ -141,6 +161,8 @@ def main(input, output, params):
     refuse_empty_droplets(total, str(path))
     facts = watched.facts(total)
     refuse_no_counts(facts, path)
+    if params.concealed:
+        refuse_columns(facts, path)
     counts.add_notes(target, "load_counts", {"digest": digest.hexdigest(), "facts": inspect.pack(facts)})
     for note in notes:
         logger.info("%s: %s", params.sample, note)

@@ -25,3 +25,4 @@ class ReportOptions:
     contact: str = ""
     analyst: str = ""
     figures: bool = True
+    pseudonyms: bool = False

@@ -15,7 +15,7 @@ from mscape.data.yaml_file import program_keys, repeated_keys
 from mscape.errors import UserError
 from mscape.io.download.urls import is_remote
 from mscape.reference.files import FILES as REFERENCE_FILES
-from mscape.run import config, resources
+from mscape.run import config, pseudonyms, resources
 from mscape.run.input_identity import identify_input, identify_inputs
 
 if TYPE_CHECKING:
@@ -46,12 +46,15 @@ class Study:
         Of the run; 8 where Snakemake does not say.
     rule_resources
         Measured memory and time of each rule.
+    concealed
+        Names that stand behind codes, of all datasets with ``report.pseudonyms``.
     """
 
     config: Mapping[str, Any]
     sheets: Mapping[str, pd.DataFrame]
     cores: int
     rule_resources: Mapping[str, resources.RuleResources]
+    concealed: list[str]
 
     @classmethod
     def load(cls, raw: dict[str, Any], *, file: Path, cores: int | None = None) -> Study:
@@ -81,9 +84,10 @@ class Study:
                 raise UserError(msg)
             resolved = config.resolve(raw, load_schema(paths.schema("config.schema.yaml")), folder=folder)
             sheets = {name: _read_sheet(name, one, folder) for name, one in resolved["datasets"].items()}
+            concealed = pseudonyms.conceal_study(resolved, sheets, folder)
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        return cls(resolved, sheets, cores or 8, resources.read(paths.resource("rule_resources.tsv")))
+        return cls(resolved, sheets, cores or 8, resources.read(paths.resource("rule_resources.tsv")), concealed)
 
     # What the config says ---------------------------------------------------------------------------------------------
 
@@ -188,6 +192,11 @@ class Study:
         except (UserError, OSError) as error:
             msg = f"{wildcards.dataset}/{wildcards.sample}: {error}"
             raise WorkflowError(msg) from None
+
+    def names_to_conceal(self, wildcards: Wildcards) -> list[str]:
+        """Give the names that no cell and no note of a sample may hold; none without pseudonyms."""
+        asked = self.dataset(wildcards)["report"]["pseudonyms"] and not self.is_simulated(wildcards)
+        return self.concealed if asked else []
 
     def orthologs(self, wildcards: Wildcards) -> str | list[str]:
         """Give the dataset's table of orthologs; nothing where none is given."""

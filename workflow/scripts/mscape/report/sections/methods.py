@@ -30,7 +30,7 @@ def methods(dataset: Dataset, options: ReportOptions) -> dict:
     dataset
         The stage files, read.
     options
-        Not used.
+        Whether codes are in the place of names.
     """
     citations = page.citations()
     paragraph, used = write_paragraph(dataset, page.version())
@@ -39,6 +39,7 @@ def methods(dataset: Dataset, options: ReportOptions) -> dict:
         "paragraph": paragraph,
         "citations": [(i + 1, citations[key]) for i, key in enumerate(used)],
         "config": config,
+        "pseudonyms": options.pseudonyms and not dataset.simulated,
         "versions": _pairs(dataset.run.get("versions"), "versions", "Software", ("Package", "Version")),
         "code": _pairs(dataset.run.get("code"), "code", "Code of the steps", ("Step", "Digest")),
         "inputs": _inputs(dataset.run),
