@@ -17,7 +17,7 @@ sys.path.append(str(SCRIPTS))
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 from mscape import paths
-from mscape.run import folder_lock, forked_steps, progress, targets
+from mscape.run import folder_lock, forked_steps, orderly_stop, progress, targets
 from mscape.run.source_digest import digest_sources
 from mscape.run.study import Study
 
@@ -59,6 +59,7 @@ def known_targets() -> list[str]:
 check_places()
 if workflow.is_main_process:
     forked_steps.install(lambda: workflow.local_exec)
+    orderly_stop.install()
     folder_lock.enter()
     snakemake.exceptions.LockException = folder_lock.FolderInUse
     snakemake.dag.MissingRuleException = targets.missing_target(known_targets)
