@@ -154,9 +154,10 @@ def report(rows: pd.DataFrame, asked: int) -> str:
     of_lot = rows.groupby("lot").first()
     alone = rows[(rows["repeats"] == 1) & (rows["kept"] == 0)]
     settled = of_lot[of_lot["verdict"].isin(SETTLED)]
+    met, failed = ((settled["verdict"] == verdict).sum() for verdict in SETTLED)
     lines = [
-        f"{len(of_lot)} of {asked} lots, {len(settled)} with a settled phenotype "
-        f"({(settled['verdict'] == 'meets').sum()} met, {(settled['verdict'] == 'fails').sum()} failed); {len(open_)} open ones have no certificate, and "
+        f"{len(of_lot)} of {asked} lots, {len(settled)} with a settled phenotype ({met} met, {failed} failed); "
+        f"{len(open_)} open ones have no certificate, and "
         f"{len(alone)} none because the copy of the whole lot was judged otherwise. {FRESH} fresh lots of each size. "
         f"A certificate took {settled['seconds'].median():.1f} CPU seconds (median; at most "
         f"{settled['seconds'].max():.1f}).",
