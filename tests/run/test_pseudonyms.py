@@ -64,6 +64,17 @@ def test_codes_follow_from_the_sheet_and_stay_when_it_grows(study, tmp_path):
     assert study(sheet=SHEET.replace("b1", "b3"))[0]["donor_id"].iloc[0] != first["donor_id"].iloc[0]
 
 
+def test_a_comment_of_random_text_keeps_names_from_being_tried(study, tmp_path):
+    plain, resolved, _ = study()
+    (tmp_path / "pseudonyms.tsv").unlink()
+    salted, salted_config, _ = study(sheet=f"{SHEET}# 5f0c7d1e9b\n")
+    for column in ("sample_id", "lot_id", "donor_id"):
+        known = plain[column] != "unknown"
+        assert (plain[column].to_numpy() != salted[column].to_numpy())[known.to_numpy()].all()
+    assert salted_config == resolved  # and nothing of the comment goes further
+    assert "5f0c7d1e9b" not in salted.to_csv()
+
+
 def test_a_code_does_not_follow_from_the_name_alone(study):
     code = study()[0]["donor_id"].iloc[0].removeprefix("donor-")
     for text in ("Smith", "donor\0Smith", "donorSmith", "donor-Smith"):

@@ -44,7 +44,7 @@ class Pseudonyms:
         Table of names and codes; names that have a code there keep it, and new ones are added.
     sheets
         Bytes of the sample sheets, by dataset. New codes follow from them, so that the same study in another folder
-        has the same codes, and nobody without the sheets can try names until one gives a code.
+        has the same codes, and whoever tries names has to guess the whole sheets with them.
 
     Raises
     ------
