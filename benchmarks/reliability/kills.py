@@ -102,7 +102,10 @@ class Tally:
             for kind, number in self.kills.items()
         ]
         rows.append(("of these kills: the command is needed once only", n, self.again))
-        rows.append((f"of these kills: no process is left after {GRACE:.0f} s", n, self.orphans))
+        stopped = n - self.kills["server"]
+        rows.append(
+            (f"of these kills, where the run ends: no process is left after {GRACE:.0f} s", stopped, self.orphans)
+        )
         what = f"folders: after the kills all {self.files} files are those of a run that was left alone"
         return [*rows, (what, self.folders, self.differing)]
 
@@ -259,6 +262,8 @@ def kill_in_turn(folder: Path, kinds: list[str], moments: list[float], tally: Ta
             continue
         tries = 0
         if ended:
+            tally.orphans += [last] if run.left() else []
+            run.clear()
             return True
         if not steps:
             run.clear()
