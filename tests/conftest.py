@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 ROOT = Path(__file__).parents[1]
-LONG = ("test_slurm.py", "test_workflow.py", "test_determinism.py")  # whole runs of the workflow
+LONG = ("test_slurm.py", "test_workflow.py", "test_determinism.py", "test_kills.py")  # whole runs of the workflow
 
 
 def pytest_addoption(parser):
