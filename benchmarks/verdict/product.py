@@ -157,6 +157,7 @@ def judge_lane(lane, *, judged: list[str], seed: int = 0) -> dict[str, dict]:
     tables["certificate"] = pd.DataFrame({"lot_id": []})
     tables |= {"stability": pd.DataFrame({"cluster": []}), "signature_scores": pd.DataFrame()}
     tables["signatures"] = pd.DataFrame({"id": []})
+    tables["priming"] = pd.DataFrame({"lot_id": []})
     cells = obs.join(calls[["isct_call", "isct_reason", "isct_identity"]])
     fractions = adata.uns["mscape"]["merge_samples"]["ambient_fraction"]
     evidence = gather_evidence(

@@ -88,7 +88,9 @@ def run(path, *, order=None, organism="human", names=PLAIN, asked=PLAIN, **setti
     input = SimpleNamespace(
         h5ad=path / "counts.h5ad", gate=path / "gate.h5ad", markers=make_registry(path / "markers.yaml", asked)
     )
-    names = {"h5ad": "scores.h5ad"} | {k: f"{k}.tsv" for k in ("table", "summary", "confounders", "lots", "genes")}
+    names = {"h5ad": "scores.h5ad"} | {
+        k: f"{k}.tsv" for k in ("table", "summary", "confounders", "lots", "genes", "priming")
+    }
     output = SimpleNamespace(**{key: str(path / name) for key, name in names.items()})
     params = SimpleNamespace(settings=SETTINGS | settings, organism=organism, seed=0)
     score_signatures.main(input, output, params)

@@ -71,6 +71,9 @@ def draw_study(seed: int, lots: int = 3) -> Tables:
     tables |= draw_scores(rng, names)
     tables["flow_agreement"] = draw_flow(rng, tables["gate"])
     tables["certificate"] = draw_certificate(np.random.default_rng([seed, 1]), tables["gate"])
+    tables["priming"] = draw_priming(np.random.default_rng(seed), list(dict.fromkeys(tables["accounting"]["lot_id"])))
+    if seed % 3 == 0:  # as a sheet with a column priming
+        cells["priming"] = "IFNG"
     if seed % 2:  # a sheet without flow cytometry has none of its columns
         cells["flow_CD73"] = "98"
     samples = list(tables["accounting"]["sample_id"])
@@ -106,6 +109,19 @@ def draw_certificate(rng: np.random.Generator, gate: pd.DataFrame) -> pd.DataFra
         found = try_sizes(judge, row.verdict, int(rng.choice([30, 400, 1000])), 8123.5, drawn=bool(rng.uniform() < 0.3))
         rows += [{"lot_id": row.lot_id, "verdict": row.verdict} | one for one in found]
     return stage_tables.fill("certificate", rows)
+
+
+def draw_priming(rng: np.random.Generator, names: list[str]) -> pd.DataFrame:
+    """Draw what the sums of lots say of a stated priming; some lots have no row."""
+    rows = []
+    for lot in names:
+        answer = str(rng.choice(["yes", "partly", "no", "undecided", "control", ""]))
+        row = {"lot_id": lot, "stated": "none" if answer == "control" else "IFNG", "answer": answer, "controls": 2}
+        row |= {"relative_to": str(rng.choice(["donor", "study"])), "expected": 14, "measurable": 12, "moved": 5}
+        effect = float(rng.normal(1, 2))
+        row |= {"genes": "", "effect": effect, "low": effect - 1, "high": effect + 1, "pvalue": 0.1, "reason": "Why."}
+        rows += [row] if answer else []
+    return stage_tables.fill("priming", rows)
 
 
 def draw_sex(rng: np.random.Generator, *, quiet: bool) -> dict:

@@ -85,7 +85,7 @@ def from_run(folder: Path) -> tuple[dict, Tables]:
     folder = Path(folder)
     document = json.loads((folder / "passports.json").read_text(encoding="utf-8"))
     names = ("accounting", "gate", "contaminants", "hidden_mixture", "flow_agreement", "certificate", "composition")
-    names = (*names, "stability", "signature_scores", "signatures")
+    names = (*names, "stability", "signature_scores", "signatures", "priming")
     tables = {name: read_table(folder / f"{name}.tsv", name) for name in names}
     cells = counts.read_obs(folder / "counts.h5ad").join(
         counts.read_obs(folder / "gate.h5ad")[["isct_call", "isct_reason"]]
@@ -124,6 +124,7 @@ def from_memory(adata: AnnData, *, culture: str) -> tuple[dict, Tables]:
     tables |= {"certificate": done.get("certify", pd.DataFrame(columns=TABLES["certificate"].names))}
     size = cells.groupby(["lot_id", "leiden"], observed=True).size().rename("n_cells").reset_index()
     tables["composition"] = size.rename(columns={"leiden": "cluster"}).astype({"cluster": str})
+    tables |= {"priming": done["score"]["priming"]}
     tables |= {"signature_scores": done["score"]["summary"], "signatures": done["score"]["table"]}
     by = adata.obs.groupby(adata.obs["sample_id"].astype(str))
     limits = find_limits(done["gate"])
@@ -760,6 +761,34 @@ class Lot:
             (r"No smaller size was found of which all copies are (PASS|FAIL)\.",
              lambda said: said == verdict and not (rows["held"] & (rows["repeats"] > 1)).any()),
         ]  # fmt: skip
+
+    def of_priming(self, a: dict) -> list[tuple[str, Callable[..., bool]]]:
+        rows = self.rows("priming")
+        row = None if rows.empty else rows.iloc[0]
+
+        def compared(kind: str, moved: str, of: str, n: str, donor: str | None, effect: str, answer: str) -> bool:
+            counts = (int(moved), int(of), int(n)) == (row["moved"], row["measurable"], row["controls"])
+            same = (row["relative_to"] == "donor") == bool(donor)
+            right = (a["verdict"] == "DESCRIBED") == (answer == "yes")
+            rounded = abs(float(effect.replace("−", "-")) - row["effect"]) <= 0.0501
+            return counts and same and right and rounded and (kind, answer) == (row["stated"], row["answer"])
+
+        return [
+            (
+                r"The sheet does not state the priming of this lot, or it was not compared\.",
+                lambda: rows.empty and a["verdict"] == "NOT ASSESSABLE",
+            ),
+            (r"Stated none: it is a control of the lots that were primed\.", lambda: row["stated"] == "none"),
+            (
+                r"Stated (\S+): undecided\. (.+)",
+                lambda kind, why: (kind, why, "undecided") == (row["stated"], row["reason"], row["answer"]),
+            ),
+            (
+                r"Stated (\S+): (\d+) of (\d+) expected genes are up against (\d+) lots? with none"
+                r"( of the same donor)?, on average by (\S+) log2: (yes|partly|no)\.",
+                compared,
+            ),
+        ]
 
     # ---- scores
 

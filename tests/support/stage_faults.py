@@ -32,6 +32,7 @@ TABLES = {
     "composition": "composition.tsv",
     "signature_scores": "signature_scores.tsv",
     "signatures": "signatures.tsv",
+    "priming": "priming.tsv",
     "run": "run.json",
 }
 DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {

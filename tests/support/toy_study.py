@@ -201,6 +201,7 @@ def _write_tables(folder: Path, paths: dict, lots: pd.DataFrame, cells_per_lot: 
     )
     save("flow_agreement", [])
     save("certificate", [])
+    save("priming", [])
     save(
         "stability",
         [

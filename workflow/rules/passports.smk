@@ -51,6 +51,7 @@ rule write_passports:
         scores="results/{dataset}/scores.h5ad",
         signature_scores="results/{dataset}/signature_scores.tsv",
         signatures="results/{dataset}/signatures.tsv",
+        priming="results/{dataset}/priming.tsv",
         run="results/{dataset}/run.json",
         placed=STUDY.placed,
     output:

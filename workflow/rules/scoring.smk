@@ -16,6 +16,7 @@ rule score_signatures:
         confounders="results/{dataset}/confounders.tsv",
         lots="results/{dataset}/lot_states.tsv",
         genes="results/{dataset}/signature_genes.tsv",
+        priming="results/{dataset}/priming.tsv",
     log:
         "logs/score_signatures/{dataset}.log",
     benchmark:

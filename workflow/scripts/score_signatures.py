@@ -14,6 +14,7 @@ TABLE_OF = {  # output of the rule: table
     "confounders": "confounders",
     "lots": "lot_states",
     "genes": "signature_genes",
+    "priming": "priming",
 }
 
 

@@ -26,6 +26,7 @@ TABLES = {  # table: input of the rule
     "stability": "stability",
     "signature_scores": "signature_scores",
     "signatures": "signatures",
+    "priming": "priming",
 }
 
 

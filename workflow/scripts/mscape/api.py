@@ -456,7 +456,8 @@ def score(
     obs["phase"]
         Cell-cycle phase.
     uns["mscape"]["score"]
-        Tables: ``table`` of the signatures, ``summary`` and states of ``lots``, ``confounders``, ``genes``.
+        Tables: ``table`` of the signatures, ``summary`` and states of ``lots``, ``confounders``, ``genes``, and
+        ``priming`` of lots where ``obs`` has such a column.
 
     Raises
     ------
@@ -573,7 +574,10 @@ def passport(
     return _attributes(records)
 
 
-NOT_RUN = ("certificate", "stability", "composition", "signature_scores", "signatures")  # tables that may not be there
+NOT_RUN = (  # tables that may not be there
+    *("certificate", "stability", "composition"),
+    *("signature_scores", "signatures", "priming"),
+)
 
 
 def _place(adata: AnnData, reference: str | Path | Reference, *, seed: int) -> dict[str, pd.DataFrame]:
@@ -619,6 +623,7 @@ def _evidence(adata: AnnData, placed: Mapping[str, pd.DataFrame] | None = None) 
     if "score" in done:
         tables["signature_scores"] = done["score"]["summary"]
         tables["signatures"] = done["score"]["table"]
+        tables["priming"] = done["score"]["priming"]
         if placed:
             tables["signature_scores"] = relate_scores(tables["signature_scores"], placed["reference_signatures"])
     whole = in_memory.metadata(adata.obs, sample_key, lot_key)  # doublets that were taken out were scored, too

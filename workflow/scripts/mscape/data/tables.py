@@ -407,6 +407,29 @@ SCORING = (
         ),
     ),
     Table(
+        "priming",
+        "score_signatures",
+        "One row a lot whose priming the sample sheet states: whether the genes that it is expected to raise are up.",
+        (
+            LOT,
+            Column("stated", "str", "The priming, as the sample sheet says."),
+            Column("answer", "str", "`yes`, `partly`, `no`, `undecided`, or `control` of a lot with `none`."),
+            Column("controls", "int", "Lots with `none` that it is compared with."),
+            Column("relative_to", "str", "Whether these are of the same `donor`, or all of the `study`."),
+            Column("expected", "int", "Genes that the priming is expected to raise (`resources/priming_genes.tsv`)."),
+            Column("measurable", "int", "How many of them the depth of the lots allows to judge."),
+            Column("moved", "int", "How many of these are up."),
+            Column("genes", "str", "Those that are up, separated by semicolons."),
+            Column(
+                "effect", "float", "Mean log2 ratio of the measurable genes, minus that of genes of like expression."
+            ),
+            LOW,
+            HIGH,
+            Column("pvalue", "float", "One-sided p of the effect, with the spread of genes and of the control lots."),
+            Column("reason", "str", "Why it is undecided; empty if it can."),
+        ),
+    ),
+    Table(
         "signature_genes",
         "score_signatures",
         "One row a lot and gene of the sets that are never averaged.",

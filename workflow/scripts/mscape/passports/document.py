@@ -49,7 +49,7 @@ def gather_evidence(
     ----------
     tables
         ``accounting gate contaminants hidden_mixture flow_agreement certificate composition`` with ``lot_id``;
-        ``stability signature_scores signatures``; empty where a stage did not run.
+        ``stability signature_scores signatures priming``; empty where a stage did not run.
     cells
         ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
         ``phase``.
@@ -91,6 +91,7 @@ def gather_evidence(
             flow=own["flow_agreement"],
             certificate=own["certificate"],
             composition=own["composition"],
+            priming=tables["priming"][tables["priming"]["lot_id"] == lot_id],
             stability=tables["stability"].set_index("cluster"),
             scores=tables["signature_scores"],
             signatures=tables["signatures"].set_index("id"),

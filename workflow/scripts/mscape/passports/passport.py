@@ -15,6 +15,7 @@ from mscape.passports import (
     donor_rules,
     flow_rules,
     identity_rules,
+    priming_rules,
     published,
     quality_rules,
     reference_rules,
@@ -65,7 +66,8 @@ def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     """
     scores = score_rules.SCORE_ATTRIBUTES if evidence.place is None else reference_rules.REFERENCE_ATTRIBUTES
     flow = flow_rules.FLOW_ATTRIBUTES if flow_markers(evidence.cells) else ()
-    rules = [*list_rules(evidence.gate, scores), *flow]
+    stated = priming_rules.PRIMING_ATTRIBUTES if "priming" in evidence.cells else ()
+    rules = [*list_rules(evidence.gate, scores), *stated, *flow]
     attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
     verdict, reason = passport.judge_lot(attributes)
     return {

@@ -64,6 +64,8 @@ class LotEvidence:
         Its rows of flow_agreement.tsv.
     certificate
         Its rows of certificate.tsv.
+    priming
+        Its row of priming.tsv, where the sheet states its priming.
     composition
         Its rows of composition.tsv.
     stability
@@ -102,6 +104,7 @@ class LotEvidence:
     culture: str = "unknown"
     flow: pd.DataFrame = field(default_factory=pd.DataFrame)
     certificate: pd.DataFrame = field(default_factory=pd.DataFrame)
+    priming: pd.DataFrame = field(default_factory=pd.DataFrame)
     detectable: Sequence[float] = ()
     sexes: Mapping[str, Mapping] = field(default_factory=dict)
     donor_sexes: Mapping[str, str] = field(default_factory=dict)

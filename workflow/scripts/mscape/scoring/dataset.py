@@ -13,7 +13,7 @@ from mscape.data import counts
 from mscape.data.tables import TABLES
 from mscape.genes.names import GeneIndex
 from mscape.genes.registry import SCORED
-from mscape.scoring import consensus, control_genes, gene_sets, null_sets, tables
+from mscape.scoring import consensus, control_genes, gene_sets, null_sets, priming, tables
 from mscape.scoring.reference_cells import (
     FRAMES,
     agreement_map,
@@ -40,7 +40,8 @@ class Scores:
         Without counts: ``obsm["score_*"]``, ``obs["phase"]``, and what was done in
         ``uns["mscape"]["score_signatures"]``.
     tables
-        ``table`` of the signatures, ``summary`` of lots, ``confounders``, ``lots`` (states), ``genes`` of the sets.
+        ``table`` of the signatures, ``summary`` of lots, ``confounders``, ``lots`` (states), ``genes`` of the sets,
+        ``priming`` of lots where it is stated.
     """
 
     cells: AnnData
@@ -140,6 +141,9 @@ def score_signatures(
         lot_n=genes["n"][:-1],
         lots=lot_names,
     )
+    primed = priming.judge_priming(
+        genes["counts"][:-1], priming.statements(obs, lot_names), index=index, names=names, measured=measured
+    )
     result.uns["mscape"] = {
         "score_signatures": {
             "missing": table[table["id"].isin(columns) & ~table["used"]].set_index("id")["reason"].to_dict(),
@@ -155,5 +159,6 @@ def score_signatures(
             "confounders": related,
             "lots": tables.summarise_programmes(result.obs, lots, cells, lots_found["z"]),
             "genes": rates,
+            "priming": primed,
         },
     )
