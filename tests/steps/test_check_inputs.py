@@ -34,13 +34,14 @@ def given(dataset="D", **other):
     return {"dataset": dataset, "organism": "human", "orthologs": "", "fetched": ""} | other
 
 
-def check(tmp_path, rows, *, organism="human", memory_gb=None, simulated=None):
+def check(tmp_path, rows, *, organism="human", memory_gb=None, simulated=None, labels=None):
     """Run the check; return (the table, the error or None)."""
     samples = [
         given(organism=organism, row={"sample_id": f"s{i}", "path": str(row["path"])}) for i, row in enumerate(rows)
     ]
     params = SimpleNamespace(
         samples=samples,
+        labels=labels or {},
         simulated=simulated or {},
         report=tmp_path / "out/check.tsv",
         forecast=tmp_path / "out/forecast.tsv",
@@ -366,6 +367,29 @@ def test_fetched_samples_are_read_and_bad_addresses_are_told(tmp_path):
     table, _ = study.check_study(rows, make.KNOWN, {"THY1"}, scratch=tmp_path)
     assert table.loc[table["sample"] == "a", "found"].str.contains("10x folder v3").any()
     assert table.loc[table["sample"] == "b", "check"].tolist() == ["download"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("barcode\tcell_type\nc0\tMSC\nc1\tT cell\n", None),
+        ("barcode\tcell_type\nc0\tMSC\nzz\tT cell\nzy\tT cell\n", "1 of 3 lines name a cell of this dataset"),
+        ("barcode\tpath\nc0\tMSC\n", "column 'path' is one of the sample sheet"),
+        ("barcode\tcell_type\nc0\n", "line 2 has 1 fields"),
+    ],
+)
+def test_labels_that_fit_no_cells_are_found_before_work(tmp_path, text, said):
+    path = sample(tmp_path / "a.h5ad", barcodes=[f"c{i}" for i in range(60)])
+    labels = {"D": str(make.write_text(tmp_path / "labels.tsv", text))}
+    table, error = check(tmp_path, [{"path": path}], labels=labels)
+    found = table[table["check"] == "labels"]
+    if said is None:
+        assert found.empty
+        assert error is None
+        return
+    assert (found["level"].item(), found["sample"].item()) == ("error", "annotations")
+    assert said in found["found"].item()
+    assert said in error
 
 
 @pytest.mark.real

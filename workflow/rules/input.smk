@@ -38,6 +38,7 @@ rule check_inputs:
         "../../envs/cpu.yaml"
     params:
         samples=STUDY.checked_samples(),
+        labels=STUDY.label_files(),
         simulated=STUDY.simulated_values(),
         report="results/check.tsv",
         forecast="results/forecast.tsv",

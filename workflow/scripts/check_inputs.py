@@ -9,11 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from mscape.checks.study import LONGEST, check_study, describe, genes_of_gate
+from mscape.clustering.annotations import BARCODE, SAMPLE
 from mscape.data import yaml_file
 from mscape.data.reference_table import read_reference
 from mscape.data.table_io import write_table
 from mscape.errors import UserError
 from mscape.run import resources, step
+from mscape.run.sheet import read_rows
 
 logger = logging.getLogger("mscape")
 
@@ -59,11 +61,20 @@ def estimate(sizes: dict, measured: dict, *, cores: int, memory_gb: float | None
     return table, "\n".join(lines), faults
 
 
+def read_labels(path: str) -> pd.DataFrame | UserError:
+    """Read a user's own labels of cells, or say why they cannot be read."""
+    try:
+        return read_rows(Path(path), keys=(BARCODE, SAMPLE))
+    except UserError as error:
+        return error
+
+
 def main(input, output, params):
     """Write the table of findings and the forecast; stop with all errors if there are any.
 
-    ``params``: ``samples`` (see ``check_study``), ``simulated`` (sizes of the simulated ones), ``report`` and
-    ``forecast`` (paths of the tables, which are kept when the check fails), ``cores``, ``memory_gb``.
+    ``params``: ``samples`` (see ``check_study``), ``labels`` (dataset -> path of its own labels), ``simulated`` (sizes
+    of the simulated ones), ``report`` and ``forecast`` (paths of the tables, which are kept when the check fails),
+    ``cores``, ``memory_gb``.
     ``output.done`` is written only if there is no error.
     """
     known = read_reference(input.genes)
@@ -72,7 +83,8 @@ def main(input, output, params):
     report = Path(str(params.report))
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=report.parent) as scratch:
-        table, sizes = check_study(params.samples, known, panel, scratch=Path(scratch))
+        labels = {dataset: read_labels(path) for dataset, path in params.labels.items()}
+        table, sizes = check_study(params.samples, known, panel, scratch=Path(scratch), labels=labels)
     write_table("check", table, report)
     estimated, faults = "", []
     if sizes := sizes | params.simulated:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from mscape.checks import inspect
 from mscape.checks.duplicates import same_cells
 from mscape.checks.findings import Finding, judge
+from mscape.clustering.annotations import SAMPLE, match_labels, name_cells
 from mscape.data.tables import TABLES
 from mscape.errors import UserError
 from mscape.genes.orthologs import read_orthologs
 from mscape.io import formats
 from mscape.io.download import transfer, urls
 from mscape.io.download.urls import is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 
@@ -192,8 +197,39 @@ def check_pairs(rows: dict[str, dict]) -> list[tuple[str, Finding]]:
     return found
 
 
+def check_labels(
+    given: pd.DataFrame | UserError, facts: dict[str, inspect.Facts], rows: dict[str, dict]
+) -> list[tuple[str, Finding]]:
+    """Match a user's own labels with the cells that were read.
+
+    Parameters
+    ----------
+    given
+        The table of labels, or why it cannot be read.
+    facts, rows
+        What was seen of each sample of the dataset, and its row of the sheet.
+    """
+    of_samples = {
+        name: pd.DataFrame({"qc": "pass"}, index=pd.Index([f"{name}_{barcode}" for barcode in one.barcodes]).unique())
+        for name, one in facts.items()
+    }
+    try:
+        if isinstance(given, UserError):
+            raise given
+        match_labels(given, name_cells(of_samples), taken=set().union(*rows.values()) - {SAMPLE})
+    except UserError as error:
+        said = " ".join(str(error).split())
+        return [("annotations", Finding(check="labels", level="error", found=said, next_step="correct the table"))]
+    return []
+
+
 def check_study(
-    samples: list[dict], known: pd.DataFrame, panel: set[str], *, scratch: Path
+    samples: list[dict],
+    known: pd.DataFrame,
+    panel: set[str],
+    *,
+    scratch: Path,
+    labels: Mapping[str, pd.DataFrame | UserError] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
     """Check all samples.
 
@@ -204,6 +240,8 @@ def check_study(
         ``fetched`` (folder of a downloaded sample, or "").
     known, panel, scratch
         Gene table, genes of the gate, place to unpack archives.
+    labels
+        Dataset -> a user's own labels of its cells, or why they cannot be read; matched once all samples can be read.
 
     Returns
     -------
@@ -239,6 +277,8 @@ def check_study(
         if seen:
             sizes[dataset] = {name: len(one.barcodes) * float(one.detected.mean()) for name, one in seen.items()}
         pairs = check_pairs(rows) + same_cells(facts) + check_genes({name: one.genes for name, one in facts.items()})
+        if labels and dataset in labels and len(facts) == len(rows):
+            pairs += check_labels(labels[dataset], facts, rows)
         found += [(dataset, name, finding) for name, finding in pairs]
     return _as_table(found), sizes
 

@@ -234,6 +234,11 @@ class Study:
             for row in self.sheets[name].to_dict("records")
         ]
 
+    def label_files(self) -> dict[str, str]:
+        """Give the table of a user's own labels of each dataset that has one."""
+        given = {name: self.config["datasets"][name].get("annotations", "") for name in self.datasets}
+        return {name: str(path) for name, path in given.items() if path}
+
     def simulated_values(self) -> dict[str, dict[str, float]]:
         """Count the values that are not zero in each lot of each simulated dataset, about a third of its molecules."""
         return {
