@@ -107,6 +107,7 @@ def outputs_docs() -> str:
     only = {"simulated": "of simulated datasets", "gpu": "of runs on a GPU", "check": "of `snakemake check`"}
     only["annotated"] = "of datasets with `annotations`"
     only |= {name: f"of `snakemake {name}`" for name in ("diff", "track", "equivalence", "meta")}
+    only["certified"] = "of datasets with `passport.certificate`"
     only |= {"reference": "of lots that are judged against a reference (`reference.path`)"}
     for table in TABLES.values():
         where = f"Written by `{table.step}` to `{table.path}`" + (f", {only[table.only]}." if table.only else ".")

@@ -44,7 +44,7 @@ rule write_passports:
         contaminants="results/{dataset}/contaminants.tsv",
         hidden="results/{dataset}/hidden_mixture.tsv",
         flow_agreement="results/{dataset}/flow_agreement.tsv",
-        certificate="results/{dataset}/certificate.tsv",
+        certificate=STUDY.certificate,
         clusters="results/{dataset}/clusters.h5ad",
         stability="results/{dataset}/stability.tsv",
         composition="results/{dataset}/composition.tsv",

@@ -21,7 +21,6 @@ TABLES = {  # table: input of the rule
     "contaminants": "contaminants",
     "hidden_mixture": "hidden",
     "flow_agreement": "flow_agreement",
-    "certificate": "certificate",
     "composition": "composition",
     "stability": "stability",
     "signature_scores": "signature_scores",
@@ -33,6 +32,8 @@ TABLES = {  # table: input of the rule
 def main(input, output, params):
     """Read the evidence, judge, check, write."""
     tables = {name: read_table(getattr(input, key), name) for name, key in TABLES.items()}
+    if input.certificate:
+        tables["certificate"] = read_table(input.certificate, "certificate")
     cells = counts.read_obs(input.counts).join(counts.read_obs(input.gate)[["isct_call", "isct_reason"]])
     scored = counts.read_obs(input.scores)
     cells = cells.join(scored[scored.columns.intersection(["phase"])])

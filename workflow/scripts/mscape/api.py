@@ -574,10 +574,7 @@ def passport(
     return _attributes(records)
 
 
-NOT_RUN = (  # tables that may not be there
-    *("certificate", "stability", "composition"),
-    *("signature_scores", "signatures", "priming"),
-)
+NOT_RUN = ("stability", "composition", "signature_scores", "signatures", "priming")  # tables that may not be there
 
 
 def _place(adata: AnnData, reference: str | Path | Reference, *, seed: int) -> dict[str, pd.DataFrame]:

@@ -199,6 +199,7 @@ GATING = (
             Column("fails", "int", "Copies that fail."),
             Column("not_assessable", "int", "Copies that cannot be assessed."),
         ),
+        only="certified",
     ),
     Table(
         "flow_agreement",

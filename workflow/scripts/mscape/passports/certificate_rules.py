@@ -15,14 +15,9 @@ if TYPE_CHECKING:
 def judge_certificate(evidence: LotEvidence, settings: dict) -> Assessment:
     """Say which smaller copies of the lot have its verdict, and what the others have."""
     rows, n = evidence.certificate, len(evidence.cells)
-    if rows.empty:
-        overall = evidence.gate[evidence.gate["kind"] == "overall"]
-        kind = "open" if overall["verdict"].isin(["inconclusive", "not_assessable"]).any() else "missing"
-        reason = {
-            "open": "The phenotype is open, and only a verdict of PASS or FAIL is tried on smaller copies of the lot.",
-            "missing": "Smaller copies of the lot were not judged.",
-        }[kind]
-        return Assessment(verdict=NOT_ASSESSABLE, reason=reason, next_action=ACTIONS[f"copies_{kind}"], n=n)
+    if rows is None or rows.empty:
+        reason = "The phenotype is open, and only a verdict of PASS or FAIL is tried on smaller copies of the lot."
+        return Assessment(verdict=NOT_ASSESSABLE, reason=reason, next_action=ACTIONS["copies_open"], n=n)
     verdict = OF_GATE[rows["verdict"].iloc[0]]
     whole = rows.iloc[0]
     if whole["repeats"] == 1 and not whole["kept"]:

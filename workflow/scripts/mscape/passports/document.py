@@ -25,7 +25,6 @@ OF_LOT = (  # tables with a column ``lot_id``
     "contaminants",
     "hidden_mixture",
     "flow_agreement",
-    "certificate",
     "composition",
 )
 
@@ -48,8 +47,9 @@ def gather_evidence(
     Parameters
     ----------
     tables
-        ``accounting gate contaminants hidden_mixture flow_agreement certificate composition`` with ``lot_id``;
-        ``stability signature_scores signatures priming``; empty where a stage did not run.
+        ``accounting gate contaminants hidden_mixture flow_agreement composition`` with ``lot_id``;
+        ``stability signature_scores signatures priming``; empty where a stage did not run; ``certificate`` where it was
+        asked for.
     cells
         ``obs`` of all cells that pass quality control, with ``isct_call``, ``isct_reason`` and, where scored,
         ``phase``.
@@ -70,7 +70,7 @@ def gather_evidence(
     ------
     LotEvidence of one lot, in the order of the accounting.
     """
-    accounting = tables["accounting"]
+    accounting, copies = tables["accounting"], tables.get("certificate")
     quality = quality or {}
     of_sample = {sample: one["sex_mixture"] for sample, one in quality.items() if one["sex_mixture"]}
     detectable = {sample: float(one["doublets"]["detectable"]) for sample, one in quality.items()}
@@ -89,7 +89,7 @@ def gather_evidence(
             ambient=[float(ambient.get(sample, float("nan"))) for sample in samples],
             hidden=own["hidden_mixture"],
             flow=own["flow_agreement"],
-            certificate=own["certificate"],
+            certificate=None if copies is None else copies[copies["lot_id"] == lot_id],
             composition=own["composition"],
             priming=tables["priming"][tables["priming"]["lot_id"] == lot_id],
             stability=tables["stability"].set_index("cluster"),

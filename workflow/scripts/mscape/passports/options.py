@@ -13,6 +13,7 @@ class PassportOptions:
     (``workflow/schemas/config.schema.yaml``); a test holds the two equal.
     """
 
+    certificate: bool = False
     max_contaminants: float = 0.02
     fail_contaminants: float = 0.05
     min_cells: int = 100

@@ -42,7 +42,6 @@ def list_rules(
     """List the rules that every lot has in the order of the passport; ``gate`` is the lot's rows of gate.tsv."""
     return [
         *identity_rules.gate_attributes(gate),
-        *certificate_rules.CERTIFICATE_ATTRIBUTES,
         *quality_rules.QUALITY_ATTRIBUTES,
         *donor_rules.DONOR_ATTRIBUTES,
         *published.PUBLISHED_ATTRIBUTES,
@@ -67,7 +66,8 @@ def write_lot(evidence: passport.LotEvidence, settings: dict) -> dict:
     scores = score_rules.SCORE_ATTRIBUTES if evidence.place is None else reference_rules.REFERENCE_ATTRIBUTES
     flow = flow_rules.FLOW_ATTRIBUTES if flow_markers(evidence.cells) else ()
     stated = priming_rules.PRIMING_ATTRIBUTES if "priming" in evidence.cells else ()
-    rules = [*list_rules(evidence.gate, scores), *stated, *flow]
+    copies = () if evidence.certificate is None else certificate_rules.CERTIFICATE_ATTRIBUTES
+    rules = [*list_rules(evidence.gate, scores), *stated, *flow, *copies]
     attributes = [passport.write_attribute(rule, evidence, settings) for rule in rules]
     verdict, reason = passport.judge_lot(attributes)
     return {

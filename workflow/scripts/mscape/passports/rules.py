@@ -63,7 +63,7 @@ class LotEvidence:
     flow
         Its rows of flow_agreement.tsv.
     certificate
-        Its rows of certificate.tsv.
+        Its rows of certificate.tsv; None where smaller copies were not asked for (``passport.certificate``).
     priming
         Its row of priming.tsv, where the sheet states its priming.
     composition
@@ -103,7 +103,7 @@ class LotEvidence:
     organism: str = "human"
     culture: str = "unknown"
     flow: pd.DataFrame = field(default_factory=pd.DataFrame)
-    certificate: pd.DataFrame = field(default_factory=pd.DataFrame)
+    certificate: pd.DataFrame | None = None
     priming: pd.DataFrame = field(default_factory=pd.DataFrame)
     detectable: Sequence[float] = ()
     sexes: Mapping[str, Mapping] = field(default_factory=dict)

@@ -47,7 +47,6 @@ ACTIONS = {
     "licensed": "If the lot was not licensed on purpose, look for interferon or activated blood cells in the culture.",
     "committed": "Check passage, confluence and medium; confirm by differentiation and staining.",
     "copies_open": "Settle the phenotype first: see its next action.",
-    "copies_missing": "Judge smaller copies of the lot (certify_lots; in a notebook mscape.certify).",
     "copies_alone": "Judge the lot in a study of its own, and see which cells are called otherwise.",
     "stress": "Check harvest and enzyme times; compare scores with and without the stress genes.",
 }

@@ -298,6 +298,11 @@ class Study:
         """List those of them that the passports read: places of lots, z of their signatures."""
         return [path for path in self.reference_tables(wildcards) if "attributes" not in path]
 
+    def certificate(self, wildcards: Wildcards) -> str | list[str]:
+        """Give the verdicts of smaller copies of the dataset's lots; nothing where they are not asked for."""
+        asked = self.dataset(wildcards)["passport"]["certificate"]
+        return f"results/{wildcards.dataset}/certificate.tsv" if asked else []
+
     def parity(self, wildcards: Wildcards) -> str | list[str]:
         """Give what the comparison with the CPU decided; nothing on the CPU."""
         return f"results/{wildcards.dataset}/parity.json" if self.gpu else []
@@ -326,7 +331,9 @@ class Study:
 
     def _tables_of(self, dataset: str) -> list[str]:
         """List the paths of all stage tables of a dataset, with those of a user's own labels and a reference."""
-        own = ["annotations"] if "annotations" in self.config["datasets"][dataset] else []
+        given = self.config["datasets"][dataset]
+        own = ["annotations"] if "annotations" in given else []
+        own += ["certificate"] if given["passport"]["certificate"] else []
         named = [TABLES[name].path.format(dataset=dataset) for name in (*STAGE_TABLES, *own)]
         return named + self._reference_tables(dataset)
 
