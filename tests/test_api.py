@@ -83,6 +83,26 @@ def test_the_answer_can_be_written_and_read(gated, tmp_path):
     )
 
 
+def test_what_all_verbs_found_can_be_written_and_read(gated, tmp_path):
+    adata = gated.copy()
+    for verb in (ms.cluster, ms.score, ms.certify, ms.passport, ms.compare):
+        verb(adata)
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    again = anndata.read_h5ad(tmp_path / "a.h5ad")
+    pd.testing.assert_frame_equal(again.obs, adata.obs, check_dtype=False, check_categorical=False)
+    pd.testing.assert_frame_equal(
+        again.uns["mscape"]["score"]["summary"], adata.uns["mscape"]["score"]["summary"], check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("verb", [ms.score, ms.passport])
+def test_what_needs_quality_control_says_so(gated, verb):
+    adata = gated.copy()
+    del adata.obs["pct_counts_mt"]
+    with pytest.raises(UserError, match=r"needs pct_counts_mt in adata\.obs: run mscape\.qc\(adata\) first"):
+        verb(adata)
+
+
 def test_a_copy_leaves_the_original_as_it_is(cells):
     copy = ms.gate(cells, copy=True)
     assert "isct_call" in copy.obs

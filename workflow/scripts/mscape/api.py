@@ -462,9 +462,10 @@ def score(
     Raises
     ------
     mscape.errors.UserError
-        If the cells were not gated.
+        If the cells were not gated, or quality control did not measure them.
     """
     calls = in_memory.calls_of(adata)
+    in_memory.need_measured(adata, "score")
     source = in_memory.counts_of(adata, layer=layer, sample_key=sample_key, lot_key=lot_key, organism=organism)
     options = options or ScoreOptions()
     found = score_signatures(
@@ -543,7 +544,7 @@ def passport(
     Parameters
     ----------
     adata
-        Gated; attributes of quality, clusters and scores need :func:`qc`, :func:`cluster` and :func:`score`.
+        Measured by :func:`qc` and gated; attributes of clusters and scores need :func:`cluster` and :func:`score`.
     reference
         Reference of lots (:func:`mscape.reference.build`) that the lots are placed in: their programmes are then
         relative to its lots, and not to those of ``adata``.
@@ -565,9 +566,10 @@ def passport(
     Raises
     ------
     mscape.errors.UserError
-        If the cells were not gated, or the reference is none or damaged.
+        If the cells were not gated, quality control did not measure them, or the reference is none or damaged.
     """
     in_memory.calls_of(adata)
+    in_memory.need_measured(adata, "passport")
     placed = None if reference is None else _place(adata, reference, seed=seed)
     records = judge_lots(_evidence(adata, placed), options or PassportOptions())
     in_memory.note(adata, "passport", json.dumps(records))

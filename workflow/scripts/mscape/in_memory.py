@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -175,7 +177,8 @@ def calls_of(adata: AnnData) -> pd.Series:
 def put_obs(adata: AnnData, table: pd.DataFrame) -> None:
     """Put columns of some cells into ``obs``; the other cells have none."""
     for column, values in table.items():
-        adata.obs[column] = values.reindex(adata.obs_names)
+        kept = values.astype("boolean") if values.dtype == bool else values  # of objects otherwise, which no file holds
+        adata.obs[column] = kept.reindex(adata.obs_names)
 
 
 def put_obsm(adata: AnnData, light: AnnData, key: str, key_added: str) -> None:
@@ -194,5 +197,35 @@ def expand_graph(adata: AnnData, light: AnnData, key: str) -> sp.csr_matrix:
 
 
 def note(adata: AnnData, verb: str, record: dict | str) -> None:
-    """Keep what a verb found and did in ``uns["mscape"]``."""
-    adata.uns.setdefault("mscape", {})[verb] = record
+    """Keep what a verb found and did in ``uns["mscape"]``, in a form that a file can hold."""
+    adata.uns.setdefault("mscape", {})[verb] = _writable(record)
+
+
+def _writable(record: Any) -> Any:
+    """Turn the tuples of settings into lists, and columns of truth values with gaps into those that may have gaps."""
+    if isinstance(record, dict):
+        return {key: _writable(value) for key, value in record.items()}
+    if isinstance(record, pd.DataFrame):
+        gaps = [
+            name
+            for name, values in record.items()
+            if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "boolean"
+        ]
+        return record.astype(dict.fromkeys(gaps, "boolean"))
+    return list(record) if isinstance(record, tuple) else record
+
+
+MEASURED = ("total_counts", "pct_counts_mt")  # columns of obs that quality control makes, and scanpy's of these names
+
+
+def need_measured(adata: AnnData, verb: str) -> None:
+    """Stop where what quality control measures is missing.
+
+    Raises
+    ------
+    mscape.errors.UserError
+        With the columns.
+    """
+    if missing := [name for name in MEASURED if name not in adata.obs]:
+        msg = f"mscape.{verb} needs {' and '.join(missing)} in adata.obs: run mscape.qc(adata) first."
+        raise UserError(msg)
