@@ -13,5 +13,8 @@ def test_killed_runs_go_on_to_the_files_of_a_run_that_was_left_alone(root, tmp_p
 
     found = kills.measure(tmp_path, kills=6, seed=1, per_folder=6)
     assert (found.stuck, found.again, found.orphans, found.differing) == ([], [], [], [])
-    assert set(found.kills.values()) == {1}  # each kind once, at a random moment
+    assert sum(found.kills.values()) >= 6
+    assert (
+        sum(times > 0 for times in found.kills.values()) >= 4
+    )  # kinds; one whose moment comes after the end is left out
     assert found.files > 400

@@ -27,7 +27,6 @@ TABLES = {
     "contaminants": "contaminants.tsv",
     "hidden": "hidden_mixture.tsv",
     "flow_agreement": "flow_agreement.tsv",
-    "certificate": "certificate.tsv",
     "stability": "stability.tsv",
     "composition": "composition.tsv",
     "signature_scores": "signature_scores.tsv",
@@ -75,7 +74,7 @@ def steps(study: dict, results: Path, out: Path) -> dict[str, tuple]:
     judged = whole | {key: results / name for key, name in TABLES.items()}
     calls["write_passports"] = (
         write_passports,
-        SimpleNamespace(**judged, qc=qc),
+        SimpleNamespace(**judged, qc=qc, certificate=[], placed=[]),
         SimpleNamespace(json=out / "passports.json"),
         SimpleNamespace(settings=dataset["passport"], organism="human", culture="expanded", threads=1),
         [*(path for key, path in judged.items() if key != "clusters"), qc[0]],  # which it does not read

@@ -80,12 +80,12 @@ def _copies(dataset: Dataset) -> Table | None:
         ("lot_id", "Lot", "text", "lot"),
         ("verdict", "Verdict of the lot", "verdict", "verdict"),
         ("n_cells", "Cells", "number", "cells"),
-        ("median_counts", "Counts a cell", "number", ""),
-        ("repeats", "Copies", "number", ""),
-        ("kept", "With its verdict", "number", ""),
+        ("median_counts", "Counts a cell", "number", "copy_counts"),
+        ("repeats", "Copies", "number", "copies"),
+        ("kept", "With its verdict", "number", "copies_with"),
         ("held", "Held here and at larger sizes", "text", ""),
-        ("inconclusive", "Inconclusive", "number", ""),
-        ("not_assessable", "Not assessable", "number", ""),
+        ("inconclusive", "Inconclusive", "number", "copies_with"),
+        ("not_assessable", "Not assessable", "number", "copies_with"),
     )
     return from_frame(shown, id="copies", caption="Verdicts of copies with fewer cells and counts", columns=columns)
 
